@@ -1,0 +1,1 @@
+"""The types that travel, labels, errors, registry, recipes, digests."""

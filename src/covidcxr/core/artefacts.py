@@ -1,0 +1,104 @@
+"""Artefacts on disk appear whole or not at all.
+
+A writer fills a temporary sibling and renames it; a reader that finds the name finds all of it. What is inside an
+artefact is not known here.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from covidcxr.core.errors import OutputError
+
+_OS_REASONS = {
+    errno.ENOSPC: "the disk is full; free some space and run the command again",
+    errno.EDQUOT: "the disk quota is used up; free some space and run the command again",
+    errno.EROFS: "the place is read-only; choose another with --out",
+    errno.EACCES: "permission denied; choose another place with --out",
+    errno.EPERM: "permission denied; choose another place with --out",
+    errno.ENOTDIR: "a part of the path is a file, not a folder; choose another place with --out",
+}
+
+
+def output_error(error: OSError, path: Path) -> OutputError:
+    """Return the clear sentence for an operating-system error met while writing ``path``."""
+    reason = _OS_REASONS.get(error.errno or 0, error.strerror or str(error))
+    return OutputError(f"{path}: cannot be written: {reason}")
+
+
+@contextmanager
+def writing_to(path: Path) -> Iterator[None]:
+    """Turn an OSError of the block into an `OutputError` that names ``path``."""
+    try:
+        yield
+    except OSError as error:
+        raise output_error(error, path) from error
+
+
+@contextmanager
+def atomic_directory(target: Path) -> Iterator[Path]:
+    """Yield an empty temporary sibling of ``target``; rename it to ``target`` when the block ends well.
+
+    An existing ``target`` is replaced only then. On any exception the temporary folder is removed and ``target``
+    stays as it was.
+
+    Raises:
+        OutputError: If the place cannot be written, or ``target`` is a file.
+    """
+    target = target.absolute()
+    if target.exists() and not target.is_dir():
+        raise OutputError(f"{target}: is a file; expected a folder, or nothing, to write to; choose another place with --out")
+    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
+    retired = target.with_name(f".{target.name}.retired-{os.getpid()}")
+    with writing_to(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        try:
+            yield partial
+            if target.exists():
+                target.rename(retired)
+            partial.rename(target)
+        except BaseException:
+            if retired.exists() and not target.exists():
+                retired.rename(target)
+            raise
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+            shutil.rmtree(retired, ignore_errors=True)
+
+
+@contextmanager
+def atomic_file(target: Path) -> Iterator[Path]:
+    """Yield a temporary sibling path; rename it to ``target`` when the block ends well, remove it otherwise.
+
+    The temporary path keeps the suffix of ``target``, which some writers look at.
+
+    Raises:
+        OutputError: If the place cannot be written.
+    """
+    partial = target.with_name(f".{target.stem}.partial-{os.getpid()}{target.suffix}")
+    with writing_to(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield partial
+            os.replace(partial, target)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write ``text`` as UTF-8 to ``target``, atomically."""
+    with atomic_file(target) as partial:
+        partial.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_bytes(target: Path, data: bytes) -> None:
+    """Write ``data`` to ``target``, atomically."""
+    with atomic_file(target) as partial:
+        partial.write_bytes(data)

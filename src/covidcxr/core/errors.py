@@ -1,0 +1,83 @@
+"""Every error covidcxr raises on purpose, as one tree.
+
+    CovidCxrError                      the input's or the caller's fault: exit code 2
+    ├── RecipeError                    a recipe or a --set that cannot be understood
+    ├── SourceError                    a public source's folder, metadata or download
+    ├── ImageReadError                 a file that is no readable image
+    │   └── ImageTooLargeError         an image that would need too much memory
+    ├── DatasetError                   a compiled dataset that is missing, partial or altered
+    │   └── SplitError                 a patient or a duplicate in two splits
+    ├── BundleError                    a model bundle that is missing, partial or altered
+    ├── TrainingError                  a training that cannot start or go on
+    ├── EvaluationError                predictions that cannot be evaluated
+    ├── RegistryError                  an unknown or doubly registered name
+    ├── OutputError                    a place that cannot be written
+    └── MissingExtraError              an optional dependency that is not installed
+
+A message says what was found, what was expected, which file or record, and what to do next.
+Anything else that escapes is our own fault and exits with code 1.
+"""
+
+from __future__ import annotations
+
+
+class CovidCxrError(Exception):
+    """Base of every error that covidcxr raises on purpose."""
+
+
+class RecipeError(CovidCxrError):
+    """A recipe, or a ``--set key=value``, that cannot be understood."""
+
+
+class SourceError(CovidCxrError):
+    """A public source whose folder, metadata or download is not as its release documents."""
+
+
+class ImageReadError(CovidCxrError):
+    """A file that is not a readable image; ``reason`` is a short stable name such as ``truncated``."""
+
+    def __init__(self, message: str, *, reason: str = "undecodable") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class ImageTooLargeError(ImageReadError):
+    """An image whose pixels would need more memory than the reader allows."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, reason="too-large")
+
+
+class DatasetError(CovidCxrError):
+    """A dataset folder that is missing, partial, altered or of another layout."""
+
+
+class SplitError(DatasetError):
+    """A patient, or a group of near-duplicates, in more than one split."""
+
+
+class BundleError(CovidCxrError):
+    """A model bundle that is missing, partial, altered or written by an unknown release."""
+
+
+class TrainingError(CovidCxrError):
+    """A training that cannot start or cannot go on."""
+
+
+class EvaluationError(CovidCxrError):
+    """Predictions that do not fit the cohort they are evaluated on."""
+
+
+class RegistryError(CovidCxrError):
+    """A name that no registry entry has, or that two entries claim."""
+
+
+class OutputError(CovidCxrError):
+    """A place that cannot be written: read-only, full, or occupied by something else."""
+
+
+class MissingExtraError(CovidCxrError):
+    """An optional dependency that is not installed."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs {package}, which is not installed; run: pip install 'covidcxr[{extra}]'")

@@ -1,0 +1,291 @@
+"""A recipe: one small TOML file that says dataset, network, training and evaluation.
+
+Precedence: default < recipe < ``--set key=value``. The resolved recipe is written into every artefact. What the
+names in it mean (a source, a rule, a network, an augmentation) is known only to the room that owns the registry.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from covidcxr.core.errors import RecipeError
+from covidcxr.core.types import Intensity, PreprocessSpec
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SplitRecipe(_Table):
+    """How samples are divided; ``strategy`` names an entry of ``curation.splits``.
+
+    ``official`` keeps a source's own train and test. Classes named in ``test_images`` come from sources without a
+    split of their own: that many of their images go to test, patients apart.
+    """
+
+    strategy: str = "official"
+    test_images: dict[str, int] = {}
+    test_fraction: Fraction = 0.2
+
+
+class DatasetRecipe(_Table):
+    """What ``compile`` builds.
+
+    Attributes:
+        classes: In the order of the network's outputs.
+        take: Source name to the labels taken from it; everything else of the source is excluded by name.
+        merge: Dataset class to the record labels that make it up ("Not COVID-19" = ["Normal", "Pneumonia"]).
+        rules: Exclusion rules by name, applied in this order.
+        split: How samples are divided.
+        longest_side: Images are scaled down, never up, so that their longer side has at most this many pixels.
+        jpeg_quality: 1-95 as Pillow defines it.
+        seed: Of everything random in the dataset.
+    """
+
+    classes: tuple[str, ...]
+    take: dict[str, tuple[str, ...]]
+    merge: dict[str, tuple[str, ...]] = {}
+    rules: tuple[str, ...] = ()
+    split: SplitRecipe = SplitRecipe()
+    longest_side: int = Field(default=512, ge=16)
+    jpeg_quality: int = Field(default=90, ge=1, le=95)
+    seed: int = 2020
+
+
+class PreprocessRecipe(_Table):
+    """The `PreprocessSpec` of the bundle, as a recipe writes it."""
+
+    size: int = Field(ge=8)
+    channels: Literal[1, 3] = 1
+    crop: float = Field(default=1.0, gt=0.0, le=1.0)
+    intensity: Intensity = "none"
+    mean: float = 0.0
+    std: float = Field(default=1.0, gt=0.0)
+
+    def spec(self) -> PreprocessSpec:
+        """Return the type that travels."""
+        return PreprocessSpec(**self.model_dump())
+
+
+class NetworkRecipe(_Table):
+    """Which network; ``options`` go to its constructor."""
+
+    name: str
+    options: dict[str, Any] = {}
+    weights: str = ""
+    preprocess: PreprocessRecipe
+
+
+class OptimizerRecipe(_Table):
+    """The optimiser by name, its peak rate and the rest of its options."""
+
+    name: Literal["adam", "nadam", "sgd", "adamw"] = "adam"
+    learning_rate: float = Field(default=1e-3, gt=0.0)
+    weight_decay: float = Field(default=0.0, ge=0.0)
+    momentum: float = Field(default=0.9, ge=0.0, lt=1.0)
+
+
+class ScheduleRecipe(_Table):
+    """The learning rate over time.
+
+    ``steps``: ``rates[i]`` from epoch ``starts[i]`` (0-based) on. ``three-stage``: ``warmup_epochs`` at
+    ``low`` times the peak rate, then the peak, then ``low`` times it again from epoch ``cooldown_start`` on.
+    ``cosine``: linear warm-up over ``warmup_epochs``, then cosine to ``low`` times the peak. ``constant``.
+    """
+
+    name: Literal["constant", "steps", "three-stage", "cosine", "one-cycle"] = "constant"
+    starts: tuple[int, ...] = ()
+    rates: tuple[float, ...] = ()
+    warmup_epochs: float = 1.0
+    cooldown_start: int = 0
+    low: Fraction = 0.1
+
+    @model_validator(mode="after")
+    def _steps_match(self) -> ScheduleRecipe:
+        if self.name == "steps" and (len(self.starts) != len(self.rates) or not self.rates or self.starts[0] != 0):
+            raise ValueError("steps needs as many starts as rates, the first start 0")
+        return self
+
+
+class LossRecipe(_Table):
+    """Cross-entropy with label smoothing and class weights.
+
+    ``smoothing_kind``: ``keras``, target 1 - s + s/N on the class and s/N on the others (the published code);
+    ``paper``, 1 - s on the class and s/(N - 1) on the others (the published text).
+    """
+
+    label_smoothing: Fraction = 0.0
+    smoothing_kind: Literal["keras", "paper"] = "keras"
+    class_weights: dict[str, float] = {}
+
+
+class AugmentRecipe(_Table):
+    """Random changes of a training batch; a range of (0, 0) or a probability of 0 switches one off."""
+
+    flip_horizontal: Fraction = 0.0
+    brightness: float = Field(default=0.0, ge=0.0)
+    contrast: tuple[float, float] = (1.0, 1.0)
+    saturation: tuple[float, float] = (1.0, 1.0)
+    resize_to: int = 0
+    rotation_degrees: float = Field(default=0.0, ge=0.0, le=180.0)
+    zoom: float = Field(default=0.0, ge=0.0, lt=1.0)
+    shear: float = Field(default=0.0, ge=0.0)
+    gamma: float = Field(default=0.0, ge=0.0)
+    blur: Fraction = 0.0
+    noise: float = Field(default=0.0, ge=0.0)
+    erase: Fraction = 0.0
+
+
+class TrainingRecipe(_Table):
+    """What ``train`` does.
+
+    Attributes:
+        validation: ``test``: the published systems' fault, kept where a recipe is faithful, and reported;
+            ``patients``: ``validation_fraction`` of the training groups, carved by group and class.
+        early_stopping: Epochs without a better validation balanced accuracy before training stops; 0 never stops,
+            and the last epoch is kept. Otherwise the best epoch is kept.
+        precision: ``auto`` takes bf16 where the processor has it, and float32 elsewhere.
+        steps: Stop after this many optimiser steps in all; 0 for no limit.
+    """
+
+    epochs: int = Field(default=12, ge=1)
+    batch_size: int = Field(default=32, ge=1)
+    optimizer: OptimizerRecipe = OptimizerRecipe()
+    schedule: ScheduleRecipe = ScheduleRecipe()
+    loss: LossRecipe = LossRecipe()
+    augment: AugmentRecipe = AugmentRecipe()
+    sampling: Literal["natural", "class", "class-source"] = "natural"
+    validation: Literal["test", "patients"] = "patients"
+    validation_fraction: Fraction = 0.1
+    early_stopping: int = Field(default=0, ge=0)
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    steps: int = Field(default=0, ge=0)
+    seed: int = 0
+
+
+class EvaluationRecipe(_Table):
+    """What ``evaluate`` compares with and how many bootstrap rounds it takes."""
+
+    bootstrap_rounds: int = Field(default=2000, ge=1)
+    published: str = ""
+    temperature: bool = True
+
+
+class Recipe(_Table):
+    """A resolved recipe."""
+
+    name: str
+    title: str
+    citation: str = ""
+    notes: tuple[str, ...] = ()
+    dataset: DatasetRecipe
+    network: NetworkRecipe
+    training: TrainingRecipe = TrainingRecipe()
+    evaluation: EvaluationRecipe = EvaluationRecipe()
+
+
+def recipe_names() -> list[str]:
+    """Return the names of the recipes shipped with the package, sorted."""
+    folder = resources.files("covidcxr.recipes")
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Return the recipe of that name, or in that TOML file, with ``key=value`` overrides applied.
+
+    A key is dotted (``training.epochs=3``); a value is read as TOML and, where that fails, as a plain string.
+
+    Raises:
+        RecipeError: If there is no such recipe, or a key or value in it is unknown or of the wrong type; the
+            message names the key and the nearest valid one.
+    """
+    content, where = _read(name_or_path)
+    for override in overrides:
+        _apply(content, override)
+    return resolve_recipe(content, where=where)
+
+
+def resolve_recipe(content: Mapping[str, Any], *, where: str) -> Recipe:
+    """Return ``content`` as a `Recipe`.
+
+    Raises:
+        RecipeError: As `load_recipe`.
+    """
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        raise RecipeError(f"{where}: {_explain(error)}") from None
+
+
+def _read(name_or_path: str | Path) -> tuple[dict[str, Any], str]:
+    text_name = str(name_or_path)
+    path = Path(text_name)
+    if path.suffix == ".toml":
+        if not path.is_file():
+            raise RecipeError(f"{path}: no such recipe file; expected a TOML file, or one of {', '.join(recipe_names())}")
+        source, where = path.read_text(encoding="utf-8"), str(path)
+    elif text_name in recipe_names():
+        source, where = (resources.files("covidcxr.recipes") / f"{text_name}.toml").read_text(encoding="utf-8"), text_name
+    else:
+        near = difflib.get_close_matches(text_name, recipe_names(), n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise RecipeError(f"unknown recipe {text_name!r}{hint} (known: {', '.join(recipe_names())}; or give a .toml file)")
+    try:
+        return tomllib.loads(source), where
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{where}: not valid TOML: {error}") from None
+
+
+def _apply(content: dict[str, Any], override: str) -> None:
+    key, separator, text = override.partition("=")
+    parts = [part.strip() for part in key.split(".")]
+    if not separator or not all(parts):
+        raise RecipeError(f"--set {override!r}: expected key=value, for example training.epochs=3")
+    table = content
+    for part in parts[:-1]:
+        table = table.setdefault(part, {})
+        if not isinstance(table, dict):
+            raise RecipeError(f"--set {override!r}: {part!r} is a value, not a table")
+    table[parts[-1]] = _value(text)
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _explain(error: ValidationError) -> str:
+    sentences = []
+    for fault in error.errors():
+        location = ".".join(str(part) for part in fault["loc"])
+        if fault["type"] == "extra_forbidden":
+            known = _fields(fault["loc"][:-1])
+            near = difflib.get_close_matches(str(fault["loc"][-1]), known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else f" (known here: {', '.join(known)})"
+            sentences.append(f"unknown key {location!r}{hint}")
+        elif fault["type"] == "missing":
+            sentences.append(f"key {location!r} is missing")
+        else:
+            sentences.append(f"{location}: {fault['msg']}, found {fault['input']!r}")
+    return "; ".join(sentences)
+
+
+def _fields(location: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = Recipe
+    for part in location:
+        annotation = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        model = annotation
+    return sorted(model.model_fields)

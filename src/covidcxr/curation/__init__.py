@@ -1,0 +1,1 @@
+"""Named exclusion rules, patient-grouped splits, compile, datasheet."""

@@ -1,0 +1,1 @@
+"""Predictions to an EvaluationReport; comparison with published tables."""

@@ -1,0 +1,1 @@
+"""Any file to a Radiograph: format sniffing, DICOM photometry, preprocessing."""

@@ -1,0 +1,1 @@
+"""Inputs, predictor, one backend a file."""

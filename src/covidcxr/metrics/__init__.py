@@ -1,0 +1,1 @@
+"""Pure functions on arrays: discrimination, calibration, bootstrap."""

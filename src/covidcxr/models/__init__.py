@@ -1,0 +1,1 @@
+"""One file an architecture, and the bundle that carries a trained one."""

@@ -1,0 +1,1 @@
+"""One writer a format: CSV, JSON, figures, HTML report."""

@@ -1,0 +1,1 @@
+"""Loading, augmentation, losses, schedules, fit."""
