@@ -25,10 +25,14 @@ _OS_REASONS = {
 }
 
 
+def explain_os_error(error: OSError) -> str:
+    """Return what the operating system found, and what to do next where that is known."""
+    return _OS_REASONS.get(error.errno or 0, error.strerror or str(error))
+
+
 def output_error(error: OSError, path: Path) -> OutputError:
     """Return the clear sentence for an operating-system error met while writing ``path``."""
-    reason = _OS_REASONS.get(error.errno or 0, error.strerror or str(error))
-    return OutputError(f"{path}: cannot be written: {reason}")
+    return OutputError(f"{path}: cannot be written: {explain_os_error(error)}")
 
 
 @contextmanager
@@ -52,7 +56,9 @@ def atomic_directory(target: Path) -> Iterator[Path]:
     """
     target = target.absolute()
     if target.exists() and not target.is_dir():
-        raise OutputError(f"{target}: is a file; expected a folder, or nothing, to write to; choose another place with --out")
+        raise OutputError(
+            f"{target}: is a file; expected a folder, or nothing, to write to; choose another place with --out"
+        )
     partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
     retired = target.with_name(f".{target.name}.retired-{os.getpid()}")
     with writing_to(target):
@@ -87,7 +93,7 @@ def atomic_file(target: Path) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield partial
-            os.replace(partial, target)
+            partial.replace(target)
         finally:
             partial.unlink(missing_ok=True)
 

@@ -57,5 +57,7 @@ def match_label(name: str, labels: Sequence[str], *, where: str) -> str:
     """
     label = find_label(name, labels)
     if label is None:
-        raise DatasetError(f"{where}: class {name!r} is none of {', '.join(labels)}; rename it, or map it in the recipe")
+        raise DatasetError(
+            f"{where}: class {name!r} is none of {', '.join(labels)}; rename it, or map it in the recipe"
+        )
     return label

@@ -231,18 +231,32 @@ def _read(name_or_path: str | Path) -> tuple[dict[str, Any], str]:
     path = Path(text_name)
     if path.suffix == ".toml":
         if not path.is_file():
-            raise RecipeError(f"{path}: no such recipe file; expected a TOML file, or one of {', '.join(recipe_names())}")
-        source, where = path.read_text(encoding="utf-8"), str(path)
+            raise RecipeError(
+                f"{path}: no such recipe file; expected a TOML file, or one of {', '.join(recipe_names())}"
+            )
+        source, where = _read_text(path), str(path)
     elif text_name in recipe_names():
-        source, where = (resources.files("covidcxr.recipes") / f"{text_name}.toml").read_text(encoding="utf-8"), text_name
+        source, where = (
+            (resources.files("covidcxr.recipes") / f"{text_name}.toml").read_text(encoding="utf-8"),
+            text_name,
+        )
     else:
         near = difflib.get_close_matches(text_name, recipe_names(), n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise RecipeError(f"unknown recipe {text_name!r}{hint} (known: {', '.join(recipe_names())}; or give a .toml file)")
+        raise RecipeError(
+            f"unknown recipe {text_name!r}{hint} (known: {', '.join(recipe_names())}; or give a .toml file)"
+        )
     try:
         return tomllib.loads(source), where
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{where}: not valid TOML: {error}") from None
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}); save the file as UTF-8") from None
 
 
 def _apply(content: dict[str, Any], override: str) -> None:

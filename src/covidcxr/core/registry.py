@@ -42,7 +42,9 @@ class Registry(Generic[T]):
         def add(entry: T) -> T:
             known = self._entries.get(name)
             if known is not None and known is not entry:
-                raise RegistryError(f"{self.kind} {name!r} is registered twice: by {known!r} and by {entry!r}; rename one of them")
+                raise RegistryError(
+                    f"{self.kind} {name!r} is registered twice: by {known!r} and by {entry!r}; rename one of them"
+                )
             self._entries[name] = entry
             return entry
 

@@ -1,0 +1,110 @@
+"""The options that every verb shares, and the progress bar they control.
+
+What a verb does is not known here.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from covidcxr.core.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
+T = TypeVar("T")
+
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no closing words.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, for other programs.")]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps; auto takes the fastest there is.")]
+SourcesOption = Annotated[
+    Path | None,
+    typer.Option("--sources", help="Folder of the public sources; else COVIDCXR_SOURCES, then ./data/sources."),
+]
+WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Processes; by default one a core.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change one value of the recipe, e.g. training.epochs=3; repeatable."
+    ),
+]
+
+
+def progress_for(*, quiet: bool) -> Progress:
+    """Return what draws progress on stderr, or the silent one."""
+    return SILENT if quiet else TerminalProgress()
+
+
+def print_json(document: Any) -> None:
+    """Print ``document`` as one line of JSON on stdout."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+class TerminalProgress:
+    """A `Progress` that draws with rich on stderr: a bar with count, rate, time left and a status text."""
+
+    def __init__(self) -> None:
+        self._bars: RichProgress | None = None
+        self._task: TaskID | None = None
+
+    def track(self, items: Iterable[T], *, total: int | None, label: str) -> Iterator[T]:
+        """Yield ``items`` unchanged, drawing a bar that goes when they end; nested calls share the display."""
+        outer = self._bars is None
+        bars = self._bars = self._bars or _bars()
+        if outer:
+            bars.start()
+        previous, self._task = self._task, bars.add_task(label, total=total, status="")
+        task = self._task
+        try:
+            for item in items:
+                yield item
+                bars.advance(task)
+        finally:
+            self._task = previous
+            if outer:
+                bars.stop()
+                self._bars = None
+            else:
+                bars.remove_task(task)
+
+    def status(self, text: str) -> None:
+        """Show ``text`` beside the current bar."""
+        if self._bars is not None and self._task is not None:
+            self._bars.update(self._task, status=text)
+
+    def message(self, text: str) -> None:
+        """Print one line that stays, above the bar."""
+        if self._bars is not None:
+            self._bars.console.print(text, markup=False, highlight=False)
+        else:
+            sys.stderr.write(text + "\n")
+
+
+def _bars() -> RichProgress:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[status]}"),
+        console=Console(stderr=True),
+    )

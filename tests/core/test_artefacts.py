@@ -1,0 +1,60 @@
+import errno
+from pathlib import Path
+
+import pytest
+
+from covidcxr.core.artefacts import atomic_directory, atomic_file, output_error, write_text
+from covidcxr.core.errors import OutputError
+
+
+def test_a_folder_appears_only_when_it_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "a" / "dataset"
+    with atomic_directory(target) as partial:
+        (partial / "x").write_text("1")
+        assert not target.exists()
+    assert (target / "x").read_text() == "1"
+    assert [path.name for path in target.parent.iterdir()] == ["dataset"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_an_interrupted_write_leaves_the_old_folder(tmp_path: Path, error: type[BaseException]) -> None:
+    target = tmp_path / "dataset"
+    with atomic_directory(target) as partial:
+        (partial / "x").write_text("old")
+    with pytest.raises(error), atomic_directory(target) as partial:
+        (partial / "x").write_text("new")
+        raise error
+    assert (target / "x").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["dataset"]
+
+
+def test_a_file_in_the_place_of_a_folder_is_kept(tmp_path: Path) -> None:
+    target = tmp_path / "dataset"
+    target.write_text("mine")
+    with pytest.raises(OutputError, match="is a file"), atomic_directory(target):
+        pass
+    assert target.read_text() == "mine"
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "report.json"
+    write_text(target, "old")
+    with pytest.raises(RuntimeError), atomic_file(target) as partial:
+        partial.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_a_file_as_parent_is_one_clear_sentence(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("")
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_text(tmp_path / "a" / "b", "x")
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(errno.ENOSPC, "disk is full"), (errno.EROFS, "read-only"), (errno.EACCES, "permission denied")],
+)
+def test_what_the_system_says_becomes_a_next_step(number: int, words: str) -> None:
+    assert words in str(output_error(OSError(number, "?"), Path("/out")))

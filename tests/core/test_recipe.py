@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import pytest
+
+from covidcxr.core.errors import RecipeError
+from covidcxr.core.recipe import Recipe, load_recipe, recipe_names
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_shipped_recipe_loads_under_its_own_name(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.name == name
+    assert recipe.title
+
+
+def test_zhong2020_has_the_published_schedule_and_weights() -> None:
+    recipe = load_recipe("zhong2020")
+    assert recipe.training.schedule.rates == (4e-4, 2e-4, 1e-4)
+    assert recipe.training.schedule.starts == (0, 3, 6)
+    assert recipe.training.loss.class_weights == {"COVID-19": 10.0, "Normal": 3.0, "Pneumonia": 1.0}
+    assert recipe.training.validation == "test"
+
+
+def test_set_wins_over_the_recipe() -> None:
+    recipe = load_recipe("zhong2020", ["training.epochs=3", "network.options.pooling=average"])
+    assert recipe.training.epochs == 3
+    assert recipe.network.options["pooling"] == "average"
+
+
+def test_an_unknown_key_is_refused_with_the_nearest_one() -> None:
+    with pytest.raises(RecipeError, match=r"zhong2020: unknown key 'training.epoch'; did you mean 'epochs'\?"):
+        load_recipe("zhong2020", ["training.epoch=3"])
+
+
+def test_a_wrong_type_is_refused_with_key_and_value() -> None:
+    with pytest.raises(RecipeError, match=r"training\.epochs: .*integer.*'many'"):
+        load_recipe("zhong2020", ["training.epochs=many"])
+
+
+@pytest.mark.parametrize("override", ["epochs", "=3", "training.=3"])
+def test_a_set_that_is_no_assignment_is_refused(override: str) -> None:
+    with pytest.raises(RecipeError, match="key=value"):
+        load_recipe("zhong2020", [override])
+
+
+def test_an_unknown_recipe_is_refused_with_the_nearest_one() -> None:
+    with pytest.raises(RecipeError, match="did you mean 'zhong2020'"):
+        load_recipe("zhong202")
+
+
+def test_a_recipe_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"mine\.toml: no such recipe file"):
+        load_recipe(tmp_path / "mine.toml")
+
+
+def test_broken_toml_is_refused_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("name = \n")
+    with pytest.raises(RecipeError, match=r"mine\.toml: not valid TOML.*line 1"):
+        load_recipe(path)
+
+
+def test_a_recipe_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes("name = 'Müller'\n".encode("latin-1"))
+    with pytest.raises(RecipeError, match=r"mine\.toml: not UTF-8"):
+        load_recipe(path)
+
+
+def test_a_resolved_recipe_survives_json() -> None:
+    recipe = load_recipe("zhong2020")
+    assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
+
+
+def test_steps_without_a_rate_for_each_start_are_refused() -> None:
+    with pytest.raises(RecipeError, match="as many starts as rates"):
+        load_recipe("zhong2020", ["training.schedule.starts=[0, 3]"])
