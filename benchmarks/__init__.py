@@ -1,0 +1,1 @@
+"""Benchmarks: each measures figures on the real sources and records them under results/."""
