@@ -1,0 +1,195 @@
+"""A dataset on disk, compiled or a plain tree of class folders, opened for reading.
+
+How a dataset is made is known to `covidcxr.curation`; pixels are read by `covidcxr.imaging`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, get_args
+
+from covidcxr.core.digests import file_sha256
+from covidcxr.core.errors import DatasetError
+from covidcxr.core.labels import match_label
+from covidcxr.core.progress import SILENT, Progress
+from covidcxr.core.types import Manifest, Sample, Split
+from covidcxr.dataset.class_folders import read_class_folders
+from covidcxr.dataset.manifest import (
+    DATASET_FILE,
+    MANIFEST_FILE,
+    SUMS_FILE,
+    make_manifest,
+    read_dataset_file,
+    read_manifest,
+)
+
+IMAGES_FOLDER = "images"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """One thing that `Dataset.verify` found wrong: which file, and what about it."""
+
+    path: str
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dataset:
+    """The samples of a dataset and where their images are.
+
+    Attributes:
+        root: The dataset's folder, absolute.
+        manifest: Samples, exclusions, classes, digest.
+        recipe: The resolved recipe that made it, as JSON; None for a tree of class folders.
+        compiled: False for a tree of class folders.
+        num_ignored: Files of a class-folder tree that are no images.
+    """
+
+    root: Path
+    manifest: Manifest
+    recipe: Mapping[str, Any] | None = None
+    compiled: bool = True
+    num_ignored: int = 0
+
+    @classmethod
+    def open(cls, path: Path | str, *, classes: Sequence[str] | None = None) -> Dataset:
+        """Open a compiled dataset or a class-folder tree.
+
+        ``classes`` are the classes, and their order, that the caller works with (a bundle's): labels are renamed to
+        them without regard to case or punctuation.
+
+        Raises:
+            DatasetError: If the folder is missing, partial, altered or empty, or holds a class that is none of
+                ``classes``.
+        """
+        root = Path(path).absolute()
+        if not _looks_compiled(root):
+            manifest, num_ignored = read_class_folders(root, classes)
+            return cls(root=root, manifest=manifest, compiled=False, num_ignored=num_ignored)
+        info = read_dataset_file(root)
+        manifest = read_manifest(root)
+        if not manifest.samples:
+            raise DatasetError(f"{root}: the dataset has no images; every one was excluded, see exclusions.csv")
+        if not (root / IMAGES_FOLDER).is_dir():
+            raise DatasetError(
+                f"{root}: no {IMAGES_FOLDER}/ folder beside {DATASET_FILE}; the dataset is partial; compile it again"
+            )
+        if classes is not None and tuple(classes) != manifest.classes:
+            manifest = _with_classes(manifest, classes, where=str(root))
+        return cls(root=root, manifest=manifest, recipe=info.recipe)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Classes in the order of a network's outputs."""
+        return self.manifest.classes
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """Every sample, sorted by record_id."""
+        return self.manifest.samples
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 that names the dataset's content."""
+        return self.manifest.digest
+
+    @property
+    def synthetic(self) -> bool:
+        """True if the images are computed phantoms and not radiographs."""
+        return self.manifest.synthetic
+
+    @property
+    def name(self) -> str:
+        """What to call it in a table: the recipe's name, or the folder's."""
+        return str(self.recipe["name"]) if self.recipe and "name" in self.recipe else self.root.name
+
+    def split(self, name: Split) -> tuple[Sample, ...]:
+        """Return the samples of one split, sorted by record_id.
+
+        Raises:
+            DatasetError: If there is no such split, or it is empty.
+        """
+        chosen = tuple(sample for sample in self.samples if sample.split == name)
+        if not chosen:
+            known = [split for split in get_args(Split) if any(sample.split == split for sample in self.samples)]
+            raise DatasetError(f"{self.root}: no image in split {name!r} (found: {', '.join(known)})")
+        return chosen
+
+    def image_path(self, sample: Sample) -> Path:
+        """Return where the image of ``sample`` is."""
+        return self.root / sample.image
+
+    def verify(self, progress: Progress = SILENT) -> tuple[Problem, ...]:
+        """Read every image again and return what is missing, altered or unlisted; empty if all is well.
+
+        A compiled dataset is checked against its SHA256SUMS, its manifest's digest and dataset.json; a class-folder
+        tree has nothing to be checked against but its own reading.
+        """
+        if not self.compiled:
+            missing = (sample.image for sample in self.samples if not self.image_path(sample).is_file())
+            return tuple(Problem(path=image, detail="missing") for image in missing)
+        expected, problems = self._read_sums()
+        for image in progress.track(sorted(expected), total=len(expected), label="verify"):
+            path = self.root / image
+            if not path.is_file():
+                problems.append(Problem(path=image, detail="missing"))
+            elif file_sha256(path) != expected[image]:
+                problems.append(Problem(path=image, detail=f"altered: its SHA-256 is not the one in {SUMS_FILE}"))
+        on_disk = {
+            path.relative_to(self.root).as_posix() for path in (self.root / IMAGES_FOLDER).rglob("*") if path.is_file()
+        }
+        problems += [Problem(path=image, detail=f"not in {SUMS_FILE}") for image in sorted(on_disk - expected.keys())]
+        listed = {sample.image for sample in self.samples}
+        problems += [
+            Problem(path=image, detail=f"in {MANIFEST_FILE} but not in {SUMS_FILE}")
+            for image in sorted(listed - expected.keys())
+        ]
+        return (*problems, *self._verify_digest())
+
+    def _read_sums(self) -> tuple[dict[str, str], list[Problem]]:
+        path = self.root / SUMS_FILE
+        listed = read_dataset_file(self.root).files.get(SUMS_FILE)
+        if not path.is_file():
+            return {}, [Problem(path=SUMS_FILE, detail="missing")]
+        problems = (
+            []
+            if file_sha256(path) == listed
+            else [Problem(path=SUMS_FILE, detail=f"altered: not the file that {DATASET_FILE} lists")]
+        )
+        lines = (line.partition("  ") for line in path.read_text(encoding="utf-8").splitlines() if line)
+        return {name: digest for digest, _, name in lines}, problems
+
+    def _verify_digest(self) -> list[Problem]:
+        info = read_dataset_file(self.root)
+        stored = read_manifest(self.root)
+        again = make_manifest(
+            stored.samples,
+            stored.exclusions,
+            classes=info.classes,
+            seed=info.seed,
+            source_versions=info.source_versions,
+            synthetic=info.synthetic,
+            conversion=info.conversion,
+        )
+        if again.digest == info.digest:
+            return []
+        return [
+            Problem(
+                path=DATASET_FILE, detail=f"digest {info.digest[:12]} is not that of its tables, {again.digest[:12]}"
+            )
+        ]
+
+
+def _looks_compiled(root: Path) -> bool:
+    return any((root / name).is_file() for name in (DATASET_FILE, MANIFEST_FILE))
+
+
+def _with_classes(manifest: Manifest, classes: Sequence[str], *, where: str) -> Manifest:
+    renamed = {
+        label: match_label(label, classes, where=where) for label in {sample.label for sample in manifest.samples}
+    }
+    samples = tuple(replace(sample, label=renamed[sample.label]) for sample in manifest.samples)
+    return replace(manifest, samples=samples, classes=tuple(classes))

@@ -1,0 +1,256 @@
+"""The three files that say what a dataset folder holds: manifest.csv, exclusions.csv and dataset.json.
+
+What the images look like, and how they were chosen, is not known here. Paths in these files are relative (to the
+dataset's folder, or to the sources' root), so that two machines write the same bytes and the same digest.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from covidcxr import __version__
+from covidcxr.core.artefacts import write_bytes, write_text
+from covidcxr.core.digests import bytes_sha256, file_sha256, json_sha256
+from covidcxr.core.errors import DatasetError
+from covidcxr.core.types import SPLITS, Exclusion, Manifest, Sample
+from covidcxr.dataset.tables import (
+    EXCLUSION_COLUMNS,
+    MANIFEST_COLUMNS,
+    exclusion_row,
+    parse_csv,
+    parse_exclusion,
+    parse_sample,
+    sample_row,
+    to_csv,
+)
+
+MANIFEST_FILE = "manifest.csv"
+EXCLUSIONS_FILE = "exclusions.csv"
+DATASET_FILE = "dataset.json"
+SUMS_FILE = "SHA256SUMS"
+FORMAT_VERSION = 1
+NOTICE = "Research use only, not a diagnosis."
+SYNTHETIC_NOTICE = (
+    "SYNTHETIC DATA: computed phantoms, not radiographs of people. "
+    "Nothing measured on them says anything about patients."
+)
+# A perceptual hash rests on floating-point sums, whose last bit may differ between processors: it is stored, and
+# guarded by the file digests of dataset.json, but it is no part of what names the dataset.
+_NOT_IN_DIGEST = frozenset({"phash"})
+
+
+class DatasetFile(BaseModel):
+    """What dataset.json says.
+
+    Attributes:
+        recipe: The resolved recipe, as JSON; None if the dataset was not made from one.
+        conversion: Settings that decide the pixels of the images (longest side, JPEG quality).
+        counts: Split to class to number of images.
+        excluded: Rule to number of images left out.
+        files: SHA-256 of the other files that describe the dataset.
+        details: Anything the compiler adds for readers (leak report, sources' citations).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    format: str = "covidcxr-dataset"
+    format_version: int = FORMAT_VERSION
+    covidcxr_version: str = ""
+    notice: str = NOTICE
+    digest: str
+    classes: tuple[str, ...]
+    seed: int
+    synthetic: bool
+    source_versions: dict[str, str]
+    conversion: dict[str, Any] = {}
+    counts: dict[str, dict[str, int]]
+    excluded: dict[str, int]
+    recipe: dict[str, Any] | None = None
+    files: dict[str, str]
+    details: dict[str, Any] = {}
+
+
+def make_manifest(
+    samples: Iterable[Sample],
+    exclusions: Iterable[Exclusion],
+    *,
+    classes: Sequence[str],
+    seed: int,
+    source_versions: Mapping[str, str],
+    synthetic: bool = False,
+    conversion: Mapping[str, Any] | None = None,
+) -> Manifest:
+    """Return the sorted `Manifest` of these samples and exclusions, with its digest.
+
+    The digest covers every column of both tables but the perceptual hash, the classes, the seed, the source
+    versions and ``conversion``; record paths must already be relative to the sources' root.
+
+    Raises:
+        DatasetError: If two samples have one record_id, or a record's path is absolute.
+    """
+    ordered = tuple(sorted(samples, key=lambda sample: sample.record.record_id))
+    left_out = tuple(sorted(exclusions, key=lambda item: (item.record_id, item.path, item.rule, item.detail)))
+    for first, second in itertools.pairwise(ordered):
+        if first.record.record_id == second.record.record_id:
+            raise DatasetError(
+                f"record {first.record.record_id!r} appears twice; every image needs a record_id of its own"
+            )
+    for sample in ordered:
+        if sample.record.path.is_absolute():
+            raise DatasetError(
+                f"record {sample.record.record_id!r}: path {sample.record.path} is absolute; "
+                "expected one relative to the sources' root"
+            )
+    content = {
+        "samples": [
+            {key: value for key, value in sample_row(sample).items() if key not in _NOT_IN_DIGEST} for sample in ordered
+        ],
+        "exclusions": [exclusion_row(item) for item in left_out],
+        "classes": list(classes),
+        "seed": seed,
+        "source_versions": dict(source_versions),
+        "synthetic": synthetic,
+        "conversion": dict(conversion or {}),
+    }
+    return Manifest(
+        samples=ordered,
+        exclusions=left_out,
+        classes=tuple(classes),
+        seed=seed,
+        source_versions=dict(source_versions),
+        synthetic=synthetic,
+        digest=json_sha256(content),
+    )
+
+
+def write_manifest(
+    folder: Path,
+    manifest: Manifest,
+    *,
+    recipe: Mapping[str, Any] | None = None,
+    conversion: Mapping[str, Any] | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Write manifest.csv, exclusions.csv and, last, dataset.json into ``folder``.
+
+    A file SHA256SUMS already in the folder is named in dataset.json too. ``conversion`` is what `make_manifest` got.
+
+    Raises:
+        OutputError: If the folder cannot be written.
+    """
+    tables = {
+        MANIFEST_FILE: to_csv(MANIFEST_COLUMNS, (sample_row(sample) for sample in manifest.samples)),
+        EXCLUSIONS_FILE: to_csv(EXCLUSION_COLUMNS, (exclusion_row(item) for item in manifest.exclusions)),
+    }
+    for name, data in tables.items():
+        write_bytes(folder / name, data)
+    files = {name: bytes_sha256(data) for name, data in tables.items()}
+    if (folder / SUMS_FILE).is_file():
+        files[SUMS_FILE] = file_sha256(folder / SUMS_FILE)
+    info = DatasetFile(
+        covidcxr_version=__version__,
+        notice=f"{SYNTHETIC_NOTICE} {NOTICE}" if manifest.synthetic else NOTICE,
+        digest=manifest.digest,
+        classes=manifest.classes,
+        seed=manifest.seed,
+        synthetic=manifest.synthetic,
+        source_versions=dict(manifest.source_versions),
+        conversion=dict(conversion or {}),
+        counts=count_samples(manifest.samples, manifest.classes),
+        excluded=count_exclusions(manifest.exclusions),
+        recipe=None if recipe is None else dict(recipe),
+        files=files,
+        details=dict(details or {}),
+    )
+    write_text(folder / DATASET_FILE, json.dumps(info.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n")
+
+
+def read_dataset_file(folder: Path) -> DatasetFile:
+    """Return the content of ``folder``/dataset.json.
+
+    Raises:
+        DatasetError: If it is missing, damaged or of a newer format.
+    """
+    path = folder / DATASET_FILE
+    try:
+        info = DatasetFile.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise DatasetError(
+            f"{folder}: no {DATASET_FILE}; expected a whole compiled dataset; "
+            f"run: covidcxr compile RECIPE --out {folder}"
+        ) from None
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        raise DatasetError(
+            f"{path}: damaged ({error.error_count()} faults, the first: {error.errors()[0]['msg']}); "
+            "compile the dataset again"
+        ) from None
+    if info.format_version > FORMAT_VERSION:
+        raise DatasetError(
+            f"{path}: format {info.format_version}, but this covidcxr reads up to {FORMAT_VERSION}; upgrade covidcxr"
+        )
+    return info
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Return the manifest of a compiled dataset.
+
+    Raises:
+        DatasetError: If a file is missing, or is not the one that dataset.json names.
+    """
+    info = read_dataset_file(folder)
+    tables = {name: _read_checked(folder / name, info.files.get(name)) for name in (MANIFEST_FILE, EXCLUSIONS_FILE)}
+    try:
+        samples = tuple(parse_sample(row) for row in parse_csv(tables[MANIFEST_FILE]))
+        exclusions = tuple(parse_exclusion(row) for row in parse_csv(tables[EXCLUSIONS_FILE]))
+    except (KeyError, ValueError) as error:
+        raise DatasetError(
+            f"{folder}: {MANIFEST_FILE} or {EXCLUSIONS_FILE} is damaged ({error!r}); compile the dataset again"
+        ) from error
+    return Manifest(
+        samples=samples,
+        exclusions=exclusions,
+        classes=info.classes,
+        seed=info.seed,
+        source_versions=info.source_versions,
+        synthetic=info.synthetic,
+        digest=info.digest,
+    )
+
+
+def count_samples(samples: Iterable[Sample], classes: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Return split to class to number of images, for the splits that have any, in the order train, val, test."""
+    tally = Counter((sample.split, sample.label) for sample in samples)
+    return {
+        split: {label: tally[split, label] for label in classes}
+        for split in SPLITS
+        if any(key[0] == split for key in tally)
+    }
+
+
+def count_exclusions(exclusions: Iterable[Exclusion]) -> dict[str, int]:
+    """Return rule to number of exclusions, sorted by rule."""
+    return dict(sorted(Counter(item.rule for item in exclusions).items()))
+
+
+def _read_checked(path: Path, expected: str | None) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DatasetError(
+            f"{path}: cannot be read ({error.strerror}), but {DATASET_FILE} lists it; compile the dataset again"
+        ) from error
+    if bytes_sha256(data) != expected:
+        raise DatasetError(
+            f"{path}: is not the file that {DATASET_FILE} lists (SHA-256 differs); "
+            "it was altered or cut short; compile the dataset again"
+        )
+    return data

@@ -1,0 +1,124 @@
+"""All images of a dataset's samples in one memory-mapped array, decoded and scaled once.
+
+The cache is keyed by what is in it, so it never needs to be told that it is out of date. Intensity changes and
+normalisation are left to `covidcxr.imaging.preprocess` and to training.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covidcxr.core.artefacts import atomic_file
+from covidcxr.core.digests import json_sha256
+from covidcxr.core.errors import DatasetError
+from covidcxr.core.progress import SILENT, Progress
+from covidcxr.core.types import Sample
+from covidcxr.dataset.dataset import Dataset
+from covidcxr.imaging.encoding import to_uint8
+from covidcxr.imaging.preprocess import squeeze
+from covidcxr.imaging.reading import read
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class PackedImages:
+    """Images, labels and samples in one order.
+
+    Attributes:
+        images: uint8 (N, S, S), read-only, mapped from ``path``; 0 is black, bone bright.
+        labels: int64 (N,), positions in the dataset's classes.
+        samples: The N samples.
+        path: The file that holds the array.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    samples: tuple[Sample, ...]
+    path: Path
+
+
+def pack(
+    dataset: Dataset,
+    samples: Sequence[Sample],
+    *,
+    size: int,
+    crop: float = 1.0,
+    cache: Path,
+    workers: int | None = None,
+    progress: Progress = SILENT,
+) -> PackedImages:
+    """Return the images of ``samples`` squeezed to ``size`` x ``size``, from the folder ``cache`` where it has them.
+
+    Images are read by ``workers`` threads (decoding releases the interpreter's lock), by default one a processor.
+
+    Raises:
+        DatasetError: If there are no samples.
+        ImageReadError: If an image cannot be read.
+        OutputError: If ``cache`` cannot be written.
+    """
+    if not samples:
+        raise DatasetError(f"{dataset.root}: no samples to pack; choose a split that has images")
+    key = json_sha256(
+        {"digest": dataset.digest, "size": size, "crop": crop, "images": [sample.image for sample in samples]}
+    )
+    path = cache / f"packed-{size}-{key[:16]}.npy"
+    shape = (len(samples), size, size)
+    if not _is_whole(path, shape):
+        _write(path, shape, dataset, samples, crop=crop, workers=workers or _num_processors(), progress=progress)
+    positions = {label: position for position, label in enumerate(dataset.classes)}
+    return PackedImages(
+        images=np.load(path, mmap_mode="r"),
+        labels=np.array([positions[sample.label] for sample in samples], dtype=np.int64),
+        samples=tuple(samples),
+        path=path,
+    )
+
+
+def _write(
+    path: Path,
+    shape: tuple[int, int, int],
+    dataset: Dataset,
+    samples: Sequence[Sample],
+    *,
+    crop: float,
+    workers: int,
+    progress: Progress,
+) -> None:
+    size = shape[1]
+
+    def load(sample: Sample) -> NDArray[np.uint8]:
+        return to_uint8(squeeze(read(dataset.image_path(sample)).pixels, size, crop))
+
+    with atomic_file(path) as partial:
+        images = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
+        with ThreadPoolExecutor(workers) as pool:
+            try:
+                for row, pixels in enumerate(
+                    progress.track(pool.map(load, samples), total=len(samples), label=f"pack {size} px")
+                ):
+                    images[row] = pixels
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        images.flush()
+        del images
+
+
+def _is_whole(path: Path, shape: tuple[int, int, int]) -> bool:
+    if not path.is_file():
+        return False
+    try:
+        found = np.load(path, mmap_mode="r")
+    except (OSError, ValueError):
+        return False
+    return bool(found.shape == shape and found.dtype == np.uint8)
+
+
+def _num_processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,141 @@
+"""The rows of manifest.csv and exclusions.csv: samples and exclusions as text, and back.
+
+Where the tables are kept, and what guards them, is known to `covidcxr.dataset.manifest`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from covidcxr.core.types import SPLITS, Exclusion, Record, Sample, Sex, Split, View
+
+ADULT_YEARS = 18.0
+
+MANIFEST_COLUMNS = (
+    *("record_id", "source", "path", "source_path", "patient_id", "group_id", "study_id", "split", "label"),
+    *("view", "view_verbatim", "modality", "finding", "record_label", "record_split"),
+    *("sex", "age_years", "age_group", "age_verbatim", "day_offset", "licence", "url", "notes"),
+    *("sha256", "phash", "rows", "columns", "bits_stored"),
+)
+EXCLUSION_COLUMNS = ("record_id", "source", "path", "rule", "detail", "group_id")
+
+_RECORD_FIELDS = (
+    *("record_id", "source", "patient_id", "study_id", "view", "view_verbatim", "modality", "finding"),
+    *("sex", "age_years", "age_verbatim", "day_offset", "licence", "url", "notes"),
+)
+_SAMPLE_FIELDS = ("group_id", "split", "label", "sha256", "phash", "rows", "columns", "bits_stored")
+
+
+def sample_row(sample: Sample) -> dict[str, str]:
+    """Return the row of manifest.csv for ``sample``: column to text, an unknown value empty."""
+    record = sample.record
+    values: dict[str, Any] = {name: getattr(record, name) for name in _RECORD_FIELDS}
+    values |= {name: getattr(sample, name) for name in _SAMPLE_FIELDS}
+    values |= {
+        "path": sample.image,
+        "source_path": record.path.as_posix(),
+        "record_label": record.label,
+        "record_split": record.split,
+        "age_group": age_group(record),
+    }
+    return {column: _text(values[column]) for column in MANIFEST_COLUMNS}
+
+
+def exclusion_row(item: Exclusion) -> dict[str, str]:
+    """Return the row of exclusions.csv for ``item``."""
+    return {column: getattr(item, column) for column in EXCLUSION_COLUMNS}
+
+
+def age_group(record: Record) -> str:
+    """Return ``paediatric`` (under 18 years), ``adult``, or an empty text where the age is unknown."""
+    if record.age_years is None:
+        return ""
+    return "adult" if record.age_years >= ADULT_YEARS else "paediatric"
+
+
+def parse_sample(row: Mapping[str, str]) -> Sample:
+    """Return the sample of one row of manifest.csv.
+
+    Raises:
+        KeyError, ValueError: If a column is missing or a value is none that `sample_row` writes.
+    """
+    record = Record(
+        **{
+            name: row[name]
+            for name in (
+                "record_id",
+                "source",
+                "view_verbatim",
+                "modality",
+                "finding",
+                "age_verbatim",
+                "licence",
+                "url",
+                "notes",
+            )
+        },
+        path=Path(row["source_path"]),
+        patient_id=row["patient_id"] or None,
+        study_id=row["study_id"] or None,
+        view=View(row["view"]),
+        label=row["record_label"] or None,
+        split=_split(row["record_split"]) if row["record_split"] else None,
+        sex=Sex(row["sex"]) if row["sex"] else None,
+        age_years=_number(row["age_years"]),
+        day_offset=_number(row["day_offset"]),
+    )
+    return Sample(
+        **{name: row[name] for name in ("label", "sha256", "phash", "group_id")},
+        record=record,
+        split=_split(row["split"]),
+        image=row["path"],
+        rows=int(row["rows"]),
+        columns=int(row["columns"]),
+        bits_stored=int(row["bits_stored"]),
+    )
+
+
+def parse_exclusion(row: Mapping[str, str]) -> Exclusion:
+    """Return the exclusion of one row of exclusions.csv.
+
+    Raises:
+        KeyError: If a column is missing.
+    """
+    return Exclusion(**{column: row[column] for column in EXCLUSION_COLUMNS})
+
+
+def to_csv(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> bytes:
+    """Return a UTF-8 table with a header line and lines that end with a line feed."""
+    stream = io.StringIO(newline="")
+    writer = csv.DictWriter(stream, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue().encode()
+
+
+def parse_csv(data: bytes) -> Iterable[dict[str, str]]:
+    """Yield the rows of a UTF-8 table as column to text."""
+    return csv.DictReader(io.StringIO(data.decode(), newline=""))
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return repr(value).removesuffix(".0")
+    return str(value)
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text else None
+
+
+def _split(text: str) -> Split:
+    for split in SPLITS:
+        if text == split:
+            return split
+    raise ValueError(f"split {text!r} is none of {', '.join(SPLITS)}")

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from dataset_builders import manifest, sample
+
+from covidcxr.core.errors import DatasetError
+from covidcxr.core.types import Record, View
+from covidcxr.dataset.manifest import make_manifest, read_dataset_file, read_manifest, write_manifest
+from covidcxr.dataset.tables import age_group, parse_sample, sample_row
+
+
+def test_a_manifest_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    written = manifest(sample("b.png", patient="17"), sample("a.png", label="Normal", split="test"))
+    write_manifest(tmp_path, written)
+    assert read_manifest(tmp_path) == written
+
+
+def test_samples_are_sorted_by_record_id() -> None:
+    found = manifest(sample("b.png"), sample("a.png"))
+    assert [item.record.record_id for item in found.samples] == ["cohen:a.png", "cohen:b.png"]
+
+
+def test_a_sample_of_unknown_everything_survives_the_table() -> None:
+    bare = replace(sample("a.png"), record=Record(record_id="cohen:a.png", source="cohen", path=Path("a.png")))
+    assert parse_sample(sample_row(bare)) == bare
+
+
+def test_the_table_has_the_columns_other_programs_rely_on(tmp_path: Path) -> None:
+    write_manifest(tmp_path, manifest(sample("a.png", patient="17")))
+    with (tmp_path / "manifest.csv").open(newline="") as stream:
+        row = next(csv.DictReader(stream))
+    expected = {
+        "record_id": "cohen:a.png",
+        "source": "cohen",
+        "path": "images/train/COVID-19/cohen__a.png.jpg",
+        "patient_id": "cohen:17",
+        "group_id": "cohen:17",
+        "split": "train",
+        "label": "COVID-19",
+        "view": "PA",
+        "sex": "F",
+        "age_years": "64.5",
+        "age_group": "adult",
+        "licence": "",
+        "sha256": "0" * 64,
+        "phash": "00ff00ff00ff00ff",
+    }
+    assert {column: row[column] for column in expected} == expected
+
+
+def test_the_digest_does_not_depend_on_the_order_samples_arrive_in() -> None:
+    assert manifest(sample("a.png"), sample("b.png")).digest == manifest(sample("b.png"), sample("a.png")).digest
+
+
+def test_the_digest_changes_with_split_label_class_order_and_conversion() -> None:
+    one = sample("a.png")
+    common = {"seed": 1, "source_versions": {"cohen": "1"}}
+    digests = {
+        make_manifest([one], [], classes=("COVID-19", "Normal"), **common).digest,
+        make_manifest([one], [], classes=("Normal", "COVID-19"), **common).digest,
+        make_manifest([replace(one, split="test")], [], classes=("COVID-19", "Normal"), **common).digest,
+        make_manifest([replace(one, label="Normal")], [], classes=("COVID-19", "Normal"), **common).digest,
+        make_manifest([one], [], classes=("COVID-19", "Normal"), conversion={"longest_side": 64}, **common).digest,
+    }
+    assert len(digests) == 5
+
+
+def test_the_digest_leaves_out_the_perceptual_hash() -> None:
+    one = sample("a.png")
+    assert manifest(one).digest == manifest(replace(one, phash="ffffffffffffffff")).digest
+
+
+def test_an_absolute_source_path_is_refused() -> None:
+    one = sample("a.png")
+    with pytest.raises(DatasetError, match=r"cohen:a.png.*absolute"):
+        manifest(replace(one, record=replace(one.record, path=Path("/home/me/a.png"))))
+
+
+def test_a_record_twice_is_refused() -> None:
+    with pytest.raises(DatasetError, match=r"cohen:a.png.*twice"):
+        manifest(sample("a.png"), sample("a.png", split="test"))
+
+
+def test_dataset_json_counts_images_and_exclusions(tmp_path: Path) -> None:
+    write_manifest(tmp_path, manifest(sample("a.png"), sample("b.png", split="test")), recipe={"name": "mine"})
+    info = read_dataset_file(tmp_path)
+    assert info.counts == {"train": {"COVID-19": 1, "Normal": 0}, "test": {"COVID-19": 1, "Normal": 0}}
+    assert info.excluded == {"ct": 1}
+    assert info.recipe == {"name": "mine"}
+    assert "not a diagnosis" in info.notice
+
+
+def test_a_synthetic_dataset_says_so(tmp_path: Path) -> None:
+    write_manifest(tmp_path, manifest(sample("a.png"), synthetic=True))
+    assert read_dataset_file(tmp_path).notice.startswith("SYNTHETIC DATA")
+    assert read_manifest(tmp_path).synthetic
+
+
+def test_an_altered_table_is_refused(tmp_path: Path) -> None:
+    write_manifest(tmp_path, manifest(sample("a.png")))
+    table = tmp_path / "manifest.csv"
+    table.write_text(table.read_text().replace("64.5", "12"))
+    with pytest.raises(DatasetError, match=r"manifest\.csv.*SHA-256 differs"):
+        read_manifest(tmp_path)
+
+
+def test_a_missing_table_is_refused(tmp_path: Path) -> None:
+    write_manifest(tmp_path, manifest(sample("a.png")))
+    (tmp_path / "exclusions.csv").unlink()
+    with pytest.raises(DatasetError, match=r"exclusions\.csv.*No such file"):
+        read_manifest(tmp_path)
+
+
+def test_damaged_json_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "dataset.json").write_text('{"digest": ')
+    with pytest.raises(DatasetError, match=r"dataset\.json: damaged"):
+        read_dataset_file(tmp_path)
+
+
+def test_a_newer_format_is_refused(tmp_path: Path) -> None:
+    write_manifest(tmp_path, manifest(sample("a.png")))
+    path = tmp_path / "dataset.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": 99}))
+    with pytest.raises(DatasetError, match=r"format 99.*upgrade"):
+        read_dataset_file(tmp_path)
+
+
+@pytest.mark.parametrize(("age", "group"), [(17.9, "paediatric"), (18.0, "adult"), (None, "")])
+def test_adults_begin_at_eighteen(age: float | None, group: str) -> None:
+    record = Record(record_id="cohen:a", source="cohen", path=Path("a"), view=View.PA, age_years=age)
+    assert age_group(record) == group
