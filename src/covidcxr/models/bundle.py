@@ -1,0 +1,265 @@
+"""The bundle: a folder that carries a trained network and everything needed to use it honestly.
+
+``model.safetensors`` (weights), ``bundle.json`` (`BundleInfo`), ``MODEL_CARD.md``, optionally ``model.onnx``, and
+``SHA256SUMS`` over them all. No pickle is written or read. Reading a bundle does not import torch until
+`Bundle.network` is called. How predictions are made from it is not known here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+import covidcxr
+from covidcxr.core.artefacts import atomic_directory, write_text
+from covidcxr.core.digests import bytes_sha256, file_sha256
+from covidcxr.core.errors import BundleError
+from covidcxr.core.types import Intensity, PreprocessSpec
+from covidcxr.models.card import model_card
+
+if TYPE_CHECKING:
+    from covidcxr.models.network import ChestNetwork
+
+FORMAT_VERSION = 1
+WEIGHTS = "model.safetensors"
+ONNX = "model.onnx"
+INFO = "bundle.json"
+CARD = "MODEL_CARD.md"
+SUMS = "SHA256SUMS"
+NOTICE = "Research use only, not a diagnosis."
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NetworkInfo(_Table):
+    """The architecture: ``name`` in the registry, its options, and its number of parameters."""
+
+    name: str
+    options: dict[str, Any] = {}
+    num_parameters: int
+
+
+class PreprocessInfo(_Table):
+    """`PreprocessSpec` as JSON."""
+
+    size: int
+    channels: Literal[1, 3] = 1
+    crop: float = 1.0
+    intensity: Intensity = "none"
+    mean: float = 0.0
+    std: float = 1.0
+
+    def spec(self) -> PreprocessSpec:
+        """Return the type that travels."""
+        return PreprocessSpec(**self.model_dump())
+
+
+class HistoryInfo(_Table):
+    """A training in a few numbers; ``train`` and ``validation`` are those of the epoch that was kept.
+
+    Attributes:
+        epochs: Epochs trained.
+        kept_epoch: 1-based epoch whose weights these are.
+        seconds: Wall time of the training.
+        device: Where it was trained, and in which precision.
+        validation_split: ``test`` where the recipe is faithful to a published fault, else ``patients``.
+        train, validation: Metric name to value.
+    """
+
+    epochs: int = 0
+    kept_epoch: int = 0
+    seconds: float = 0.0
+    device: str = ""
+    validation_split: str = ""
+    train: dict[str, float] = {}
+    validation: dict[str, float] = {}
+
+
+class BundleInfo(_Table):
+    """Everything about a trained network but its weights.
+
+    Attributes:
+        format_version: Of this file; a reader refuses a newer one.
+        release: The covidcxr release that wrote it.
+        name, title: Of the recipe.
+        network: Architecture and options.
+        classes: In the order of the outputs.
+        preprocess: How a radiograph becomes the network's input.
+        temperature: Logits are divided by it before softmax; 1.0 if not calibrated.
+        thresholds: Class to the probability from which it counts as positive; empty means the largest wins.
+        conformal: Coverage ("0.90") to the quantile of the conformal score; empty if not calibrated.
+        dataset_digest: Of the dataset it was trained on.
+        recipe: The resolved recipe.
+        history: The training in a few numbers.
+        results: Measured results, by cohort name; filled by evaluation.
+        synthetic: True if it was trained on computed phantoms.
+        notes: What a reader must know (the recipe's notes).
+        notice: Always "Research use only, not a diagnosis."
+    """
+
+    format_version: int = FORMAT_VERSION
+    release: str = Field(default_factory=lambda: str(covidcxr.__version__))
+    name: str
+    title: str = ""
+    network: NetworkInfo
+    classes: tuple[str, ...] = Field(min_length=2)
+    preprocess: PreprocessInfo
+    temperature: float = Field(default=1.0, gt=0.0)
+    thresholds: dict[str, float] = {}
+    conformal: dict[str, float] = {}
+    dataset_digest: str = ""
+    recipe: dict[str, Any] = {}
+    history: HistoryInfo = HistoryInfo()
+    results: dict[str, Any] = {}
+    synthetic: bool = False
+    notes: tuple[str, ...] = ()
+    notice: str = NOTICE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """A bundle on disk whose files were checked against their digests.
+
+    Attributes:
+        folder: Where it is.
+        info: Its description.
+        bundle_id: First 12 digits of the digest of its description and weights.
+    """
+
+    folder: Path
+    info: BundleInfo
+    bundle_id: str
+    _digests: dict[str, str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def load(cls, folder: Path | str, *, verify: bool = True) -> Bundle:
+        """Read the bundle in ``folder``; ``verify`` compares every file with SHA256SUMS.
+
+        Raises:
+            BundleError: If it is missing, partial, altered, or written by a newer release.
+        """
+        folder = Path(folder)
+        digests = _read_sums(folder)
+        for name in (INFO, WEIGHTS, *digests):
+            if not (folder / name).is_file() or name not in digests:
+                raise BundleError(
+                    f"{folder}: no {name} (or not in {SUMS}); the bundle is partial, train or copy it again"
+                )
+        info_text = (folder / INFO).read_bytes()
+        for name, digest in digests.items() if verify else ():
+            found = bytes_sha256(info_text) if name == INFO else file_sha256(folder / name)
+            if found != digest:
+                raise BundleError(
+                    f"{folder / name}: SHA-256 is {found[:12]}..., {SUMS} says {digest[:12]}...; "
+                    "the file was altered or damaged, copy the bundle again"
+                )
+        return cls(folder=folder, info=_parse(folder, info_text), bundle_id=_bundle_id(digests), _digests=digests)
+
+    def network(self) -> ChestNetwork:
+        """Return the network with its weights, in evaluation mode, on the CPU (imports torch).
+
+        Raises:
+            BundleError: If the weights do not fit the architecture.
+        """
+        import torch
+        from safetensors.torch import load_file
+
+        from covidcxr.models.network import build_network
+
+        with torch.device("meta"):
+            network = build_network(
+                self.info.network.name,
+                num_classes=len(self.info.classes),
+                preprocess=self.info.preprocess.spec(),
+                options=self.info.network.options,
+            )
+        try:
+            network.load_state_dict(load_file(self.folder / WEIGHTS), assign=True)
+        except (RuntimeError, ValueError) as error:
+            raise BundleError(
+                f"{self.folder / WEIGHTS}: does not fit network {self.info.network.name!r}: {error}"
+            ) from error
+        return network.requires_grad_(False).eval()
+
+    @property
+    def onnx_path(self) -> Path | None:
+        """The ONNX file of the bundle, or None if it has none."""
+        return self.folder / ONNX if ONNX in self._digests else None
+
+
+def save_bundle(folder: Path, network: ChestNetwork, info: BundleInfo) -> Bundle:
+    """Write ``network`` and ``info`` as a bundle, atomically, and return it.
+
+    Raises:
+        OutputError: If the place cannot be written.
+    """
+    from safetensors.torch import save_file
+
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    with atomic_directory(folder) as partial:
+        save_file(tensors, partial / WEIGHTS)
+        (partial / INFO).write_text(info.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        (partial / CARD).write_text(model_card(info), encoding="utf-8")
+        write_sums(partial)
+    return Bundle.load(folder, verify=False)
+
+
+def update_info(bundle: Bundle, info: BundleInfo) -> Bundle:
+    """Replace the description of a bundle (after calibration or evaluation) and return it, with its new id."""
+    write_text(bundle.folder / INFO, info.model_dump_json(indent=2) + "\n")
+    write_text(bundle.folder / CARD, model_card(info))
+    return refresh_sums(bundle.folder)
+
+
+def refresh_sums(folder: Path) -> Bundle:
+    """Write SHA256SUMS anew after a file was added (``model.onnx``) or replaced, and return the bundle."""
+    write_sums(folder)
+    return Bundle.load(folder, verify=False)
+
+
+def write_sums(folder: Path) -> None:
+    """Write SHA256SUMS over every other file of ``folder``, in the format of ``sha256sum --check``."""
+    names = sorted(
+        path.name for path in folder.iterdir() if path.is_file() and path.name != SUMS and path.name[0] != "."
+    )
+    write_text(folder / SUMS, "".join(f"{file_sha256(folder / name)}  {name}\n" for name in names))
+
+
+def _read_sums(folder: Path) -> dict[str, str]:
+    path = folder / SUMS
+    if not path.is_file():
+        found = "no such folder" if not folder.is_dir() else f"no {SUMS} in it"
+        raise BundleError(f"{folder}: {found}; expected a bundle, the folder `bundle` of a training run")
+    digests = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        digest, _, name = line.partition("  ")
+        if len(digest) != 64 or not name or "/" in name or "\\" in name:
+            raise BundleError(f"{path}: cannot understand the line {line!r}; expected '<sha256>  <file name>'")
+        digests[name] = digest
+    return digests
+
+
+def _bundle_id(digests: dict[str, str]) -> str:
+    return bytes_sha256(f"{digests[INFO]}{digests[WEIGHTS]}".encode())[:12]
+
+
+def _parse(folder: Path, text: bytes) -> BundleInfo:
+    try:
+        info = BundleInfo.model_validate_json(text)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(str(part) for part in fault["loc"])
+        raise BundleError(
+            f"{folder / INFO}: {where}: {fault['msg']}; written by another release of covidcxr?"
+        ) from None
+    if info.format_version > FORMAT_VERSION:
+        raise BundleError(
+            f"{folder / INFO}: format version {info.format_version}, this release reads up to {FORMAT_VERSION}; "
+            "update covidcxr"
+        )
+    return info

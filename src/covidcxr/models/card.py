@@ -1,0 +1,51 @@
+"""The model card of a bundle: what a person should read before using the weights, as Markdown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from covidcxr.models.bundle import BundleInfo, HistoryInfo
+
+
+def model_card(info: BundleInfo) -> str:
+    """Return the Markdown text of the card of ``info``."""
+    lines = [f"# {info.title or info.name}", "", f"**{info.notice}**", ""]
+    if info.synthetic:
+        lines += ["**Trained on synthetic phantoms, not on radiographs: the scores mean nothing for patients.**", ""]
+    spec = info.preprocess
+    lines += [
+        "## What it is",
+        "",
+        f"- Network: `{info.network.name}`, {info.network.num_parameters:,} parameters",
+        f"- Classes, in the order of the outputs: {', '.join(info.classes)}",
+        f"- Input: {spec.size} x {spec.size}, {spec.channels} channel(s), intensity `{spec.intensity}`",
+        f"- Temperature: {info.temperature:.3f}" + ("" if info.temperature != 1.0 else " (not calibrated)"),
+        f"- Recipe: `{info.name}`; covidcxr {info.release}",
+        f"- Dataset digest: `{info.dataset_digest or 'unknown'}`",
+        "",
+        "## How it was trained",
+        "",
+        *_history(info.history),
+        "",
+        "## What to know before using it",
+        "",
+        *(f"- {note}" for note in info.notes),
+        "- Scores measured inside the sources a network was trained on say little about another hospital.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _history(history: HistoryInfo) -> list[str]:
+    if not history.epochs:
+        return ["- Not recorded."]
+    lines = [
+        f"- {history.epochs} epochs on {history.device} in {history.seconds:.0f} s; epoch {history.kept_epoch} was kept"
+    ]
+    if history.validation_split == "test":
+        lines.append("- **The test split was also the validation split, as in the publication this follows.**")
+    for name, metrics in (("Training", history.train), ("Validation", history.validation)):
+        if metrics:
+            lines.append(f"- {name}: " + ", ".join(f"{key} {value:.4f}" for key, value in metrics.items()))
+    return lines

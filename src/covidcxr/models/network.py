@@ -1,0 +1,123 @@
+"""What every network of the registry promises, and how one is built by name.
+
+Which networks there are, their training and their weights' files are not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from covidcxr.core.errors import RecipeError
+from covidcxr.core.types import PreprocessSpec
+from covidcxr.models import MODELS
+
+
+class ChestNetwork(nn.Module):
+    """A classifier of chest radiographs.
+
+    A subclass takes ``num_classes``, ``size``, ``channels`` and its own options, all by keyword, and implements
+    `forward_with_features`. A network of ``channels`` 3 also takes one channel and treats it as three equal ones.
+
+    Attributes:
+        default_size, default_channels, default_classes: What the architecture was published with.
+        weights: Name of the pretrained weights that can fill it, empty if there are none.
+    """
+
+    default_size: ClassVar[int] = 224
+    default_channels: ClassVar[int] = 1
+    default_classes: ClassVar[int] = 3
+    weights: ClassVar[str] = ""
+
+    def __init__(self, *, num_classes: int, size: int, channels: int) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.size = size
+        self.channels = channels
+
+    def forward_with_features(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (logits, last spatial map) of one pass, connected in the autograd graph.
+
+        Args:
+            images: Float (N, channels, size, size), preprocessed.
+
+        Returns:
+            Logits (N, num_classes), and the map (N, C, h, w) that an explanation looks at.
+        """
+        raise NotImplementedError
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits (N, num_classes) of preprocessed images (N, channels, size, size)."""
+        return self.forward_with_features(images)[0]
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return the last spatial map (N, C, h, w) of preprocessed images (N, channels, size, size)."""
+        return self.forward_with_features(images)[1]
+
+    @property
+    def num_parameters(self) -> int:
+        """Number of trainable values."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+
+class GrayConv2d(nn.Conv2d):
+    """A first convolution that, given one channel, acts as on that many equal channels.
+
+    The kernel is summed over its input channels on the fly: the result and the gradients are those of replicated
+    channels, at a third of the work.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the convolution of (N, in_channels or 1, H, W)."""
+        if input.shape[1] == 1 and self.in_channels > 1:
+            weight = self.weight.sum(dim=1, keepdim=True)
+            return functional.conv2d(input, weight, self.bias, self.stride, self.padding, self.dilation)
+        return super().forward(input)
+
+
+def build_network(
+    name: str, *, num_classes: int, preprocess: PreprocessSpec, options: Mapping[str, Any]
+) -> ChestNetwork:
+    """Return the network ``name`` of the registry, freshly initialised.
+
+    Raises:
+        RegistryError: If there is no such network.
+        RecipeError: If it does not take one of the options, or not this size or number of channels.
+    """
+    network_class = MODELS.get(name)
+    try:
+        return network_class(
+            num_classes=num_classes, size=preprocess.size, channels=preprocess.channels, **dict(options)
+        )
+    except TypeError as error:
+        raise RecipeError(
+            f"network {name!r} does not take these options: {error}; see `covidcxr models list`"
+        ) from error
+
+
+def count_parameters(name: str) -> int:
+    """Return the number of parameters of a network as published, without filling any memory."""
+    network_class = MODELS.get(name)
+    with torch.device("meta"):
+        network = network_class(
+            num_classes=network_class.default_classes,
+            size=network_class.default_size,
+            channels=network_class.default_channels,
+        )
+    return network.num_parameters
+
+
+def initialise_as_keras(network: nn.Module) -> None:
+    """Fill every convolution and dense layer as Keras does: Glorot uniform weights, zero biases.
+
+    Uses torch's global generator, which the caller seeds.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
