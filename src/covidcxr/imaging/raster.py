@@ -1,0 +1,228 @@
+"""PNG, JPEG, TIFF, BMP, WebP and GIF to gray pixels, with Pillow (and OpenCV for 16-bit colour).
+
+Colour becomes ITU-R BT.601 luma; a JPEG's own luma channel is taken without a detour over RGB. Transparent parts are
+shown over black: of the public sources' 75 RGBA files, the few with real transparency hold black beneath it. Stored
+orientation (EXIF) is applied. Anything else a file could mean (several frames, float values outside [0, 1]) is
+refused, not guessed.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+import warnings as python_warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from covidcxr.core.errors import ImageReadError
+from covidcxr.imaging.decoded import Decoded, check_size
+from covidcxr.imaging.formats import FileFormat
+
+# The plugin classes themselves, not Image.open: it probes every format, and its size check is a process-wide setting.
+_PLUGINS: dict[FileFormat, type[ImageFile.ImageFile]] = {
+    FileFormat.PNG: PngImagePlugin.PngImageFile,
+    FileFormat.JPEG: JpegImagePlugin.JpegImageFile,
+    FileFormat.TIFF: TiffImagePlugin.TiffImageFile,
+    FileFormat.BMP: BmpImagePlugin.BmpImageFile,
+    FileFormat.WEBP: WebPImagePlugin.WebPImageFile,
+    FileFormat.GIF: GifImagePlugin.GifImageFile,
+}
+RASTER_FORMATS = frozenset(_PLUGINS)
+
+_TRUNCATION_WORDS = ("truncated", "not enough image data", "unexpected end", "eof", "incomplete", "bytes not processed")
+_TIFF_BITS_PER_SAMPLE, _TIFF_PHOTOMETRIC, _EXIF_ORIENTATION = 258, 262, 274
+_TIFF_WHITE_IS_ZERO = 0
+_COLOUR_PROBE = (64, 64)
+_COLOUR_LEVELS = 24  # mean spread between channels, of 255, beyond which a gray film was hardly stored as colour
+_APNG_SEARCH_BYTES = 1 << 16
+_WARNINGS_LOCK = threading.RLock()
+
+
+def decode_raster(
+    data: bytes, file_format: FileFormat, *, origin: str, max_pixels: int, probe_colour: bool = False
+) -> Decoded:
+    """Decode one raster image of a known format.
+
+    Args:
+        data: The whole file.
+        file_format: As `covidcxr.imaging.formats.sniff` tells.
+        origin: What messages call the file.
+        max_pixels: Checked against the header before any pixel is decoded.
+        probe_colour: Also look, on a small copy, whether the image is really coloured, and warn if so.
+
+    Raises:
+        ImageReadError: If it is truncated, damaged, has several frames or an unsupported pixel format.
+        ImageTooLargeError: If its header announces more than ``max_pixels``.
+    """
+    try:
+        with _quiet(_makes_remarks(data, file_format)), _PLUGINS[file_format](io.BytesIO(data)) as image:
+            check_size(image.height, image.width, origin=origin, max_pixels=max_pixels)
+            _refuse_frames(image, file_format, origin)
+            notes = _colour_notes(data, image) if probe_colour else ()
+            return _to_gray(image, data, file_format, origin, notes)
+    except ImageReadError:
+        raise
+    except Exception as error:  # the decoders raise anything from struct.error to RecursionError on hostile files
+        raise _read_error(error, file_format, origin) from error
+
+
+def _to_gray(
+    image: ImageFile.ImageFile, data: bytes, file_format: FileFormat, origin: str, notes: tuple[str, ...]
+) -> Decoded:
+    if file_format is FileFormat.JPEG:
+        image.draft("L", image.size)
+    bits = _bits_per_sample(image, data, file_format)
+    image.load()
+    pixels: NDArray[np.uint8] | NDArray[np.float32]
+    if bits == 16 and image.mode in ("RGB", "RGBA", "LA"):
+        pixels, more = _deep_colour(data, origin)
+    elif image.mode.startswith("I;16") or image.mode in ("I", "F"):
+        pixels, more = _deep_gray(image, bits, origin), ()
+    else:
+        bits = 8
+        pixels, more = _eight_bit_gray(image)
+    return Decoded(pixels=_upright(pixels, image, file_format), bits_stored=bits, warnings=notes + more)
+
+
+def _eight_bit_gray(image: Image.Image) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """Return luma over black as uint8 (H, W), and what was noticed."""
+    if image.mode == "L" and "transparency" not in image.info:
+        return np.asarray(image), ()
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        alpha = np.asarray(rgba.getchannel("A"))
+        luma = np.asarray(rgba.convert("RGB").convert("L"))
+        if alpha.min() == 255:
+            return luma, ()
+        blended = (luma.astype(np.uint16) * alpha + 127) // 255
+        return blended.astype(np.uint8), ("transparent parts shown over black",)
+    if image.mode not in ("RGB", "P", "1", "L"):
+        image = image.convert("RGB")
+    return np.asarray(image.convert("L")), ()
+
+
+def _deep_gray(image: Image.Image, bits: int, origin: str) -> NDArray[np.float32]:
+    """Return a gray image of more than eight bits as float32 (H, W) in [0, 1]."""
+    values = np.asarray(image)
+    if image.mode == "F":
+        if not np.isfinite(values).all() or values.min() < 0.0 or values.max() > 1.0:
+            raise ImageReadError(
+                f"{origin}: float pixels outside [0, 1], whose black and white are not stated; save it as 8 or 16 bit",
+                reason="unsupported",
+            )
+        unit = values.astype(np.float32)
+    elif image.mode == "I":
+        raise ImageReadError(
+            f"{origin}: signed or 32-bit pixels, whose black and white are not stated; save it as 8 or 16 bit",
+            reason="unsupported",
+        )
+    else:
+        unit = values.astype(np.float32) / np.float32((1 << bits) - 1)
+        np.clip(unit, 0.0, 1.0, out=unit)
+    # Pillow inverts 8-bit WhiteIsZero TIFFs on its own, but not deeper ones (TIFF 6.0, PhotometricInterpretation).
+    tags = getattr(image, "tag_v2", {})
+    return 1.0 - unit if tags.get(_TIFF_PHOTOMETRIC) == _TIFF_WHITE_IS_ZERO else unit
+
+
+def _deep_colour(data: bytes, origin: str) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    """Return 16-bit colour, with or without alpha, as float32 luma (H, W) in [0, 1]; Pillow keeps only eight bits."""
+    values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if values is None or values.dtype != np.uint16:
+        raise ImageReadError(
+            f"{origin}: 16-bit colour that could not be decoded; save it as 8 or 16 bit gray", reason="undecodable"
+        )
+    unit = values.astype(np.float32) / np.float32(65535)
+    if unit.ndim == 2:
+        return unit, ()
+    luma = unit[..., :3] @ np.array([0.114, 0.587, 0.299], np.float32)  # OpenCV stores blue first
+    np.clip(luma, 0.0, 1.0, out=luma)
+    if unit.shape[2] == 4 and unit[..., 3].min() < 1.0:
+        return luma * unit[..., 3], ("transparent parts shown over black",)
+    return luma, ()
+
+
+def _bits_per_sample(image: ImageFile.ImageFile, data: bytes, file_format: FileFormat) -> int:
+    if file_format is FileFormat.PNG:
+        return data[24]  # IHDR: eight bytes of signature, length and type, width and height, then the bit depth
+    if file_format is FileFormat.TIFF:
+        return int(image.tag_v2.get(_TIFF_BITS_PER_SAMPLE, (1,))[0])  # type: ignore[attr-defined]
+    return 8
+
+
+def _upright(pixels: NDArray[np.generic], image: Image.Image, file_format: FileFormat) -> NDArray:  # type: ignore[type-arg]
+    """Apply the stored orientation (EXIF 2.3 tag 274); Pillow has already done so for TIFF."""
+    if file_format is FileFormat.TIFF or "exif" not in image.info:
+        return pixels
+    with _quiet(True):
+        orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.T
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _refuse_frames(image: ImageFile.ImageFile, file_format: FileFormat, origin: str) -> None:
+    if file_format is not FileFormat.JPEG and getattr(image, "is_animated", False):
+        raise ImageReadError(
+            f"{origin}: a {file_format} of several frames; expected one radiograph; save the wanted frame on its own",
+            reason="multi-frame",
+        )
+
+
+def _colour_notes(data: bytes, image: ImageFile.ImageFile) -> tuple[str, ...]:
+    if image.mode not in ("RGB", "RGBA", "P", "CMYK"):
+        return ()
+    with type(image)(io.BytesIO(data)) as probe:
+        probe.draft("RGB", _COLOUR_PROBE)
+        small = np.asarray(probe.convert("RGB").resize(_COLOUR_PROBE, Image.Resampling.NEAREST), dtype=np.int16)
+    spread = (small.max(axis=2) - small.min(axis=2)).mean()
+    return ("colour image: its luma was taken",) if spread > _COLOUR_LEVELS else ()
+
+
+@contextmanager
+def _quiet(needed: bool) -> Iterator[None]:
+    """Silence the remarks Pillow makes while reading odd metadata; they would reach a caller's stderr.
+
+    Python's warning filters belong to the process, so threads take turns, where it is needed.
+    """
+    if not needed:
+        yield
+        return
+    with _WARNINGS_LOCK, python_warnings.catch_warnings():
+        python_warnings.simplefilter("ignore")
+        yield
+
+
+def _makes_remarks(data: bytes, file_format: FileFormat) -> bool:
+    if file_format is FileFormat.PNG:
+        return b"acTL" in data[:_APNG_SEARCH_BYTES]
+    return file_format not in (FileFormat.JPEG, FileFormat.BMP)
+
+
+def _read_error(error: Exception, file_format: FileFormat, origin: str) -> ImageReadError:
+    words = str(error).lower()
+    if any(word in words for word in _TRUNCATION_WORDS):
+        return ImageReadError(
+            f"{origin}: a {file_format} that ends early; expected the whole file; get it again", reason="truncated"
+        )
+    return ImageReadError(
+        f"{origin}: a damaged {file_format} ({error or type(error).__name__}); get it again, or save it anew",
+        reason="undecodable",
+    )

@@ -1,0 +1,134 @@
+"""The one door for images: any file of a known format, told by its content, becomes a `Radiograph`.
+
+Each family of formats has a module of its own (`raster`, `dicom`, `nifti`), imported when the first such file comes.
+Nothing is repaired: what cannot be read whole is refused with an `ImageReadError` whose ``reason`` is one of `REASONS`.
+"""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from covidcxr.core.errors import ImageReadError, ImageTooLargeError
+from covidcxr.core.types import Radiograph
+from covidcxr.imaging.decoded import MAX_PIXELS, Decoded
+from covidcxr.imaging.formats import HEAD_BYTES, FileFormat, describe_unknown, sniff
+
+REASONS = (
+    "missing",  # no such file
+    "not-a-file",  # a folder, a pipe, a device
+    "unreadable",  # the operating system refuses
+    "empty",
+    "text",
+    "archive",
+    "document",
+    "unknown-format",
+    "truncated",
+    "undecodable",  # damaged, or no decoder
+    "zero-size",
+    "too-large",
+    "multi-frame",
+    "no-pixels",  # a DICOM object without an image
+    "unsupported",  # an image whose black and white are not stated
+)
+
+_MAX_FILE_BYTES = 1 << 30
+_EXPECTED = "expected PNG, JPEG, TIFF, BMP, WebP, GIF, NIfTI or DICOM"
+
+
+def read(source: Path | bytes | BinaryIO, *, origin: str | None = None, max_pixels: int = MAX_PIXELS) -> Radiograph:
+    """Read one image.
+
+    Args:
+        source: A file's path, its bytes, or a binary file object at its start.
+        origin: What the result and messages call the image; the path, or ``<bytes>``, if None.
+        max_pixels: A header that announces more is refused before anything is decoded.
+
+    Returns:
+        Pixels float32 (H, W) in [0, 1], bone bright, upright.
+
+    Raises:
+        ImageReadError: If it cannot be read whole; ``reason`` is one of `REASONS`.
+        ImageTooLargeError: If its header announces more than ``max_pixels``.
+    """
+    origin = origin if origin is not None else _name(source)
+    decoded = _decode(_load(source, origin), origin, max_pixels, probe_colour=True)
+    return Radiograph(
+        pixels=decoded.as_float(),
+        origin=origin,
+        spacing_mm=decoded.spacing_mm,
+        view=decoded.view,
+        sop_instance_uid=decoded.sop_instance_uid,
+        bits_stored=decoded.bits_stored,
+        warnings=decoded.warnings,
+    )
+
+
+def read_gray8(source: Path | bytes | BinaryIO, *, origin: str | None = None, max_pixels: int = MAX_PIXELS) -> Decoded:
+    """Read one image as `read` does, without leaving eight bits where the source has no more.
+
+    Returns:
+        A `Decoded` whose ``pixels`` are uint8 (H, W), bone bright, upright; equal to `read`'s times 255, rounded.
+
+    Raises:
+        ImageReadError: As `read`.
+    """
+    origin = origin if origin is not None else _name(source)
+    decoded = _decode(_load(source, origin), origin, max_pixels, probe_colour=False)
+    return Decoded(
+        pixels=decoded.as_uint8(),
+        bits_stored=decoded.bits_stored,
+        warnings=decoded.warnings,
+        spacing_mm=decoded.spacing_mm,
+        view=decoded.view,
+        sop_instance_uid=decoded.sop_instance_uid,
+    )
+
+
+def _decode(data: bytes, origin: str, max_pixels: int, *, probe_colour: bool) -> Decoded:
+    file_format = sniff(data[:HEAD_BYTES])
+    if file_format is None:
+        reason, words = describe_unknown(data[:HEAD_BYTES])
+        raise ImageReadError(f"{origin}: is {words}; {_EXPECTED}", reason=reason)
+    if file_format is FileFormat.DICOM:
+        from covidcxr.imaging.dicom import decode_dicom
+
+        return decode_dicom(data, origin=origin, max_pixels=max_pixels)
+    if file_format is FileFormat.NIFTI:
+        from covidcxr.imaging.nifti import decode_nifti
+
+        return decode_nifti(data, origin=origin, max_pixels=max_pixels)
+    from covidcxr.imaging.raster import decode_raster
+
+    return decode_raster(data, file_format, origin=origin, max_pixels=max_pixels, probe_colour=probe_colour)
+
+
+def _load(source: Path | bytes | BinaryIO, origin: str) -> bytes:
+    if isinstance(source, bytes):
+        return source
+    if not isinstance(source, Path):
+        return _bounded(source.read(_MAX_FILE_BYTES + 1), origin)
+    try:
+        if not stat.S_ISREG(source.stat().st_mode):
+            raise ImageReadError(f"{origin}: is no regular file; expected an image file", reason="not-a-file")
+        with source.open("rb") as stream:
+            return _bounded(stream.read(_MAX_FILE_BYTES + 1), origin)
+    except (FileNotFoundError, NotADirectoryError):
+        raise ImageReadError(f"{origin}: no such file; check the path", reason="missing") from None
+    except OSError as error:
+        raise ImageReadError(f"{origin}: cannot be opened: {error.strerror or error}", reason="unreadable") from error
+    except ValueError as error:  # a NUL byte in the path
+        raise ImageReadError(f"{origin!r}: not a possible path ({error})", reason="missing") from None
+
+
+def _bounded(data: bytes, origin: str) -> bytes:
+    if len(data) > _MAX_FILE_BYTES:
+        raise ImageTooLargeError(
+            f"{origin}: a file of more than 1 GiB; expected one radiograph; take the image out of it"
+        )
+    return data
+
+
+def _name(source: Path | bytes | BinaryIO) -> str:
+    return str(source) if isinstance(source, Path) else "<bytes>"
