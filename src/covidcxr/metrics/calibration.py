@@ -1,0 +1,205 @@
+"""Whether a probability means what it says: temperature and vector scaling, reliability, calibration error.
+
+Scaling is fitted on the validation part only; who keeps it from the test part is the caller.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import optimize, special
+
+from covidcxr.core.errors import EvaluationError
+from covidcxr.metrics.bootstrap import bootstrap
+from covidcxr.metrics.checks import FloatArray, IntArray, check_labels
+from covidcxr.metrics.intervals import Interval, clustered_wilson
+
+_LOG_TEMPERATURE_BOUND = 5.0  # temperatures from 1/148 to 148
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TemperatureScaling:
+    """Logits are divided by ``temperature`` before softmax (Guo 2017); the predicted class never changes."""
+
+    temperature: float
+
+    def probabilities(self, logits: ArrayLike) -> FloatArray:
+        """Return calibrated probabilities (N, C) of ``logits`` (N, C)."""
+        return np.asarray(special.softmax(np.asarray(logits, dtype=np.float64) / self.temperature, axis=1))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class VectorScaling:
+    """Each logit gets its own positive scale and offset before softmax (Guo 2017); float64 (C,) both."""
+
+    scale: FloatArray
+    offset: FloatArray
+
+    def probabilities(self, logits: ArrayLike) -> FloatArray:
+        """Return calibrated probabilities (N, C) of ``logits`` (N, C)."""
+        return np.asarray(special.softmax(np.asarray(logits, dtype=np.float64) * self.scale + self.offset, axis=1))
+
+
+def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> TemperatureScaling:
+    """Return the temperature that minimises cross-entropy on (N, C) logits and (N,) labels.
+
+    Raises:
+        EvaluationError: If the arrays do not fit or a logit is not finite.
+    """
+    values, truth = _check_logits(logits, labels)
+
+    def loss(log_temperature: float) -> float:
+        return _cross_entropy(values / np.exp(log_temperature), truth)
+
+    bounds = (-_LOG_TEMPERATURE_BOUND, _LOG_TEMPERATURE_BOUND)
+    found = optimize.minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6})
+    return TemperatureScaling(temperature=float(np.exp(found.x)))
+
+
+def fit_vector_scaling(logits: ArrayLike, labels: ArrayLike, *, penalty: float = 1e-4) -> VectorScaling:
+    """Return the scales and offsets that minimise cross-entropy on (N, C) logits and (N,) labels.
+
+    ``penalty`` times the squared offsets, and times the squared logarithms of the scales, is added so that a small
+    validation part does not send them away.
+
+    Raises:
+        EvaluationError: As `fit_temperature`, and if a class has no case.
+    """
+    values, truth = _check_logits(logits, labels)
+    num_classes = values.shape[1]
+    absent = np.setdiff1d(np.arange(num_classes), truth)
+    if absent.size:
+        raise EvaluationError(
+            f"vector scaling: no case of class {absent[0]}; expected every class, or use temperature scaling"
+        )
+    one_hot = np.eye(num_classes)[truth]
+
+    def loss(parameters: FloatArray) -> tuple[float, FloatArray]:
+        scale, offset = np.exp(parameters[:num_classes]), parameters[num_classes:]
+        scaled = values * scale + offset
+        slope = (special.softmax(scaled, axis=1) - one_hot) / truth.size
+        gradient = np.concatenate([(slope * values).sum(axis=0) * scale, slope.sum(axis=0)]) + 2 * penalty * parameters
+        return _cross_entropy(scaled, truth) + penalty * float((parameters**2).sum()), gradient
+
+    found = optimize.minimize(loss, np.zeros(2 * num_classes), jac=True, method="L-BFGS-B")
+    return VectorScaling(scale=np.exp(found.x[:num_classes]), offset=np.asarray(found.x[num_classes:]))
+
+
+def equal_mass_bins(values: ArrayLike, num_bins: int) -> tuple[IntArray, IntArray]:
+    """Return the order that sorts ``values`` (N,) and the start of each bin of as equal a size as possible.
+
+    There are fewer bins where there are fewer cases than bins; equal values may fall in two bins.
+
+    Raises:
+        EvaluationError: If ``num_bins`` is less than 1.
+    """
+    if num_bins < 1:
+        raise EvaluationError(f"bins: found {num_bins}; expected at least 1, usually 10")
+    array = np.asarray(values, dtype=np.float64)
+    order = np.argsort(array, kind="stable")
+    bins = min(num_bins, array.size)
+    starts = (np.arange(bins) * array.size) // bins
+    return order.astype(np.int64), starts.astype(np.int64)
+
+
+def expected_calibration_error(confidence: ArrayLike, correct: ArrayLike, *, num_bins: int = 10) -> float:
+    """Return the mean |confidence - share correct| over equal-mass bins of (N,) cases (Nixon 2019, one norm)."""
+    order, starts = equal_mass_bins(confidence, num_bins)
+    excess = np.asarray(confidence, dtype=np.float64)[order] - np.asarray(correct, dtype=np.float64)[order]
+    return float(np.abs(np.add.reduceat(excess, starts)).sum() / order.size) if order.size else float("nan")
+
+
+def calibration_error_interval(
+    confidence: ArrayLike,
+    correct: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    num_bins: int = 10,
+    rounds: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Interval:
+    """Return the expected calibration error with a patient-clustered bootstrap interval, made as in `without_bias`."""
+    order, starts = equal_mass_bins(confidence, num_bins)
+    excess = np.asarray(confidence, dtype=np.float64)[order] - np.asarray(correct, dtype=np.float64)[order]
+
+    def statistic(weights: FloatArray) -> FloatArray:
+        gaps = np.add.reduceat(np.take(weights, order, axis=1) * excess, starts, axis=1)
+        return np.asarray(np.abs(gaps).sum(axis=1) / weights.sum(axis=1))[:, np.newaxis]
+
+    result = bootstrap(statistic, num_cases=order.size, groups=groups, rounds=rounds, seed=seed)
+    return without_bias(result.interval(0, level=level), float(np.median(result.rounds)))
+
+
+def without_bias(interval: Interval, median_of_rounds: float) -> Interval:
+    """Return the bootstrap ``interval`` of a calibration error without the bias of resampling.
+
+    Resampling adds noise to every bin, and an absolute value turns noise into error, so plain percentiles lie too
+    high. They are shifted down by that bias (the median of the rounds less the value), and cut at 0.
+    """
+    bias = median_of_rounds - interval.value
+    return Interval(
+        value=interval.value, low=max(0.0, interval.low - bias), high=max(interval.value, interval.high - bias)
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReliabilityBin:
+    """One bin of a reliability diagram.
+
+    Attributes:
+        confidence: Mean predicted probability, in [0, 1].
+        observed: Share of cases for which the event happened, with ``low`` and ``high`` (clustered Wilson, 95 %).
+        num_cases: Cases in the bin.
+    """
+
+    confidence: float
+    observed: float
+    low: float
+    high: float
+    num_cases: int
+
+
+def reliability_curve(
+    predicted: ArrayLike, happened: ArrayLike, *, groups: ArrayLike | None = None, num_bins: int = 10
+) -> tuple[ReliabilityBin, ...]:
+    """Return the reliability diagram of (N,) predicted probabilities and whether the event happened.
+
+    For the top label, ``predicted`` is the confidence and ``happened`` whether it was right; for one class, its
+    probability and whether the case is of it. Bins hold as equal a number of cases as possible.
+    """
+    order, starts = equal_mass_bins(predicted, num_bins)
+    probability = np.asarray(predicted, dtype=np.float64)[order]
+    outcome = np.asarray(happened, dtype=np.float64)[order]
+    patients = None if groups is None else np.asarray(groups)[order]
+    bins = []
+    for start, stop in zip(starts, [*starts[1:], order.size], strict=True):
+        members = None if patients is None else patients[start:stop]
+        interval = clustered_wilson(outcome[start:stop], members)
+        bins.append(
+            ReliabilityBin(
+                confidence=float(probability[start:stop].mean()),
+                observed=interval.value,
+                low=interval.low,
+                high=interval.high,
+                num_cases=int(stop - start),
+            )
+        )
+    return tuple(bins)
+
+
+def _cross_entropy(logits: FloatArray, truth: IntArray) -> float:
+    own = logits[np.arange(truth.size), truth]
+    return float((special.logsumexp(logits, axis=1) - own).mean())
+
+
+def _check_logits(logits: ArrayLike, labels: ArrayLike) -> tuple[FloatArray, IntArray]:
+    values = np.asarray(logits, dtype=np.float64)
+    if values.ndim != 2 or values.shape[0] != np.size(labels):
+        raise EvaluationError(f"logits: found shape {values.shape}; expected ({np.size(labels)}, classes)")
+    bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
+    if bad.size:
+        raise EvaluationError(f"logits: row {bad[0]} has NaN or infinity; the network diverged, train it again")
+    return values, check_labels(labels, values.shape[1])
