@@ -1,0 +1,158 @@
+"""Two models on the same cases: DeLong for the AUROC, McNemar for right and wrong, bootstrap for anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from covidcxr.core.errors import EvaluationError
+from covidcxr.core.types import Metric
+from covidcxr.metrics.bootstrap import Method, Statistic, bootstrap
+from covidcxr.metrics.checks import FloatArray
+from covidcxr.metrics.intervals import normal_quantile, placement_covariance, placements
+from covidcxr.metrics.metric_set import MetricSet
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference:
+    """First less second, with its interval and a two-sided p-value; NaN where not estimable, with the reason."""
+
+    value: float
+    low: float
+    high: float
+    p_value: float
+    reason: str = ""
+
+
+def paired_delong(
+    positive: ArrayLike, first: ArrayLike, second: ArrayLike, *, groups: ArrayLike | None = None, level: float = 0.95
+) -> Difference:
+    """Compare the AUROCs of two scores (N,) of the same cases (DeLong 1988; Obuchowski 1997 with ``groups``).
+
+    Raises:
+        EvaluationError: If the arrays do not fit.
+    """
+    is_positive = np.asarray(positive, dtype=np.bool_)
+    if is_positive.all() or not is_positive.any():
+        return _undefined("every case is on one side")
+    components = [placements(is_positive, first), placements(is_positive, second)]
+    covariance = placement_covariance(is_positive, components, groups)
+    value = components[0].auroc - components[1].auroc
+    variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
+    if not np.isfinite(variance):
+        return Difference(value=value, low=np.nan, high=np.nan, p_value=np.nan, reason="a side has one patient only")
+    error = max(variance, 0.0) ** 0.5
+    if error < 1e-12:
+        return Difference(value=value, low=value, high=value, p_value=1.0 if abs(value) < 1e-12 else 0.0)
+    margin = normal_quantile(level) * error
+    p_value = 2 * float(stats.norm.sf(abs(value) / error))
+    return Difference(value=value, low=value - margin, high=value + margin, p_value=p_value)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class McNemar:
+    """Cases that only the first, or only the second model got right, and the exact two-sided p-value."""
+
+    only_first: int
+    only_second: int
+    p_value: float
+    mid_p_value: float
+
+
+def mcnemar(first_correct: ArrayLike, second_correct: ArrayLike) -> McNemar:
+    """Compare which of the same cases (N,) two models got right, by the exact binomial test (McNemar 1947).
+
+    The mid-p value (Fagerland 2013) is less conservative. Both are 1 where the models agree on every case. Cases are
+    taken as independent; with several images a patient, prefer `bootstrap_difference`.
+
+    Raises:
+        EvaluationError: If the two differ in length.
+    """
+    first = np.asarray(first_correct, dtype=np.bool_)
+    second = np.asarray(second_correct, dtype=np.bool_)
+    if first.shape != second.shape or first.ndim != 1:
+        raise EvaluationError(
+            f"McNemar: found {first.shape} and {second.shape} cases; expected the same cases for both"
+        )
+    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
+    discordant, fewer = only_first + only_second, min(only_first, only_second)
+    if discordant == 0:
+        return McNemar(only_first=0, only_second=0, p_value=1.0, mid_p_value=1.0)
+    exact = min(1.0, 2 * float(stats.binom.cdf(fewer, discordant, 0.5)))
+    mid = 2 * float(stats.binom.cdf(fewer, discordant, 0.5)) - float(stats.binom.pmf(fewer, discordant, 0.5))
+    return McNemar(only_first=only_first, only_second=only_second, p_value=exact, mid_p_value=min(1.0, mid))
+
+
+def bootstrap_difference(
+    labels: ArrayLike,
+    first: ArrayLike,
+    second: ArrayLike,
+    classes: Sequence[str],
+    *,
+    groups: ArrayLike | None = None,
+    rounds: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+    method: Method = "percentile",
+) -> dict[str, Metric]:
+    """Return first less second for every metric of `MetricSet`, on the same resampled patients.
+
+    Args:
+        labels: (N,) in [0, C).
+        first: (N, C) probabilities of the one model.
+        second: (N, C) probabilities of the other, of the same cases in the same order.
+        classes: C names.
+        groups: (N,) patients.
+        rounds: Bootstrap rounds.
+        seed: Of the bootstrap.
+        level: Of the intervals.
+        method: ``percentile`` or ``bca``.
+
+    Raises:
+        EvaluationError: If the arrays do not fit.
+    """
+    one, other = MetricSet(labels, first, classes), MetricSet(labels, second, classes)
+
+    def difference(weights: FloatArray) -> FloatArray:
+        return one(weights) - other(weights)
+
+    result = bootstrap(
+        difference, num_cases=one.num_cases, groups=groups, rounds=rounds, seed=seed, jackknife=method == "bca"
+    )
+    differences = {}
+    for column, name in enumerate(one.names):
+        interval = result.interval(column, method=method, level=level)
+        if not np.isfinite(interval.value):
+            differences[name] = Metric(name=name, value=None, num_cases=one.num_cases, reason=one.reason(name))
+        elif not np.isfinite(interval.low):
+            few = "too few patients: no interval"
+            differences[name] = Metric(name=name, value=interval.value, num_cases=one.num_cases, reason=few)
+        else:
+            differences[name] = Metric(
+                name=name, value=interval.value, low=interval.low, high=interval.high, num_cases=one.num_cases
+            )
+    return differences
+
+
+def bootstrap_p_value(
+    statistic: Statistic, *, num_cases: int, groups: ArrayLike | None, rounds: int = 2000, seed: int = 0
+) -> float:
+    """Return the two-sided p-value that a difference (the first column of ``statistic``) is 0.
+
+    It is twice the smaller share of rounds on either side of 0, and never below 1 / (rounds + 1).
+    """
+    drawn = bootstrap(statistic, num_cases=num_cases, groups=groups, rounds=rounds, seed=seed).rounds[:, 0]
+    drawn = drawn[np.isfinite(drawn)]
+    if not drawn.size:
+        return float("nan")
+    smaller = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
+    return min(1.0, 2 * (smaller + 1) / (drawn.size + 1))
+
+
+def _undefined(reason: str) -> Difference:
+    nan = float("nan")
+    return Difference(value=nan, low=nan, high=nan, p_value=nan, reason=reason)
