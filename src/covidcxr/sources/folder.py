@@ -1,0 +1,120 @@
+"""The image files below a source's folder: listed once, never outside it, whatever names and links it holds.
+
+A link that leads out of the folder is refused; a hidden file (``.DS_Store``, ``._name``) is not an image.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from covidcxr.core.errors import SourceError
+
+_NOT_IMAGES = {"thumbs.db", "desktop.ini"}
+
+
+class ImageFolder:
+    """Files below ``folder``, by their path relative to it (forward slashes).
+
+    Attributes:
+        folder: Absolute and resolved.
+        names: Relative paths of the files, sorted.
+        refused: Relative path of each refused symbolic link, with what is wrong with it.
+    """
+
+    def __init__(self, folder: Path, inside: Iterable[str] = (".",), suffixes: frozenset[str] | None = None) -> None:
+        """List the files below those subfolders ``inside`` that exist, or only those with one of ``suffixes``.
+
+        Raises:
+            SourceError: If a subfolder cannot be listed.
+        """
+        self.folder = folder.resolve()
+        self.refused: dict[str, str] = {}
+        names: list[str] = []
+        for part in inside:
+            names += self._list(self.folder / part, suffixes)
+        self.names = sorted(names)
+        self._known = set(self.names)
+        self._count = Counter(PurePosixPath(name).name.casefold() for name in [*self.names, *self.refused])
+        self._caseless: dict[str, str] = {}
+        for name in self.names:
+            self._caseless.setdefault(name.casefold(), name)
+
+    def find(self, path: str) -> str | None:
+        """Return the name of the file at ``path``, exactly or else without case; None if there is none."""
+        return path if path in self._known else self._caseless.get(path.casefold())
+
+    def path(self, name: str) -> Path:
+        """Return the absolute path of a listed file."""
+        return self.folder / name
+
+    def key(self, name: str) -> str:
+        """Return the bare file name of ``name``, or ``name`` itself where another file is called the same."""
+        bare = PurePosixPath(name).name
+        return bare if self._count[bare.casefold()] == 1 else name
+
+    def _list(self, top: Path, suffixes: frozenset[str] | None) -> list[str]:
+        names: list[str] = []
+        if not top.exists():
+            return names
+        if not self._inside(top):
+            self.refused[top.relative_to(self.folder).as_posix()] = f"a link to {top.resolve()}, outside the source"
+            return names
+        for where, folders, files in os.walk(top, onerror=_cannot_list):
+            here = Path(where)
+            folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__MACOSX")
+            for name in [name for name in folders if (here / name).is_symlink()]:
+                self._refuse(here / name, "a link to a folder; put the folder itself there")
+            for name in files:
+                if name.startswith(".") or name.casefold() in _NOT_IMAGES:
+                    continue
+                if suffixes is not None and not _has_suffix(name, suffixes):
+                    continue
+                path = here / name
+                if path.is_symlink() and not self._inside(path):
+                    self._refuse(path, f"a link to {path.resolve()}, outside the source; copy the file there")
+                else:
+                    names.append(path.relative_to(self.folder).as_posix())
+        return names
+
+    def _inside(self, path: Path) -> bool:
+        return path.resolve().is_relative_to(self.folder)
+
+    def _refuse(self, path: Path, detail: str) -> None:
+        self.refused[path.relative_to(self.folder).as_posix()] = detail
+
+
+IMAGE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".dcm", ".dicom", ".jp2"}
+)
+VOLUME_SUFFIXES = frozenset({".nii", ".nii.gz"})
+
+
+def claimed_path(claimed: str) -> tuple[str, str]:
+    """Return (clean relative path with forward slashes, fault); the fault is empty unless the path leads elsewhere.
+
+    A metadata table is data from others: a row may not make the program read a file outside the source's folder.
+    """
+    text = claimed.strip()
+    if "\0" in text:
+        return "", "its file name holds a NUL character; refused"
+    windows = PureWindowsPath(text)
+    if text.startswith(("/", "\\", "~")) or windows.drive:
+        return "", f"claims {text!r}, an absolute path; refused"
+    path = PurePosixPath(text.replace("\\", "/"))
+    if ".." in path.parts:
+        return "", f"claims {text!r}, which leads out of the source's folder; refused"
+    return ("" if not text else path.as_posix()), ""
+
+
+def _has_suffix(name: str, suffixes: frozenset[str]) -> bool:
+    lower = name.casefold()
+    return any(lower.endswith(suffix) for suffix in suffixes)
+
+
+def _cannot_list(error: OSError) -> None:
+    raise SourceError(
+        f"{error.filename}: cannot be listed: {error.strerror}; check that the folder is there and readable"
+    )

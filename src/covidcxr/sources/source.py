@@ -1,0 +1,221 @@
+"""What a public source is: facts about it, where it lies on disk, and how its folder reads into records.
+
+How a file is decoded, and which records a dataset keeps, is known elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import ClassVar
+
+from covidcxr.core.digests import file_sha256
+from covidcxr.core.errors import SourceError
+from covidcxr.core.types import Exclusion, Record
+from covidcxr.sources.folder import ImageFolder, claimed_path
+from covidcxr.sources.tables import Table
+
+_ARCHIVE_ENDING = re.compile(r"-(master|main|[0-9a-f]{7,40}|v?\d+(\.\d+)*)$", re.IGNORECASE)
+_COMMIT = re.compile(r"-([0-9a-f]{40})$")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceInfo:
+    """Facts about a public source.
+
+    Attributes:
+        name: In the registry, in recipes and in every ``record_id``.
+        title: What a person calls it.
+        folders: Names its folder may have below the sources root, the usual one first; case and the endings of
+            archives (``-master``, ``-<commit>``) do not matter.
+        layout: What the folder must hold, in one line, for messages.
+        licence: As the source states it, with its terms of use.
+        citation: How its authors ask to be cited.
+        homepage: Where a person reads about it.
+    """
+
+    name: str
+    title: str
+    folders: tuple[str, ...]
+    layout: str
+    licence: str
+    citation: str
+    homepage: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceListing:
+    """Everything found in a source's folder.
+
+    Attributes:
+        records: One an image that has both a file and a description; sorted by record_id.
+        problems: What could not become a record, by rule: ``no-file`` (a row without its file), ``no-metadata``
+            (a file without a row), ``same-file`` (a second row for a file), ``outside-folder`` (a row that claims
+            a file elsewhere), ``link-outside`` (a symbolic link that leads elsewhere). Sorted by record_id.
+        version: Release, commit or digest of the metadata; ``unversioned`` if nothing tells.
+        num_rows: Rows of the metadata; 0 if the source has none.
+        num_files: Image files found, links included.
+    """
+
+    records: tuple[Record, ...]
+    problems: tuple[Exclusion, ...]
+    version: str
+    num_rows: int
+    num_files: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Match:
+    """A metadata row and its file.
+
+    ``key`` is the file's name, or its path in the source where the name is not unique; ``also`` are further rows
+    that claim the same file.
+    """
+
+    row: dict[str, str]
+    path: Path
+    key: str
+    also: tuple[dict[str, str], ...] = ()
+
+
+class Source(ABC):
+    """A public source; one subclass a file, registered in ``SOURCES``."""
+
+    info: ClassVar[SourceInfo]
+
+    def locate(self, root: Path) -> Path | None:
+        """Return the folder of this source below ``root``, or None.
+
+        Names are tried in the order of ``info.folders``; where several folders match one name, the first in
+        alphabetical order that has the layout is taken.
+        """
+        if not root.is_dir():
+            return None
+        by_name: dict[str, list[Path]] = {}
+        for child in sorted(root.iterdir()):
+            if child.is_dir():
+                by_name.setdefault(_ARCHIVE_ENDING.sub("", child.name.casefold()), []).append(child)
+                by_name.setdefault(child.name.casefold(), []).append(child)
+        for name in self.info.folders:
+            for child in by_name.get(name.casefold(), []):
+                home = self.home(child)
+                if home is not None:
+                    return home
+        return None
+
+    def home(self, folder: Path) -> Path | None:
+        """Return ``folder``, or the folder inside it that archives nest, if it has this source's layout; else None."""
+        inner = [folder, *(folder / name for name in self.info.folders)]
+        return next((candidate for candidate in inner if self.has_layout(candidate)), None)
+
+    @abstractmethod
+    def has_layout(self, folder: Path) -> bool:
+        """Return whether ``folder`` looks like this source's, by the presence of a few names only."""
+
+    @abstractmethod
+    def read(self, folder: Path) -> SourceListing:
+        """Return every record and every problem of ``folder``.
+
+        Raises:
+            SourceError: If the folder or its metadata is not as the documented release lays it out.
+        """
+
+    def problem(self, rule: str, key: str, path: str, detail: str) -> Exclusion:
+        """Return a problem of this source; ``key`` completes its record_id."""
+        name = self.info.name
+        return Exclusion(record_id=f"{name}:{key}", source=name, path=path, rule=rule, detail=detail)
+
+    def check_layout(self, folder: Path) -> None:
+        """Raise unless ``folder`` has this source's layout.
+
+        Raises:
+            SourceError: If it does not; the message says what is there and what is expected.
+        """
+        if self.has_layout(folder):
+            return
+        present = sorted(child.name for child in folder.iterdir())[:12] if folder.is_dir() else []
+        raise SourceError(
+            f"{folder}: found {', '.join(present) or 'no files'}; expected {self.info.layout} ({self.info.title}); "
+            f"fetch it with: covidcxr sources fetch {self.info.name}"
+        )
+
+
+def match_rows(
+    source: Source, table: Table, files: ImageFolder, claim: Callable[[dict[str, str]], str]
+) -> tuple[list[Match], list[Exclusion]]:
+    """Pair each row of ``table`` with its file; every row and every file ends in a match or in a problem.
+
+    ``claim`` returns the path, relative to the source's folder, that a row claims. A path is looked up as
+    written, then without case; then, if it has no folder part or a wrong one, nowhere else.
+    """
+    matches: dict[str, Match] = {}
+    problems = [source.problem("link-outside", link, link, detail) for link, detail in sorted(files.refused.items())]
+    for number, row in enumerate(table.rows, start=table.first_line):
+        claimed = claim(row)
+        where = f"{table.path.name} row {number}"
+        path, fault = claimed_path(claimed)
+        if fault:
+            problems.append(source.problem("outside-folder", f"row-{number}", claimed, f"{where}: {fault}"))
+            continue
+        if path in files.refused:
+            continue
+        found = files.find(path)
+        if found is None:
+            problems.append(
+                source.problem("no-file", f"{path or 'blank'}#row-{number}", path, f"{where}: no such file")
+            )
+        elif found in matches:
+            first = matches[found]
+            matches[found] = Match(row=first.row, path=first.path, key=first.key, also=(*first.also, row))
+            problems.append(
+                source.problem("same-file", f"{found}#row-{number}", found, f"{where}: a second row for it")
+            )
+        else:
+            matches[found] = Match(row=row, path=files.path(found), key=files.key(found))
+    unclaimed = [name for name in files.names if name not in matches]
+    detail = f"no row of {table.path.name} names it"
+    problems += [source.problem("no-metadata", files.key(name), name, detail) for name in unclaimed]
+    return list(matches.values()), problems
+
+
+def agreed_label(match: Match, read: Callable[[dict[str, str]], str | None]) -> tuple[str | None, str]:
+    """Return (label, doubt) over all rows that claim one file: the label is None where they disagree."""
+    labels = {read(row) for row in (match.row, *match.also)}
+    if len(labels) == 1:
+        return labels.pop(), ""
+    return None, f"{len(match.also) + 1} rows for this file disagree on the finding"
+
+
+def listing(
+    source: Source, records: list[Record], problems: list[Exclusion], *, version: str, num_rows: int, files: ImageFolder
+) -> SourceListing:
+    """Return the sorted listing.
+
+    Raises:
+        SourceError: If two records have one id, which would be a fault of the reader or of the release.
+    """
+    records = sorted(records, key=lambda record: record.record_id)
+    for first, second in pairwise(records):
+        if first.record_id == second.record_id:
+            raise SourceError(
+                f"{source.info.name}: {first.path} and {second.path} have one id, {first.record_id}; rename one"
+            )
+    return SourceListing(
+        records=tuple(records),
+        problems=tuple(sorted(problems, key=lambda problem: (problem.record_id, problem.rule))),
+        version=version,
+        num_rows=num_rows,
+        num_files=len(files.names) + len(files.refused),
+    )
+
+
+def folder_version(folder: Path, metadata: Path | None = None) -> str:
+    """Return the commit in the folder's name, else the digest of its metadata, else ``unversioned``."""
+    commit = _COMMIT.search(folder.name)
+    if commit:
+        return f"commit {commit[1]}"
+    return f"metadata sha256:{file_sha256(metadata)[:16]}" if metadata is not None else "unversioned"
