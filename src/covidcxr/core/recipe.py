@@ -29,12 +29,26 @@ class SplitRecipe(_Table):
     """How samples are divided; ``strategy`` names an entry of ``curation.splits``.
 
     ``official`` keeps a source's own train and test. Classes named in ``test_images`` come from sources without a
-    split of their own: that many of their images go to test, patients apart.
+    split of their own: that many of their images go to test, patients apart. ``held_out`` is the source that
+    ``leave-one-source-out`` tests on; ``fold`` (from 0) of ``folds`` is what ``k-fold-by-patient`` tests on.
     """
 
     strategy: str = "official"
     test_images: dict[str, int] = {}
     test_fraction: Fraction = 0.2
+    held_out: str = ""
+    folds: int = Field(default=5, ge=2)
+    fold: int = Field(default=0, ge=0)
+
+
+class BalanceRecipe(_Table):
+    """One way of leaving images out so that classes or patients weigh alike.
+
+    ``strategy`` names an entry of ``curation.balances``; ``images`` is its number of images, where it takes one.
+    """
+
+    strategy: str
+    images: int = Field(default=0, ge=0)
 
 
 class DatasetRecipe(_Table):
@@ -46,6 +60,9 @@ class DatasetRecipe(_Table):
         merge: Dataset class to the record labels that make it up ("Not COVID-19" = ["Normal", "Pneumonia"]).
         rules: Exclusion rules by name, applied in this order.
         split: How samples are divided.
+        balance: Applied after the split, in this order.
+        licences: Where not empty, images are kept only if their licence allows each of these uses
+            (``commercial``, ``derivatives``); a blank licence allows nothing.
         longest_side: Images are scaled down, never up, so that their longer side has at most this many pixels.
         jpeg_quality: 1-95 as Pillow defines it.
         seed: Of everything random in the dataset.
@@ -56,6 +73,8 @@ class DatasetRecipe(_Table):
     merge: dict[str, tuple[str, ...]] = {}
     rules: tuple[str, ...] = ()
     split: SplitRecipe = SplitRecipe()
+    balance: tuple[BalanceRecipe, ...] = ()
+    licences: tuple[Literal["commercial", "derivatives"], ...] = ()
     longest_side: int = Field(default=512, ge=16)
     jpeg_quality: int = Field(default=90, ge=1, le=95)
     seed: int = 2020

@@ -1,7 +1,7 @@
 """The three files that say what a dataset folder holds: manifest.csv, exclusions.csv and dataset.json.
 
 What the images look like, and how they were chosen, is not known here. Paths in these files are relative (to the
-dataset's folder, or to the sources' root), so that two machines write the same bytes and the same digest.
+dataset's folder, or to the source's), so that two machines write the same bytes and the same digest.
 """
 
 from __future__ import annotations
@@ -89,8 +89,9 @@ def make_manifest(
 ) -> Manifest:
     """Return the sorted `Manifest` of these samples and exclusions, with its digest.
 
-    The digest covers every column of both tables but the perceptual hash, the classes, the seed, the source
-    versions and ``conversion``; record paths must already be relative to the sources' root.
+    The digest covers every column of both tables but the perceptual hash, the classes, the seed and ``conversion``.
+    Record paths must already be relative to the folder of their source. Source versions are left out, because they
+    may come from a folder's name; the SHA-256 of every image is in the table.
 
     Raises:
         DatasetError: If two samples have one record_id, or a record's path is absolute.
@@ -106,7 +107,7 @@ def make_manifest(
         if sample.record.path.is_absolute():
             raise DatasetError(
                 f"record {sample.record.record_id!r}: path {sample.record.path} is absolute; "
-                "expected one relative to the sources' root"
+                "expected one relative to its source's folder"
             )
     content = {
         "samples": [
@@ -115,7 +116,6 @@ def make_manifest(
         "exclusions": [exclusion_row(item) for item in left_out],
         "classes": list(classes),
         "seed": seed,
-        "source_versions": dict(source_versions),
         "synthetic": synthetic,
         "conversion": dict(conversion or {}),
     }

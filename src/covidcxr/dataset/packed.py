@@ -23,7 +23,7 @@ from covidcxr.core.types import Sample
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.imaging.encoding import to_uint8
 from covidcxr.imaging.preprocess import squeeze
-from covidcxr.imaging.reading import read
+from covidcxr.imaging.reading import read_gray8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -93,7 +93,7 @@ def _write(
     size = shape[1]
 
     def load(sample: Sample) -> NDArray[np.uint8]:
-        return to_uint8(squeeze(read(dataset.image_path(sample)).pixels, size, crop))
+        return to_uint8(squeeze(read_gray8(dataset.image_path(sample)).pixels, size, crop))
 
     with atomic_file(path) as partial:
         images = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)

@@ -1,0 +1,50 @@
+"""A record on its way into a dataset: its metadata, what its image showed, and the class it would have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from covidcxr.core.recipe import DatasetRecipe
+from covidcxr.core.types import Record
+from covidcxr.curation.image_work import ImageFacts
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Candidate:
+    """One image that may come into the dataset.
+
+    Attributes:
+        record: Its metadata; the path is relative to the sources' root.
+        facts: What the image work found.
+        label: The class it would have in this dataset; None if the recipe does not take it.
+        film: The film that it shows: copies of one film have the same value.
+        group_id: Patient joined with films; in one split only.
+    """
+
+    record: Record
+    facts: ImageFacts
+    label: str | None
+    film: str
+    group_id: str
+
+    @property
+    def record_id(self) -> str:
+        """The record's id."""
+        return self.record.record_id
+
+
+def dataset_label(record: Record, recipe: DatasetRecipe) -> str | None:
+    """Return the class that the recipe gives to a record; None if it does not take it.
+
+    ``take`` lists the record labels wanted from a source, and ``merge`` the record labels that make up a class.
+    """
+    if record.label is None or record.label not in recipe.take.get(record.source, ()):
+        return None
+    merged = _merged(recipe.merge)
+    label = merged.get(record.label, record.label)
+    return label if label in recipe.classes else None
+
+
+def _merged(merge: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    return {part: whole for whole, parts in merge.items() for part in parts}

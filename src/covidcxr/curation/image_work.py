@@ -1,0 +1,192 @@
+"""The work done once on every image file: digest, decode, measure, hash, convert.
+
+It runs in worker processes and knows nothing of recipes, labels or splits, so its result can be kept and used again
+for any of them. What the measurements mean is known to `covidcxr.curation.rules` and `covidcxr.curation.leaks`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from covidcxr.core.digests import bytes_sha256
+from covidcxr.core.errors import ImageReadError
+from covidcxr.imaging.encoding import encode_jpeg, shrink
+from covidcxr.imaging.phash import perceptual_hash
+from covidcxr.imaging.reading import read_gray8
+
+MAX_FILE_BYTES = 1 << 30
+_SMALL = 64  # side of the copy that the nuisance numbers are taken from
+_STRIP = 4  # width of a border strip on that copy
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageJob:
+    """One file to work on.
+
+    Attributes:
+        record_id: Whose image it is.
+        path: Where the file is.
+        origin: What messages call it: its path relative to the sources' root.
+        longest_side, jpeg_quality: Of the converted image.
+        store: Folder that takes the converted image, see `stored_path`.
+    """
+
+    record_id: str
+    path: Path
+    origin: str
+    longest_side: int
+    jpeg_quality: int
+    store: Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageFacts:
+    """What the work found out about one file.
+
+    Attributes:
+        record_id: Whose image it is.
+        size_bytes, mtime_ns: Of the source file; together with its path they tell whether it changed.
+        sha256: Of the source file's bytes; empty if it could not be opened.
+        error, reason: Why it is no readable image; both empty if it is one.
+        rows, columns, bits_stored: Of the source image.
+        phash: Perceptual hash of the converted image.
+        image_sha256: Of the converted JPEG's bytes; equal pixels give equal bytes.
+        numbers: Name to measured number: nuisance for the leak report.
+        warnings: What the reader noticed.
+    """
+
+    record_id: str
+    size_bytes: int
+    mtime_ns: int
+    sha256: str = ""
+    error: str = ""
+    reason: str = ""
+    rows: int = 0
+    columns: int = 0
+    bits_stored: int = 0
+    phash: str = ""
+    image_sha256: str = ""
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def to_json(self) -> str:
+        """Return the facts as one line of JSON."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, line: str) -> ImageFacts:
+        """Return the facts of one line of JSON.
+
+        Raises:
+            ValueError, TypeError: If the line is damaged or of another release.
+        """
+        values: dict[str, Any] = json.loads(line)
+        return cls(**{**values, "warnings": tuple(values["warnings"])})
+
+
+def prepare_worker() -> None:
+    """Make a worker process single-threaded; the pool is what works in parallel."""
+    cv2.setNumThreads(1)
+
+
+def do_image_work(job: ImageJob) -> ImageFacts:
+    """Read, measure and convert one image; a file that is no image gives facts with an ``error``.
+
+    Raises:
+        OSError: If the converted image cannot be written.
+    """
+    try:
+        status = job.path.stat()
+        data = b"" if status.st_size > MAX_FILE_BYTES else job.path.read_bytes()
+    except OSError as error:
+        message = f"{job.origin}: cannot be opened: {error.strerror}"
+        return ImageFacts(record_id=job.record_id, size_bytes=0, mtime_ns=0, error=message, reason="unreadable")
+    known = ImageFacts(record_id=job.record_id, size_bytes=status.st_size, mtime_ns=status.st_mtime_ns)
+    if status.st_size > MAX_FILE_BYTES:
+        return replace(known, error=f"{job.origin}: a file of more than 1 GiB", reason="too-large")
+    sha256 = bytes_sha256(data)
+    try:
+        decoded = read_gray8(data, origin=job.origin)
+    except ImageReadError as error:
+        return replace(known, sha256=sha256, error=str(error), reason=error.reason)
+    rows, columns = decoded.pixels.shape
+    converted = np.ascontiguousarray(shrink(decoded.as_uint8(), job.longest_side))
+    encoded = encode_jpeg(converted, job.jpeg_quality)
+    _store(stored_path(job.store, sha256), encoded)
+    return replace(
+        known,
+        sha256=sha256,
+        rows=rows,
+        columns=columns,
+        bits_stored=decoded.bits_stored,
+        phash=perceptual_hash(converted),
+        image_sha256=bytes_sha256(encoded),
+        numbers=nuisance_numbers(converted, data, rows=rows, columns=columns),
+        warnings=decoded.warnings,
+    )
+
+
+def stored_path(store: Path, sha256: str) -> Path:
+    """Return where the converted image of the source file with this digest is kept."""
+    return store / sha256[:2] / f"{sha256}.jpg"
+
+
+def nuisance_numbers(pixels: NDArray[np.uint8], data: bytes, *, rows: int, columns: int) -> dict[str, float]:
+    """Return numbers that say nothing about the lungs, by name; intensities are in [0, 1].
+
+    Six intensity numbers and the means of four border strips are taken from ``pixels`` (H, W) averaged to 64 x 64;
+    the others from the source file: ``aspect_ratio`` (width / height), ``file_bytes`` and ``jpeg_quantisation``,
+    the sum of the first quantisation table (ITU-T T.81, B.2.4.1), 0 for a file that has none.
+    """
+    small = cv2.resize(_halved(pixels), (_SMALL, _SMALL), interpolation=cv2.INTER_AREA)
+    levels = np.sort(small, axis=None).astype(np.float32) / np.float32(255)
+    last = levels.size - 1
+    values = {
+        "intensity_mean": levels.mean(),
+        "intensity_deviation": levels.std(),
+        "intensity_p05": levels[round(0.05 * last)],
+        "intensity_p50": levels[round(0.50 * last)],
+        "intensity_p95": levels[round(0.95 * last)],
+        "intensity_black_share": np.searchsorted(levels, 0.05) / levels.size,
+        "border_top": small[:_STRIP].mean() / 255,
+        "border_bottom": small[-_STRIP:].mean() / 255,
+        "border_left": small[:, :_STRIP].mean() / 255,
+        "border_right": small[:, -_STRIP:].mean() / 255,
+        "aspect_ratio": columns / rows,
+        "file_bytes": len(data),
+        "jpeg_quantisation": _quantisation_sum(data),
+    }
+    return {name: round(float(value), 6) for name, value in values.items()}
+
+
+def _halved(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Average 2 x 2 blocks while both sides stay above 128; much faster than one step of an odd factor."""
+    while min(pixels.shape) >= 4 * _SMALL:
+        rows, columns = pixels.shape[0] // 2, pixels.shape[1] // 2
+        pixels = cv2.resize(pixels[: 2 * rows, : 2 * columns], (columns, rows), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    return pixels
+
+
+def _quantisation_sum(data: bytes) -> int:
+    if not data.startswith(b"\xff\xd8"):
+        return 0
+    marker = data.find(b"\xff\xdb")
+    if marker < 0 or marker + 5 + 64 > len(data):
+        return 0
+    return sum(data[marker + 5 : marker + 5 + 64])
+
+
+def _store(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}")
+    partial.write_bytes(data)
+    partial.replace(path)
