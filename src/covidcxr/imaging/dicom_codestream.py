@@ -1,0 +1,87 @@
+"""Does a compressed frame hold what the DICOM header around it says? Asked before any decoder sees it.
+
+A JPEG or JPEG 2000 stream states its own size. A decoder believes the stream, so a small header around a huge stream
+would be a memory bomb, and a mismatch is damage anyway. Only the first markers are read here; nothing is decoded.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from pydicom.uid import UID, JPEG2000TransferSyntaxes, JPEGLSTransferSyntaxes, JPEGTransferSyntaxes
+
+from covidcxr.core.errors import ImageReadError
+
+_J2K_START = b"\xff\x4f\xff\x51"  # SOC and SIZ, ITU-T T.800 A.4.1 and A.5.1
+_HTJ2K = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (201, 202, 203))
+_END = b"\xff\xd9"  # EOI of T.81 and T.87, EOC of T.800
+# Frame headers of ITU-T T.81 table B.1 (without DHT, JPG and DAC) and SOF55 of T.87.
+_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StreamSize:
+    """What a codestream says of itself."""
+
+    rows: int
+    columns: int
+    components: int
+    bits: int
+
+
+def check_stream(
+    frame: bytes, transfer_syntax: UID, *, rows: int, columns: int, samples: int, bits_allocated: int, origin: str
+) -> None:
+    """Compare one frame with the header around it; frames of other encodings (RLE) pass.
+
+    Raises:
+        ImageReadError: ``truncated`` if the stream has no end, ``undecodable`` if it is none or does not fit.
+    """
+    if transfer_syntax in JPEG2000TransferSyntaxes or transfer_syntax in _HTJ2K:
+        size = _jpeg2000_size(frame)
+    elif transfer_syntax in JPEGTransferSyntaxes or transfer_syntax in JPEGLSTransferSyntaxes:
+        size = _jpeg_size(frame)
+    else:
+        return
+    if size is None:
+        raise ImageReadError(
+            f"{origin}: its pixel data is no {transfer_syntax.name} stream; get it again", reason="undecodable"
+        )
+    if (size.rows, size.columns, size.components) != (rows, columns, samples) or size.bits > bits_allocated:
+        raise ImageReadError(
+            f"{origin}: its header says {columns} x {rows} x {samples} in {bits_allocated} bits, the compressed stream "
+            f"inside {size.columns} x {size.rows} x {size.components} in {size.bits}; get it again",
+            reason="undecodable",
+        )
+    if not frame.rstrip(b"\0").endswith(_END) and _END not in frame[-64:]:
+        raise ImageReadError(f"{origin}: its compressed pixel data ends early; get it again", reason="truncated")
+
+
+def _jpeg_size(frame: bytes) -> StreamSize | None:
+    if frame[:2] != b"\xff\xd8":
+        return None
+    position = 2
+    while position + 10 <= len(frame):
+        if frame[position] != 0xFF:
+            return None
+        marker = frame[position + 1]
+        if marker == 0xFF:  # fill byte, T.81 B.1.1.2
+            position += 1
+            continue
+        (length,) = struct.unpack_from(">H", frame, position + 2)
+        if marker in _FRAME_MARKERS:
+            bits, rows, columns, components = struct.unpack_from(">BHHB", frame, position + 4)
+            return StreamSize(rows=rows, columns=columns, components=components, bits=bits)
+        if length < 2 or marker in (0xDA, 0xD9):
+            return None
+        position += 2 + length
+    return None
+
+
+def _jpeg2000_size(frame: bytes) -> StreamSize | None:
+    start = frame.find(_J2K_START, 0, 1024)  # some writers keep the JP2 boxes, which PS3.5 A.4.4 forbids
+    if start < 0 or start + 4 + 39 > len(frame):
+        return None
+    _, _, width, height, left, top, _, _, _, _, components, depth = struct.unpack_from(">HH8IHB", frame, start + 4)
+    return StreamSize(rows=height - top, columns=width - left, components=components, bits=(depth & 0x7F) + 1)

@@ -1,0 +1,119 @@
+"""A two-dimensional NIfTI-1 image (.nii, .nii.gz) to gray pixels; a volume is refused.
+
+The header is 348 bytes and read here without a library (R. Cox et al., nifti1.h, 2004). NIfTI states no photometry:
+black and white are ``cal_min`` and ``cal_max`` if set, else the whole range of an unsigned type or [0, 1] of a float.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covidcxr.core.errors import ImageReadError, ImageTooLargeError
+from covidcxr.imaging.decoded import MAX_PIXELS, Decoded, check_size
+
+_HEADER_BYTES = 348
+_MAX_INFLATED_BYTES = 1 << 30
+# nifti1.h, DT_* codes
+_TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4"}
+
+
+def decode_nifti(data: bytes, *, origin: str, max_pixels: int = MAX_PIXELS) -> Decoded:
+    """Decode a NIfTI-1 file that holds one (x, y) image.
+
+    Columns come out from the patient's right to left and rows from top to bottom where the header gives an
+    orientation; without one, x runs to the right and y upwards.
+
+    Raises:
+        ImageReadError: If it is truncated, a volume, or its black and white are not stated.
+        ImageTooLargeError: If it announces more than ``max_pixels``.
+    """
+    if data.startswith(b"\x1f\x8b"):
+        data = _inflate(data, origin)
+    if len(data) < _HEADER_BYTES:
+        raise ImageReadError(f"{origin}: a NIfTI file that ends in its header; get it again", reason="truncated")
+    order = "<" if struct.unpack_from("<i", data)[0] == _HEADER_BYTES else ">"
+    if data[344:348] != b"n+1\0":
+        raise ImageReadError(
+            f"{origin}: a NIfTI header without its pixels; expected one file (.nii)", reason="no-pixels"
+        )
+    dimensions = struct.unpack_from(f"{order}8h", data, 40)
+    width, height = _plane(dimensions, origin)
+    check_size(height, width, origin=origin, max_pixels=max_pixels)
+    code = struct.unpack_from(f"{order}h", data, 70)[0]
+    if code not in _TYPES:
+        raise ImageReadError(
+            f"{origin}: NIfTI data type {code}; expected gray integers or floats", reason="unsupported"
+        )
+    kind = np.dtype(f"{order}{_TYPES[code]}")
+    offset = struct.unpack_from(f"{order}f", data, 108)[0]
+    if not _HEADER_BYTES <= offset <= len(data) or len(data) - int(offset) < width * height * kind.itemsize:
+        raise ImageReadError(f"{origin}: a NIfTI file that ends before its pixels do; get it again", reason="truncated")
+    stored = np.frombuffer(data, kind, count=width * height, offset=int(offset)).reshape(height, width)
+    pixels = _to_unit(stored, data, order, origin)
+    bits = 8 if kind.itemsize == 1 else 16
+    zooms = struct.unpack_from(f"{order}8f", data, 76)
+    spacing = (float(zooms[2]), float(zooms[1])) if zooms[1] > 0 and zooms[2] > 0 else None
+    return Decoded(pixels=_upright(pixels, data, order), bits_stored=bits, spacing_mm=spacing)
+
+
+def _plane(dimensions: tuple[int, ...], origin: str) -> tuple[int, int]:
+    count, sides = dimensions[0], dimensions[1:]
+    if not 2 <= count <= 7:
+        raise ImageReadError(f"{origin}: a NIfTI image of {count} dimensions; expected 2", reason="undecodable")
+    if any(side > 1 for side in sides[2:count]):
+        shape = " x ".join(map(str, sides[:count]))
+        raise ImageReadError(f"{origin}: a NIfTI volume ({shape}); expected one radiograph", reason="multi-frame")
+    return sides[0], sides[1]
+
+
+def _to_unit(stored: NDArray[np.generic], data: bytes, order: str, origin: str) -> NDArray[np.float32]:
+    slope, intercept = struct.unpack_from(f"{order}2f", data, 112)
+    white, black = struct.unpack_from(f"{order}2f", data, 124)  # cal_max, cal_min
+    values = stored.astype(np.float64)
+    is_scaled = np.isfinite(slope) and slope != 0.0 and (slope, intercept) != (1.0, 0.0)
+    if is_scaled:
+        values = values * slope + intercept
+    if not np.isfinite(values).all():
+        raise ImageReadError(f"{origin}: NIfTI pixels that are no numbers; get it again", reason="undecodable")
+    if not white > black:
+        if stored.dtype.kind == "u" and not is_scaled and stored.dtype.itemsize <= 2:
+            black, white = 0.0, float((1 << (8 * stored.dtype.itemsize)) - 1)
+        elif values.min() >= 0.0 and values.max() <= 1.0:
+            black, white = 0.0, 1.0
+        else:
+            raise ImageReadError(
+                f"{origin}: NIfTI values from {values.min():g} to {values.max():g} without cal_min and cal_max, so "
+                "black and white are not stated; set them, or save it as 8 or 16 bit",
+                reason="unsupported",
+            )
+    unit: NDArray[np.float32] = np.clip((values - black) / (white - black), 0.0, 1.0).astype(np.float32)
+    return unit
+
+
+def _upright(pixels: NDArray[np.float32], data: bytes, order: str) -> NDArray[np.float32]:
+    """Put the patient's right on the left and the head on top, as the sform says (RAS+ axes)."""
+    to_right, to_top = -1.0, 1.0
+    if struct.unpack_from(f"{order}h", data, 254)[0] > 0:  # sform_code
+        rows = np.array(struct.unpack_from(f"{order}12f", data, 280)).reshape(3, 4)
+        to_right = rows[0, 0] or to_right
+        to_top = rows[2, 1] or rows[1, 1] or to_top
+    pixels = pixels[:, ::-1] if to_right > 0 else pixels
+    pixels = pixels[::-1] if to_top > 0 else pixels
+    return np.ascontiguousarray(pixels)
+
+
+def _inflate(data: bytes, origin: str) -> bytes:
+    inflater = zlib.decompressobj(wbits=31)
+    try:
+        plain = inflater.decompress(data, _MAX_INFLATED_BYTES)
+    except zlib.error as error:
+        raise ImageReadError(f"{origin}: a damaged .nii.gz ({error}); get it again", reason="undecodable") from error
+    if inflater.unconsumed_tail:
+        raise ImageTooLargeError(f"{origin}: inflates to more than 1 GiB; expected one radiograph")
+    if not inflater.eof:
+        raise ImageReadError(f"{origin}: a .nii.gz that ends early; get it again", reason="truncated")
+    return plain
