@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from cohort_builders import CLASSES, cohort_of_counts
+
+from covidcxr.core.errors import EvaluationError
+from covidcxr.evaluation.published import PUBLISHED, ZHONG2020, compare_with_published, published_result
+from covidcxr.evaluation.report import evaluate_cohort
+
+
+def test_the_published_tables_agree_with_the_published_confusion_matrix() -> None:
+    matrix = ZHONG2020.confusion_matrix()
+    assert ZHONG2020.counts is not None
+    assert matrix.sum(axis=1).tolist() == list(ZHONG2020.counts.splits["test"])
+    values = {(value.row, value.metric): value.value for value in ZHONG2020.values}
+    assert np.trace(matrix) / matrix.sum() == pytest.approx(values["Test", "Accuracy"], abs=5e-4)
+    assert matrix[0, 0] / matrix[0].sum() == values["COVID-19 of the test", "Accuracy"]
+
+
+def test_ours_theirs_and_the_difference_stand_side_by_side() -> None:
+    report = evaluate_cohort(cohort_of_counts([[50, 0, 0], [0, 40, 10], [0, 0, 50]]), rounds=200)
+    rows = {(row.row, row.metric): row for row in compare_with_published(ZHONG2020, report, {"accuracy": 0.95})}
+    test = rows["Test", "Accuracy"]
+    assert test.ours is not None
+    assert test.ours.value == pytest.approx(140 / 150)
+    assert test.difference == pytest.approx(140 / 150 - 0.873)
+    assert test.compatible is False
+    assert rows["Train", "Accuracy"].difference == pytest.approx(0.95 - 0.9325)
+    assert rows["Train", "Recall"].ours is None
+    assert rows["Train", "Recall"].difference is None
+
+
+def test_every_name_of_ours_is_a_metric_that_an_evaluation_has() -> None:
+    metrics = evaluate_cohort(cohort_of_counts([[5, 1, 0], [0, 5, 1], [1, 0, 5]]), rounds=5).metrics
+    for result in PUBLISHED.values():
+        for value in result.values:
+            assert not value.ours or value.ours.startswith("train:") or value.ours in metrics, value
+
+
+def test_an_unknown_publication_lists_the_known_ones() -> None:
+    with pytest.raises(EvaluationError, match=r"'zhong2021' \(known: .*zhong2020"):
+        published_result("zhong2021")
+    assert published_result("zhong2020").classes == CLASSES
