@@ -23,11 +23,15 @@ class DuplicateFile(Rule):
     def judge(self, candidates: Sequence[Candidate]) -> Mapping[str, str]:
         """Return record_id to the record whose copy it is."""
         reasons: dict[str, str] = {}
-        first_with: dict[tuple[str, str], str] = {}
+        first_with: dict[tuple[str, str], Candidate] = {}
         for candidate in candidates:
             label = candidate.label or ""
             for kind, digest in (("bytes", candidate.facts.sha256), ("pixels", candidate.facts.image_sha256)):
-                first = first_with.setdefault((label, digest), candidate.record_id) if digest else candidate.record_id
-                if first != candidate.record_id:
-                    reasons.setdefault(candidate.record_id, f"same {kind} as {first}")
+                first = first_with.setdefault((label, digest), candidate) if digest else candidate
+                if first is not candidate and not self._published_together(first, candidate):
+                    reasons.setdefault(candidate.record_id, f"same {kind} as {first.record_id}")
         return reasons
+
+    def _published_together(self, first: Candidate, second: Candidate) -> bool:
+        places = {(item.record.source, item.record.split) for item in (first, second)}
+        return self.recipe.keep_published_copies and len(places) == 1 and first.record.split is not None

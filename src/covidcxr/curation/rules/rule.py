@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from covidcxr.core.recipe import DatasetRecipe
 from covidcxr.curation.candidates import Candidate
 
 
@@ -19,6 +20,9 @@ class Rule(ABC):
 
     name: ClassVar[str]
     description: ClassVar[str]
+
+    def __init__(self, recipe: DatasetRecipe) -> None:
+        self.recipe = recipe
 
     @abstractmethod
     def judge(self, candidates: Sequence[Candidate]) -> Mapping[str, str]:

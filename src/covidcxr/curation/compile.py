@@ -1,0 +1,156 @@
+"""The compiler: public sources and a recipe in, a dataset out.
+
+It only leads: sources read metadata, the image store does the work on files, `assemble` decides, `publish` writes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from covidcxr.core.artefacts import atomic_directory, writing_to
+from covidcxr.core.errors import DatasetError, OutputError, SourceError
+from covidcxr.core.progress import SILENT, Progress
+from covidcxr.core.recipe import Recipe, load_recipe
+from covidcxr.core.types import Exclusion, Record
+from covidcxr.curation.assemble import Assembly, assemble
+from covidcxr.curation.image_store import ImageStore
+from covidcxr.curation.image_work import ImageFacts
+from covidcxr.curation.publish import SourcePart, publish
+from covidcxr.dataset.dataset import Dataset
+from covidcxr.dataset.manifest import DATASET_FILE, SUMS_FILE
+from covidcxr.sources import SOURCES
+from covidcxr.sources.lookup import find_sources_root, is_synthetic
+
+Engine = Literal["local", "ray"]
+
+
+def compile_dataset(
+    recipe: Recipe | str,
+    out: Path | str,
+    *,
+    sources: Path | None = None,
+    workers: int | None = None,
+    engine: Engine = "local",
+    progress: Progress = SILENT,
+) -> Dataset:
+    """Compile the dataset that ``recipe`` describes into the folder ``out`` and return it.
+
+    The same sources, recipe and release give the same manifest digest on any machine, whatever ``workers`` is. A
+    dataset of the same digest that stands there whole is kept as it is; of any other, images that are still right
+    are used again. When it is interrupted, ``out`` stays as it was, and the next run goes on where this one ended.
+
+    Args:
+        recipe: A recipe, its name, or the path of its TOML file.
+        out: A folder that is missing, empty, or holds a compiled dataset, which is replaced.
+        sources: Folder of the public sources; None looks in the usual places.
+        workers: Processes for the image work; by default one a processor.
+        engine: Where the image work runs.
+        progress: Who follows it.
+
+    Raises:
+        SourceError: If a source that the recipe takes is missing or not as documented.
+        RecipeError, RegistryError: If the recipe names something unknown.
+        DatasetError: If no image is left.
+        OutputError: If ``out`` cannot be written, or holds something else.
+    """
+    recipe = load_recipe(recipe) if isinstance(recipe, str) else recipe
+    root = find_sources_root(sources)
+    if root is None:
+        raise SourceError(
+            "no public source found (looked at --sources, COVIDCXR_SOURCES, ./data/sources, ../shared/data/sources); "
+            "fetch them with: covidcxr sources fetch"
+        )
+    out = Path(out).absolute()
+    _check_place(out)
+    parts = _read_sources(recipe, root, progress)
+    store = ImageStore(out, longest_side=recipe.dataset.longest_side, jpeg_quality=recipe.dataset.jpeg_quality)
+    earlier = _earlier_dataset(out)
+    if earlier is not None:
+        store.offer_pictures(_pictures(earlier))
+    workers = workers or _num_processors()
+    jobs = [
+        store.job(record.record_id, record.path, _relative(record, part.folder).path.as_posix())
+        for part in parts.values()
+        for record in part.listing.records
+    ]
+    facts = store.facts(jobs, workers=workers, progress=progress)
+    assembly = _assemble(recipe, parts, facts, synthetic=is_synthetic(root))
+    if earlier is not None and _is_same(earlier, assembly, recipe):
+        store.discard()
+        return earlier
+    wanted = {sample.record.record_id for sample in assembly.manifest.samples}
+    missing = [job for job in jobs if job.record_id in wanted and store.picture(facts[job.record_id]) is None]
+    facts |= store.work(missing, workers=workers, progress=progress)
+    with atomic_directory(out) as folder, writing_to(out):
+        publish(folder, recipe=recipe, assembly=assembly, parts=parts, facts=facts, store=store, progress=progress)
+    store.discard()
+    return Dataset.open(out)
+
+
+def _check_place(out: Path) -> None:
+    if out.is_dir() and any(out.iterdir()) and not (out / DATASET_FILE).is_file():
+        raise OutputError(
+            f"{out}: holds files, but no compiled dataset that could be replaced; choose another folder with --out"
+        )
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"{out}: is a file; expected a folder, or nothing, to write to; choose another with --out")
+
+
+def _read_sources(recipe: Recipe, root: Path, progress: Progress) -> dict[str, SourcePart]:
+    parts: dict[str, SourcePart] = {}
+    names = sorted(recipe.dataset.take)
+    for name in progress.track(names, total=len(names), label="sources"):
+        source = SOURCES.get(name)()
+        folder = source.locate(root)
+        if folder is None:
+            raise SourceError(
+                f"{root}: no folder of source {name!r}; expected {source.info.folders[0]}/ with {source.info.layout}; "
+                f"fetch it with: covidcxr sources fetch {name} --sources {root}"
+            )
+        parts[name] = SourcePart(info=source.info, folder=folder, listing=source.read(folder))
+    return parts
+
+
+def _assemble(
+    recipe: Recipe, parts: Mapping[str, SourcePart], facts: Mapping[str, ImageFacts], *, synthetic: bool
+) -> Assembly:
+    records = [_relative(record, part.folder) for part in parts.values() for record in part.listing.records]
+    problems: list[Exclusion] = [problem for part in parts.values() for problem in part.listing.problems]
+    versions = {name: part.listing.version for name, part in parts.items()}
+    return assemble(records, facts, problems, recipe.dataset, source_versions=versions, synthetic=synthetic)
+
+
+def _relative(record: Record, folder: Path) -> Record:
+    return replace(record, path=record.path.relative_to(folder))
+
+
+def _earlier_dataset(out: Path) -> Dataset | None:
+    try:
+        return Dataset.open(out) if (out / DATASET_FILE).is_file() else None
+    except DatasetError:
+        return None  # damaged: it is replaced
+
+
+def _pictures(earlier: Dataset) -> dict[str, tuple[Path, str]]:
+    sums = earlier.root / SUMS_FILE
+    if not sums.is_file():
+        return {}
+    lines = (line.partition("  ") for line in sums.read_text(encoding="utf-8").splitlines())
+    digests = {name: digest for digest, _, name in lines}
+    return {sample.sha256: (earlier.image_path(sample), digests.get(sample.image, "")) for sample in earlier.samples}
+
+
+def _is_same(earlier: Dataset, assembly: Assembly, recipe: Recipe) -> bool:
+    return (
+        earlier.digest == assembly.manifest.digest
+        and earlier.recipe == recipe.model_dump(mode="json")
+        and not earlier.verify()
+    )
+
+
+def _num_processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

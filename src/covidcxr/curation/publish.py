@@ -1,0 +1,126 @@
+"""Writes a compiled dataset into an empty folder; what makes it appear whole or not at all is the caller's."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from covidcxr.core.artefacts import write_bytes, write_text
+from covidcxr.core.errors import OutputError
+from covidcxr.core.progress import Progress
+from covidcxr.core.recipe import Recipe
+from covidcxr.core.types import Manifest
+from covidcxr.curation.assemble import Assembly, conversion
+from covidcxr.curation.contact_sheet import draw_contact_sheet
+from covidcxr.curation.datasheet import confounding_sentences, write_datasheet
+from covidcxr.curation.image_store import FACTS_FILE, ImageStore
+from covidcxr.curation.image_work import ImageFacts
+from covidcxr.dataset.manifest import SUMS_FILE, SYNTHETIC_NOTICE, write_manifest
+from covidcxr.sources.source import SourceInfo, SourceListing
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourcePart:
+    """A source as it was found: facts about it, its folder, its records and problems."""
+
+    info: SourceInfo
+    folder: Path
+    listing: SourceListing
+
+
+def publish(
+    folder: Path,
+    *,
+    recipe: Recipe,
+    assembly: Assembly,
+    parts: Mapping[str, SourcePart],
+    facts: Mapping[str, ImageFacts],
+    store: ImageStore,
+    progress: Progress,
+) -> None:
+    """Write images, tables, datasheet and contact sheet into ``folder``; dataset.json comes last.
+
+    Raises:
+        OSError, OutputError: If something cannot be written.
+    """
+    manifest = assembly.manifest
+    _place_images(folder, manifest, facts, store, progress)
+    store.write_facts(folder / FACTS_FILE, (facts[record_id] for record_id in sorted(facts)))
+    if manifest.synthetic:
+        write_text(folder / "SYNTHETIC.txt", SYNTHETIC_NOTICE + "\n")
+    sheet = draw_contact_sheet(manifest, f"{recipe.name}: {recipe.title}", lambda sample: folder / sample.image)
+    write_bytes(folder / "contact-sheet.png", _png(sheet))
+    infos = {name: part.info for name, part in parts.items()}
+    listings = {name: part.listing for name, part in parts.items()}
+    write_text(folder / "DATASHEET.md", write_datasheet(assembly, recipe, infos, listings))
+    write_manifest(
+        folder,
+        manifest,
+        recipe=recipe.model_dump(mode="json"),
+        conversion=conversion(recipe.dataset),
+        details=_details(assembly, parts),
+    )
+
+
+def _place_images(
+    folder: Path, manifest: Manifest, facts: Mapping[str, ImageFacts], store: ImageStore, progress: Progress
+) -> None:
+    sums = []
+    for sample in progress.track(manifest.samples, total=len(manifest.samples), label="place"):
+        item = facts[sample.record.record_id]
+        picture = store.picture(item)
+        if picture is None:
+            raise OutputError(f"{sample.record.record_id}: its converted image has gone while compiling; compile again")
+        target = folder / sample.image
+        target.parent.mkdir(parents=True, exist_ok=True)
+        link_or_copy(picture, target)
+        sums.append(f"{item.image_sha256}  {sample.image}\n")
+    (folder / SUMS_FILE).write_text("".join(sums), encoding="utf-8")
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Make ``target`` a hard link to ``source``, or a copy where the file system has no links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _details(assembly: Assembly, parts: Mapping[str, SourcePart]) -> dict[str, Any]:
+    problems = {
+        name: dict(sorted(Counter(item.rule for item in part.listing.problems).items())) for name, part in parts.items()
+    }
+    return {
+        "frontal_candidates": [
+            {"source": source, "published_split": split, "class": label, "images": number}
+            for (source, split, label), number in assembly.frontal.items()
+        ],
+        "sources": {
+            name: {
+                "title": part.info.title,
+                "licence": part.info.licence,
+                "citation": part.info.citation,
+                "homepage": part.info.homepage,
+                "version": part.listing.version,
+                "rows": part.listing.num_rows,
+                "files": part.listing.num_files,
+                "problems": problems[name],
+            }
+            for name, part in sorted(parts.items())
+        },
+        "notes": [*assembly.notes, *confounding_sentences(assembly.manifest)],
+    }
+
+
+def _png(image: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, "PNG", optimize=False)
+    return stream.getvalue()
