@@ -1,0 +1,123 @@
+"""Depthwise convolution whose backward pass is fast on a CPU in bfloat16.
+
+oneDNN's bfloat16 backward of a depthwise convolution falls back to a reference loop for a stride of two (input
+gradient) and for kernels of five (weight gradient), up to 30 times slower than the forward pass. Both are rewritten
+here in operations that are fast, with the same result: the input gradient as convolutions of the gradient with the
+flipped kernel, or with its even and odd taps where the stride is two; the weight gradient of a 5x5 kernel as those
+of four 3x3 kernels at its corners. What the convolution is part of is not known here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+Pads = tuple[int, int, int, int]  # left, right, top, bottom, as torch.nn.functional.pad takes them
+
+
+def same_padding(rows: int, columns: int, kernel: int, stride: int) -> Pads:
+    """Return TensorFlow's "SAME" padding of an image: the odd pixel goes to the right and the bottom."""
+
+    def total(length: int) -> int:
+        return max((-(-length // stride) - 1) * stride + kernel - length, 0)
+
+    across, down = total(columns), total(rows)
+    return across // 2, across - across // 2, down // 2, down - down // 2
+
+
+def depthwise_conv2d(images: Tensor, weight: Tensor, bias: Tensor | None, *, stride: int) -> Tensor:
+    """Return the depthwise convolution of (N, C, H, W) with "SAME" padding.
+
+    Args:
+        images: (N, C, H, W), best channels-last.
+        weight: (C, 1, k, k), k 3 or 5, of the same dtype.
+        bias: (C,) or None.
+        stride: 1 or 2.
+
+    Returns:
+        (N, C, ceil(H / stride), ceil(W / stride)).
+    """
+    kernel = weight.shape[-1]
+    left, right, top, bottom = same_padding(images.shape[2], images.shape[3], kernel, stride)
+    pad = 0
+    if left == right == top == bottom:
+        pad = left
+    else:
+        images = functional.pad(images, (left, right, top, bottom))
+    channels = images.shape[1]
+    if images.is_cuda or not torch.is_grad_enabled() or not (images.requires_grad or weight.requires_grad):
+        return functional.conv2d(images, weight, bias, stride=stride, padding=pad, groups=channels)
+    out: Tensor = _Depthwise.apply(images, weight, stride, pad)  # type: ignore[no-untyped-call]
+    return out if bias is None else out + bias.view(1, -1, 1, 1)
+
+
+class _Depthwise(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, images: Tensor, weight: Tensor, stride: int, pad: int) -> Tensor:
+        ctx.save_for_backward(images, weight)
+        ctx.stride, ctx.pad = stride, pad
+        return functional.conv2d(images, weight, stride=stride, padding=pad, groups=images.shape[1])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+        images, weight = ctx.saved_tensors
+        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        of_images = _input_gradient(gradient, images, weight, ctx.stride, ctx.pad) if ctx.needs_input_grad[0] else None
+        of_weight = _weight_gradient(gradient, images, weight, ctx.stride, ctx.pad) if ctx.needs_input_grad[1] else None
+        return of_images, of_weight, None, None
+
+
+def _input_gradient(gradient: Tensor, images: Tensor, weight: Tensor, stride: int, pad: int) -> Tensor:
+    channels, kernel, flipped = images.shape[1], weight.shape[-1], weight.flip(2, 3)
+    if stride == 1:
+        return functional.conv2d(gradient, flipped, padding=kernel - 1 - pad, groups=channels)
+    # Every other row and column of the result sees every other row and column of the kernel: four convolutions of
+    # the gradient with 3x3 kernels, interleaved.
+    count, _, rows, columns = images.shape
+    rows, columns = rows + 2 * pad, columns + 2 * pad
+    out = torch.empty((count, channels, rows, columns), dtype=gradient.dtype, memory_format=torch.channels_last)
+    for row in (0, 1):
+        for column in (0, 1):
+            part = functional.conv2d(gradient, _every_other(flipped, row, column), padding=2, groups=channels)
+            target = out[:, :, row::2, column::2]
+            target.copy_(part[:, :, : target.shape[2], : target.shape[3]])
+    return out[:, :, pad : rows - pad, pad : columns - pad]
+
+
+def _every_other(flipped: Tensor, row: int, column: int) -> Tensor:
+    """Return the taps of a flipped (C, 1, k, k) kernel at the given parity, at the end of a (C, 1, 3, 3) kernel."""
+    kernel = flipped.shape[-1]
+    taps = flipped[:, :, (kernel - 1 - row) % 2 :: 2, (kernel - 1 - column) % 2 :: 2]
+    out = flipped.new_zeros((flipped.shape[0], 1, 3, 3))
+    out[:, :, 3 - taps.shape[2] :, 3 - taps.shape[3] :] = taps
+    return out
+
+
+def _weight_gradient(gradient: Tensor, images: Tensor, weight: Tensor, stride: int, pad: int) -> Tensor:
+    channels, kernel = images.shape[1], weight.shape[-1]
+    if kernel != 5:
+        return _native_weight_gradient(gradient, images, weight, stride, pad)
+    padded = functional.pad(images, (pad, pad, pad, pad)) if pad else images
+    rows, columns = ((length - 1) * stride + 3 for length in gradient.shape[2:])
+    out = torch.empty_like(weight)
+    corner = weight.new_empty((channels, 1, 3, 3))
+    for top in (0, 2):
+        for left in (0, 2):
+            window = padded[:, :, top : top + rows, left : left + columns]
+            window = window.contiguous(memory_format=torch.channels_last)
+            out[:, :, top : top + 3, left : left + 3] = _native_weight_gradient(gradient, window, corner, stride, 0)
+    return out
+
+
+def _native_weight_gradient(gradient: Tensor, images: Tensor, weight: Tensor, stride: int, pad: int) -> Tensor:
+    _, of_weight, _ = torch.ops.aten.convolution_backward(
+        gradient, images, weight, None, [stride] * 2, [pad] * 2, [1, 1], False, [0, 0], images.shape[1],
+        (False, True, False),
+    )  # fmt: skip
+    result: Tensor = of_weight
+    return result
