@@ -1,0 +1,92 @@
+"""Two models on the same cases."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
+
+from covidcxr.core.errors import EvaluationError
+from covidcxr.metrics.comparison import bootstrap_difference, bootstrap_p_value, mcnemar, paired_delong
+from covidcxr.metrics.discrimination import auroc
+from covidcxr.metrics.probabilities import softmax
+
+
+@given(st.integers(0, 10_000))
+def test_mcnemars_exact_p_value_agrees_with_statsmodels_to_1e_12(seed: int) -> None:
+    first, second = np.random.default_rng(seed).random((2, 40)) < 0.7
+    ours = mcnemar(first, second)
+    table = [[(first & second).sum(), ours.only_first], [ours.only_second, (~first & ~second).sum()]]
+    assert ours.p_value == pytest.approx(statsmodels_mcnemar(table, exact=True).pvalue, abs=1e-12)
+    assert ours.mid_p_value <= ours.p_value
+
+
+def test_models_that_agree_everywhere_have_p_1_and_other_cases_are_refused() -> None:
+    assert mcnemar([True, False], [True, False]).p_value == 1.0
+    with pytest.raises(EvaluationError, match="expected the same cases for both"):
+        mcnemar([True, False], [True])
+
+
+def test_the_paired_interval_is_narrower_than_independent_models_would_give() -> None:
+    generator = np.random.default_rng(0)
+    positive = generator.random(400) < 0.4
+    shared = generator.normal(size=400) + positive
+    first, second = shared + 0.1 * generator.normal(size=400), shared + 0.3 * generator.normal(size=400)
+    paired = paired_delong(positive, first, second)
+    assert paired.value == pytest.approx(auroc(positive, first) - auroc(positive, second), abs=1e-12)
+    shuffled = generator.permutation(400)
+    unpaired = paired_delong(positive, first, -second[shuffled])
+    assert (paired.high - paired.low) < 0.4 * (unpaired.high - unpaired.low)
+    assert paired_delong(positive, second, first).p_value == pytest.approx(paired.p_value, abs=1e-12)
+
+
+def test_delongs_p_value_is_small_only_for_a_real_difference() -> None:
+    generator = np.random.default_rng(1)
+    positive = generator.random(500) < 0.5
+    good, bad = generator.normal(size=500) + 2 * positive, generator.normal(size=500)
+    assert paired_delong(positive, good, bad).p_value < 1e-10
+    assert paired_delong(positive, good, good).p_value == 1.0
+    assert np.isnan(paired_delong(np.ones(4), [1, 2, 3, 4], [1, 2, 3, 4]).value)
+
+
+def test_under_no_difference_delong_rejects_about_one_in_twenty() -> None:
+    generator = np.random.default_rng(2)
+    positive = np.arange(120) < 50
+    rejected = sum(
+        paired_delong(positive, *(generator.normal(size=(2, 120)) + positive)).p_value < 0.05 for _ in range(400)
+    )
+    assert 6 <= rejected <= 36
+
+
+def test_the_bootstrap_of_a_difference_agrees_with_delong() -> None:
+    generator = np.random.default_rng(3)
+    labels = generator.integers(0, 2, 300)
+    base = generator.normal(size=300) + labels
+    first, second = (
+        softmax(np.stack([-score, score], axis=1)) for score in (base, base + 0.8 * generator.normal(size=300))
+    )
+    got = bootstrap_difference(labels, first, second, ("a", "b"), rounds=2000)["auroc/b"]
+    exact = paired_delong(labels == 1, first[:, 1], second[:, 1])
+    assert got.value == pytest.approx(exact.value, abs=1e-12)
+    assert (got.low, got.high) == pytest.approx((exact.low, exact.high), abs=0.006)
+
+
+def test_a_difference_of_a_class_without_cases_says_why() -> None:
+    same = np.full((4, 3), 1 / 3)
+    got = bootstrap_difference([0, 0, 1, 1], same, same, ("a", "b", "c"), rounds=50)
+    assert got["auroc/c"].value is None
+    assert got["auroc/c"].reason == "no case of c"
+    assert got["accuracy"].value == 0.0
+
+
+def test_the_bootstrap_p_value_is_small_for_a_mean_far_from_zero_and_not_for_zero() -> None:
+    values = np.random.default_rng(0).normal(size=100)
+    values -= values.mean()
+
+    def mean(shift: float):
+        return lambda weights: (weights @ (values + shift) / weights.sum(axis=1))[:, np.newaxis]
+
+    assert bootstrap_p_value(mean(1.0), num_cases=100, groups=None, rounds=500) < 0.01
+    assert bootstrap_p_value(mean(0.0), num_cases=100, groups=None, rounds=500) > 0.5
