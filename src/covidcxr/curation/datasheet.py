@@ -44,7 +44,7 @@ def write_datasheet(
         _candidates(assembly),
         _exclusions(manifest),
         _splits(recipe, assembly),
-        _known_problems(manifest, findings),
+        _known_problems(manifest, listings, findings),
         _rebuild(manifest, recipe),
     ]
     return "\n".join(sections)
@@ -68,6 +68,16 @@ def confounding_sentences(manifest: Manifest) -> list[str]:
         known, total = len(ages[label]), sources[label].total()
         middle = f", median {statistics.median(ages[label]):g} years" if known else ""
         sentences.append(f"{label}: age known for {known} of {total} images{middle}.")
+    return sentences
+
+
+def missing_sentences(listings: Mapping[str, SourceListing]) -> list[str]:
+    """Return a plain sentence for every source whose metadata names files that are not there."""
+    sentences = []
+    for name, listing in sorted(listings.items()):
+        missing = sum(problem.rule == "no-file" for problem in listing.problems)
+        if missing:
+            sentences.append(f"{name}: {missing} of the {listing.num_rows} images its metadata names are not at hand.")
     return sentences
 
 
@@ -95,7 +105,7 @@ def _composition(manifest: Manifest) -> str:
         *("## What is in it", ""),
         "One image a film: 8-bit gray JPEG, scaled down (never up), aspect ratio kept. One row each in `manifest.csv`.",
         *("", _table(("split", *manifest.classes, "sum"), rows), "", who),
-        "Unknown sex, age and view are not counted; an unknown age is not guessed.",
+        *("", "Unknown sex and age are not counted; an unknown age is not guessed."),
     )
 
 
@@ -153,8 +163,8 @@ def _splits(recipe: Recipe, assembly: Assembly) -> str:
     )
 
 
-def _known_problems(manifest: Manifest, findings: Sequence[str]) -> str:
-    sentences = [*confounding_sentences(manifest), *findings]
+def _known_problems(manifest: Manifest, listings: Mapping[str, SourceListing], findings: Sequence[str]) -> str:
+    sentences = [*missing_sentences(listings), *confounding_sentences(manifest), *findings]
     return _block(
         *("## What is known to be wrong with it", ""),
         "A network can score high on these images without looking at the lungs.",

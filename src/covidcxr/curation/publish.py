@@ -20,7 +20,7 @@ from covidcxr.core.recipe import Recipe
 from covidcxr.core.types import Manifest
 from covidcxr.curation.assemble import Assembly, conversion
 from covidcxr.curation.contact_sheet import draw_contact_sheet
-from covidcxr.curation.datasheet import confounding_sentences, write_datasheet
+from covidcxr.curation.datasheet import confounding_sentences, missing_sentences, write_datasheet
 from covidcxr.curation.image_store import FACTS_FILE, ImageStore
 from covidcxr.curation.image_work import ImageFacts
 from covidcxr.dataset.manifest import SUMS_FILE, SYNTHETIC_NOTICE, write_manifest
@@ -95,6 +95,7 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 def _details(assembly: Assembly, parts: Mapping[str, SourcePart]) -> dict[str, Any]:
+    listings = {name: part.listing for name, part in parts.items()}
     problems = {
         name: dict(sorted(Counter(item.rule for item in part.listing.problems).items())) for name, part in parts.items()
     }
@@ -116,7 +117,7 @@ def _details(assembly: Assembly, parts: Mapping[str, SourcePart]) -> dict[str, A
             }
             for name, part in sorted(parts.items())
         },
-        "notes": [*assembly.notes, *confounding_sentences(assembly.manifest)],
+        "notes": [*assembly.notes, *missing_sentences(listings), *confounding_sentences(assembly.manifest)],
     }
 
 

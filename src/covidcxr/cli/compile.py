@@ -1,0 +1,95 @@
+"""``covidcxr compile``: public sources and a recipe to a dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from covidcxr.cli.options import (
+    JsonOption,
+    QuietOption,
+    SetOption,
+    SourcesOption,
+    WorkersOption,
+    print_json,
+    progress_for,
+)
+
+if TYPE_CHECKING:
+    from covidcxr.dataset import Dataset
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to ``app``."""
+    app.command("compile", epilog="Example: covidcxr compile zhong2020 --out datasets/zhong2020")(compile_verb)
+
+
+def compile_verb(
+    recipe: Annotated[str, typer.Argument(help="Name of a recipe (covidcxr recipes list), or a TOML file.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the dataset: missing, empty, or a dataset to renew.")],
+    sources: SourcesOption = None,
+    workers: WorkersOption = None,
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option("--engine", help="Where the image work runs: here, or on a Ray cluster.")
+    ] = "local",
+    settings: SetOption = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Compile the recipe's dataset: images, manifest, exclusions, datasheet. What is there already is kept."""
+    from covidcxr.core.recipe import load_recipe
+    from covidcxr.curation.compile import compile_dataset
+
+    dataset = compile_dataset(
+        load_recipe(recipe, settings or ()),
+        out,
+        sources=sources,
+        workers=workers,
+        engine=engine,
+        progress=progress_for(quiet=quiet or as_json),
+    )
+    if as_json:
+        print_json(summary(dataset))
+    elif not quiet:
+        _print_summary(dataset)
+
+
+def summary(dataset: Dataset) -> dict[str, object]:
+    """Return what ``--json`` prints."""
+    from covidcxr.dataset.manifest import count_exclusions, count_samples
+
+    return {
+        "dataset": str(dataset.root),
+        "digest": dataset.digest,
+        "synthetic": dataset.synthetic,
+        "classes": list(dataset.classes),
+        "counts": count_samples(dataset.samples, dataset.classes),
+        "excluded": count_exclusions(dataset.manifest.exclusions),
+    }
+
+
+def _print_summary(dataset: Dataset) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from covidcxr.dataset.manifest import SYNTHETIC_NOTICE, count_exclusions, count_samples, read_dataset_file
+
+    console = Console()
+    if dataset.synthetic:
+        console.print(f"[bold red]{SYNTHETIC_NOTICE}")
+    counts = count_samples(dataset.samples, dataset.classes)
+    table = Table(title=f"{dataset.name}: {len(dataset.samples)} images")
+    table.add_column("split")
+    for label in dataset.classes:
+        table.add_column(label, justify="right")
+    for split, numbers in counts.items():
+        table.add_row(split, *(str(numbers[label]) for label in dataset.classes))
+    console.print(table)
+    left_out = count_exclusions(dataset.manifest.exclusions)
+    console.print("Left out: " + ", ".join(f"{rule} {number}" for rule, number in left_out.items()), soft_wrap=True)
+    for note in read_dataset_file(dataset.root).details.get("notes", []):
+        console.print(f"- {note}", soft_wrap=True, markup=False, highlight=False)
+    console.print(f"Digest:  {dataset.digest}", soft_wrap=True)
+    console.print(f"Dataset: {dataset.root}", soft_wrap=True)
