@@ -13,6 +13,7 @@ from covidcxr.core.labels import find_label
 from covidcxr.core.types import Record
 from covidcxr.sources import SOURCES
 from covidcxr.sources.folder import ImageFolder
+from covidcxr.sources.plan import FetchPlan, github_archive
 from covidcxr.sources.source import (
     Match,
     Source,
@@ -26,6 +27,7 @@ from covidcxr.sources.source import (
 from covidcxr.sources.tables import read_table
 from covidcxr.sources.values import join_notes, read_age, read_number, read_sex, read_view
 
+_COMMIT = "2635e4b05d2b59628edb10a6e16a506951c84c59"
 _COLUMNS = ("patientid", "finding", "view", "modality", "imagename")
 _RELEASE = "Actualmed-COVID-chestxray-dataset (agchung, 2020; columns: " + ", ".join(_COLUMNS) + ")"
 
@@ -42,6 +44,12 @@ class Actualmed(Source):
         licence="none stated; the README says: intended to be used for research purposes only",
         citation="A. Chung. Actualmed COVID-19 chest X-ray data initiative. 2020.",
         homepage="https://github.com/agchung/Actualmed-COVID-chestxray-dataset",
+    )
+    plan = FetchPlan(
+        version=f"commit {_COMMIT}",
+        archives=(github_archive("agchung/Actualmed-COVID-chestxray-dataset", _COMMIT, ("metadata.csv", "images")),),
+        sha256={"metadata.csv": "df7d0b406282d9b8e7163316c9028410f50502ea55159863d798bc6e0c35e10e"},
+        note="from GitHub, which cannot resume an archive",
     )
 
     def has_layout(self, folder: Path) -> bool:

@@ -20,6 +20,7 @@ from covidcxr.core.labels import NORMAL, PNEUMONIA, find_label
 from covidcxr.core.types import Exclusion, Record, Split
 from covidcxr.sources import SOURCES
 from covidcxr.sources.folder import ImageFolder
+from covidcxr.sources.plan import FetchPlan, KaggleFiles
 from covidcxr.sources.source import Source, SourceInfo, SourceListing, folder_version, listing
 from covidcxr.sources.values import join_notes
 
@@ -56,6 +57,11 @@ class ChestXrayPneumonia(Source):
             "Cell 172(5), 2018; P. Mooney, Chest X-Ray Images (Pneumonia), Kaggle."
         ),
         homepage="https://www.kaggle.com/datasets/paultimothymooney/chest-xray-pneumonia",
+    )
+    plan = FetchPlan(
+        version="Kaggle version 2",
+        kaggle=KaggleFiles(handle="paultimothymooney/chest-xray-pneumonia/versions/2", keep=("train", "test", "val")),
+        note="2.3 GB through the Kaggle client, which keeps what arrived",
     )
 
     def has_layout(self, folder: Path) -> bool:

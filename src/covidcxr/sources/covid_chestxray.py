@@ -15,6 +15,7 @@ from covidcxr.core.labels import COVID19, NORMAL, PNEUMONIA, label_key
 from covidcxr.core.types import Record, View
 from covidcxr.sources import SOURCES
 from covidcxr.sources.folder import ImageFolder
+from covidcxr.sources.plan import FetchPlan, github_archive
 from covidcxr.sources.source import (
     Match,
     Source,
@@ -28,6 +29,7 @@ from covidcxr.sources.source import (
 from covidcxr.sources.tables import read_table
 from covidcxr.sources.values import join_notes, read_age, read_number, read_sex, read_view
 
+_COMMIT = "6a4242344473ccb5ed0d2148d8c7bfb1691e4ed8"
 _COLUMNS = ("patientid", "offset", "sex", "age", "finding", "view", "modality", "folder", "filename", "url", "license")
 _RELEASE = "covid-chestxray-dataset (ieee8023, 2020 editions; columns: " + ", ".join(_COLUMNS) + ")"
 
@@ -84,6 +86,11 @@ class CovidChestXray(Source):
         licence="each image its own, column license (mostly CC BY-NC-SA); blank for some: non-commercial research",
         citation="J. P. Cohen, P. Morrison, L. Dao. COVID-19 image data collection. arXiv:2003.11597, 2020.",
         homepage="https://github.com/ieee8023/covid-chestxray-dataset",
+    )
+    plan = FetchPlan(
+        version=f"commit {_COMMIT}",
+        archives=(github_archive("ieee8023/covid-chestxray-dataset", _COMMIT, ("metadata.csv", "images", "volumes")),),
+        note="about 1 GB from GitHub, which cannot resume an archive; a later edition than Zhong 2020 used",
     )
 
     def has_layout(self, folder: Path) -> bool:

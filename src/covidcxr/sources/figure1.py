@@ -14,6 +14,7 @@ from covidcxr.core.labels import find_label
 from covidcxr.core.types import Record, View
 from covidcxr.sources import SOURCES
 from covidcxr.sources.folder import ImageFolder
+from covidcxr.sources.plan import FetchPlan, github_archive
 from covidcxr.sources.source import (
     Match,
     Source,
@@ -27,6 +28,7 @@ from covidcxr.sources.source import (
 from covidcxr.sources.tables import read_table
 from covidcxr.sources.values import join_notes, read_age, read_number, read_sex, read_view
 
+_COMMIT = "95bb569e55f4110d3b734c0f355340e04e16989a"
 _COLUMNS = ("patientid", "offset", "sex", "age", "finding", "view", "modality")
 _RELEASE = "Figure1-COVID-chestxray-dataset (agchung, 2020; columns: " + ", ".join(_COLUMNS) + ")"
 
@@ -43,6 +45,12 @@ class Figure1(Source):
         licence="none stated; the README says: intended to be used for research purposes only",
         citation="A. Chung. Figure 1 COVID-19 chest X-ray data initiative. 2020.",
         homepage="https://github.com/agchung/Figure1-COVID-chestxray-dataset",
+    )
+    plan = FetchPlan(
+        version=f"commit {_COMMIT}",
+        archives=(github_archive("agchung/Figure1-COVID-chestxray-dataset", _COMMIT, ("metadata.csv", "images")),),
+        sha256={"metadata.csv": "c4a6313343797ed8f052d2887e451013f93ecc8ebec4b05d0f1bb6d2eee42db7"},
+        note="from GitHub, which cannot resume an archive",
     )
 
     def has_layout(self, folder: Path) -> bool:

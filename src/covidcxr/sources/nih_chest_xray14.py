@@ -14,6 +14,7 @@ from covidcxr.core.labels import NORMAL, PNEUMONIA
 from covidcxr.core.types import Record, Split
 from covidcxr.sources import SOURCES
 from covidcxr.sources.folder import ImageFolder
+from covidcxr.sources.plan import FetchPlan, KaggleFiles, RemoteArchive
 from covidcxr.sources.source import (
     Match,
     Source,
@@ -28,6 +29,20 @@ from covidcxr.sources.tables import read_table, read_text
 from covidcxr.sources.values import join_notes, read_age, read_sex, read_view
 
 _TABLES = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv")
+_BOX_KEYS = (  # the direct links of batch_download_zips.py in the NIH Box folder
+    "vfk49d74nhbxq3nqjg0900w5nvkorp5c",
+    "i28rlmbvmfjbl8p2n3ril0pptcmcu9d1",
+    "f1t00wrtdk94satdfb9olcolqx20z2jp",
+    "0aowwzs5lhjrceb3qp67ahp0rd1l1etg",
+    "v5e3goj22zr6h8tzualxfsqlqaygfbsn",
+    "asi7ikud9jwnkrnkj99jnpfkjdes7l6l",
+    "jn1b4mw4n6lnh74ovmcjb8y48h8xj07n",
+    "tvpxmn7qyrgl0w8wfh9kqfjskv6nmm1j",
+    "upyy3ml7qdumlgk2rfcvlb9k6gvqq2pj",
+    "l6nilvfa9cg3s28tqv1qc1olm3gnz54p",
+    "hhq8fkdgvcari67vfhs7ppg2w6ni4jze",
+    "ioqwiy20ihqwyr8pf4c24eazhh281pbu",
+)
 _COLUMNS = (
     "Image Index",
     "Finding Labels",
@@ -61,6 +76,18 @@ class NihChestXray14(Source):
         licence="free use with citation and a link to the NIH Clinical Center",
         citation="X. Wang et al. ChestX-ray8: Hospital-scale Chest X-ray Database and Benchmarks. CVPR 2017.",
         homepage="https://nihcc.app.box.com/v/ChestXray-NIHCC",
+    )
+    plan = FetchPlan(
+        version="NIH Box archives, Data_Entry_2017 of Kaggle nih-chest-xrays/data/versions/3",
+        archives=tuple(
+            RemoteArchive(origin="nih", path=f"{key}.gz", file_name=f"images_{number:03d}.tar.gz", keep=("images",))
+            for number, key in enumerate(_BOX_KEYS, start=1)
+        ),
+        kaggle=KaggleFiles(
+            handle="nih-chest-xrays/data/versions/3",
+            files=("Data_Entry_2017.csv", "train_val_list.txt", "test_list.txt"),
+        ),
+        note="42 GB in 12 archives, resumed one by one; the table comes through the Kaggle client",
     )
 
     def has_layout(self, folder: Path) -> bool:

@@ -5,6 +5,7 @@ How a file is decoded, and which records a dataset keeps, is known elsewhere.
 
 from __future__ import annotations
 
+import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -17,10 +18,13 @@ from covidcxr.core.digests import file_sha256
 from covidcxr.core.errors import SourceError
 from covidcxr.core.types import Exclusion, Record
 from covidcxr.sources.folder import ImageFolder, claimed_path
+from covidcxr.sources.plan import FetchPlan
 from covidcxr.sources.tables import Table
 
 _ARCHIVE_ENDING = re.compile(r"-(master|main|[0-9a-f]{7,40}|v?\d+(\.\d+)*)$", re.IGNORECASE)
 _COMMIT = re.compile(r"-([0-9a-f]{40})$")
+
+VERSION_FILE = "FETCHED.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,6 +90,8 @@ class Source(ABC):
     """A public source; one subclass a file, registered in ``SOURCES``."""
 
     info: ClassVar[SourceInfo]
+    plan: ClassVar[FetchPlan | None] = None
+    fetch_hint: ClassVar[str] = "put its folder in place by hand"
 
     def locate(self, root: Path) -> Path | None:
         """Return the folder of this source below ``root``, or None.
@@ -214,7 +220,16 @@ def listing(
 
 
 def folder_version(folder: Path, metadata: Path | None = None) -> str:
-    """Return the commit in the folder's name, else the digest of its metadata, else ``unversioned``."""
+    """Return the version noted by ``fetch``, else the commit in the folder's name, else the metadata's digest.
+
+    Without any of them it is ``unversioned``.
+    """
+    noted = folder / VERSION_FILE
+    if noted.is_file():
+        try:
+            return str(json.loads(noted.read_text(encoding="utf-8"))["version"])
+        except (OSError, ValueError, KeyError, TypeError):
+            raise SourceError(f"{noted}: not a note of covidcxr sources fetch; delete it") from None
     commit = _COMMIT.search(folder.name)
     if commit:
         return f"commit {commit[1]}"
