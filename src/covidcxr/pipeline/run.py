@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from covidcxr.core.errors import SourceError
+from covidcxr.core.errors import MissingExtraError, SourceError
 from covidcxr.core.progress import SILENT, Progress
 from covidcxr.core.recipe import Recipe, load_recipe
 from covidcxr.core.types import EvaluationReport
@@ -17,7 +17,7 @@ from covidcxr.curation.compile import compile_dataset
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.pipeline.evaluate import evaluate
 from covidcxr.sources.fetch import fetch_source
-from covidcxr.sources.lookup import find_sources_root
+from covidcxr.sources.lookup import find_sources_root, is_synthetic, locate_sources
 from covidcxr.sources.phantoms import write_phantom_sources
 from covidcxr.training.fit import train
 
@@ -65,11 +65,12 @@ def run(
     return RunResult(dataset=dataset, bundle=bundle, report=report, evaluations=tuple(evaluations))
 
 
-def sources_for(recipe: Recipe, out: Path, *, sources: Path | None, progress: Progress) -> Path:
+def sources_for(recipe: Recipe, out: Path, *, sources: Path | None = None, progress: Progress = SILENT) -> Path:
     """Return a folder that holds the recipe's sources: found, downloaded, or made of synthetic phantoms.
 
     Raises:
-        SourceError: If ``sources`` was named and is not there; a named folder is never replaced by another.
+        SourceError: If ``sources``, or the folder that COVIDCXR_SOURCES names, is not there, or if only some of the
+            sources could be downloaded; what the user has is never replaced by phantoms.
     """
     root = find_sources_root(sources)
     if root is not None:
@@ -77,10 +78,16 @@ def sources_for(recipe: Recipe, out: Path, *, sources: Path | None, progress: Pr
     try:
         for name in recipe.dataset.take:
             fetch_source(name, DOWNLOAD_FOLDER, progress=progress)
-        return DOWNLOAD_FOLDER
-    except SourceError as error:
-        phantoms = out / "phantom-sources"
-        progress.message(f"No public source was found or could be downloaded ({error}).")
-        progress.message("Going on with SYNTHETIC chest phantoms: every artefact says so, no number means anything.")
-        write_phantom_sources(phantoms, seed=recipe.dataset.seed)
-        return phantoms
+    except (SourceError, MissingExtraError) as error:
+        if locate_sources(DOWNLOAD_FOLDER):
+            raise SourceError(f"{error}; what was downloaded so far is kept in {DOWNLOAD_FOLDER}") from error
+        progress.message(f"No public source is here, and none could be downloaded: {error}")
+        return _phantoms(out / "phantom-sources", seed=recipe.dataset.seed, progress=progress)
+    return DOWNLOAD_FOLDER
+
+
+def _phantoms(root: Path, *, seed: int, progress: Progress) -> Path:
+    progress.message("Going on with SYNTHETIC chest phantoms: every artefact says so, and no number means anything.")
+    if not is_synthetic(root):
+        write_phantom_sources(root, seed=seed, progress=progress)
+    return root
