@@ -192,7 +192,12 @@ def _finish(source: Source, plan: FetchPlan, tree: Path, target: Path) -> None:
                 f"{source.info.name}: {name} has SHA-256 {found}, expected {expected} ({plan.version}); what arrived "
                 "was thrown away; the origin has changed, or something altered it"
             )
-    if not source.read(tree).records:
+    try:
+        num_records = len(source.read(tree).records)
+    except SourceError:
+        _reset(tree)
+        raise
+    if num_records == 0:
         _reset(tree)
         raise SourceError(f"{source.info.name}: what was downloaded holds no image with a description; fetch it again")
     with writing_to(target):
