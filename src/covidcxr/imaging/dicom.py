@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import warnings as python_warnings
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from covidcxr.imaging.decoded import MAX_PIXELS, Decoded, check_size
 from covidcxr.imaging.dicom_codestream import check_stream
 from covidcxr.imaging.dicom_gray import render_gray, stored_values
 from covidcxr.imaging.dicom_header import DicomHeader, parse, read_header
+from covidcxr.imaging.dicom_lut import read_palette
 
 _MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
@@ -121,7 +123,9 @@ def _frame_pixels(dataset: Dataset, header: DicomHeader, frame: int) -> NDArray[
     """Return one frame as integers, (H, W) or (H, W, 3) in RGB."""
     decoder = get_decoder(header.transfer_syntax)
     if not header.transfer_syntax.is_encapsulated:
-        return decoder.as_array(dataset, index=frame)[0]
+        # pydicom would drop the bits above BitsStored: the wrong ones, where HighBit says that values stand higher.
+        keep_bits: dict[str, Any] = {"correct_unused_bits": header.photometric in _COLOUR}
+        return decoder.as_array(dataset, index=frame, **keep_bits)[0]
     if not decoder.is_available:
         raise ImageReadError(
             f"no decoder for {header.transfer_syntax.name}; convert it to JPEG 2000", reason="undecodable"
@@ -136,13 +140,17 @@ def _frame_pixels(dataset: Dataset, header: DicomHeader, frame: int) -> NDArray[
 
 
 def _palette_luma(indices: NDArray[np.int64], dataset: Dataset, header: DicomHeader) -> NDArray[np.float32]:
-    """Look up PALETTE COLOR (PS3.3 C.7.6.3.1.5, C.7.9); the third descriptor value says the entries' bits."""
-    kind = np.uint8 if header.bits_stored <= 8 else np.uint16
-    colours = apply_color_lut(indices.astype(kind), dataset)
-    return _luma(colours[..., :3], (1 << (8 * colours.dtype.itemsize)) - 1)
+    """Look up PALETTE COLOR (PS3.3 C.7.6.3.1.5 and C.7.9), whose tables may be segmented (C.7.9.2)."""
+    if "SegmentedRedPaletteColorLookupTableData" in dataset:
+        kind = np.uint8 if header.bits_stored <= 8 else np.uint16
+        colours = apply_color_lut(indices.astype(kind), dataset)[..., :3]
+        return _luma(colours, (1 << (8 * colours.dtype.itemsize)) - 1)
+    tables = read_palette(dataset, is_signed=header.is_signed)
+    unit = np.stack([table.apply(indices.astype(np.float64)) / table.white for table in tables], axis=2)
+    return _luma(unit, 1)
 
 
-def _luma(colours: NDArray[np.integer], white: int) -> NDArray[np.float32]:
+def _luma(colours: NDArray[np.integer] | NDArray[np.float64], white: int) -> NDArray[np.float32]:
     luma = (colours.astype(np.float32) / np.float32(white)) @ _LUMA
     return np.clip(luma, 0.0, 1.0)
 
@@ -196,4 +204,5 @@ def _reason(error: Exception) -> str:
         "less than expected",
         "insufficient",
     )
-    return "truncated" if isinstance(error, EOFError) or any(word in words for word in early) else "undecodable"
+    is_early = isinstance(error, EOFError) or ("unable to decode" not in words and any(word in words for word in early))
+    return "truncated" if is_early else "undecodable"

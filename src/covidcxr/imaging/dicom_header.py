@@ -19,7 +19,7 @@ from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, Implic
 
 from covidcxr.core.errors import ImageReadError, ImageTooLargeError
 from covidcxr.core.types import View
-from covidcxr.imaging.dicom_lut import LookupTable, read_lut
+from covidcxr.imaging.dicom_lut import LookupTable, byte_order, read_lut
 
 _COLOURS = ("Red", "Green", "Blue")
 _OVERLAY_ROWS = tuple((0x6000 + 2 * number) << 16 | 0x0010 for number in range(16))  # PS3.3 C.9.2, groups 6000-601E
@@ -123,7 +123,7 @@ def read_header(dataset: Dataset, origin: str) -> DicomHeader:
         )
     bits_stored = int(dataset.BitsStored)
     is_signed = dataset.get("PixelRepresentation", 0) == 1
-    modality_lut = read_lut(dataset.get("ModalityLUTSequence"), is_signed=is_signed, order=_byte_order(dataset))
+    modality_lut = read_lut(dataset.get("ModalityLUTSequence"), is_signed=is_signed, order=byte_order(dataset))
     slope, intercept = _number(dataset, "RescaleSlope", 1.0), _number(dataset, "RescaleIntercept", 0.0)
     header = DicomHeader(
         transfer_syntax=_transfer_syntax(dataset),
@@ -144,7 +144,7 @@ def read_header(dataset: Dataset, origin: str) -> DicomHeader:
         voi_lut=read_lut(
             dataset.get("VOILUTSequence"),
             is_signed=modality_lut is None and (is_signed or intercept < 0),
-            order=_byte_order(dataset),
+            order=byte_order(dataset),
         ),
         window=_window(dataset),
         spacing_mm=_spacing(dataset),
@@ -197,10 +197,6 @@ def _transfer_syntax(dataset: Dataset) -> UID:
     if is_implicit:
         return ImplicitVRLittleEndian
     return ExplicitVRLittleEndian if is_little else ExplicitVRBigEndian
-
-
-def _byte_order(dataset: Dataset) -> str:
-    return "<" if dataset.original_encoding[1] is not False else ">"
 
 
 def _first(value: Any) -> Any:

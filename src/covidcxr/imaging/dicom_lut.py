@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -49,14 +50,40 @@ def read_lut(sequence: Sequence[Any] | None, *, is_signed: bool, order: str) -> 
     """
     if not sequence:
         return None
-    item = sequence[0]
-    num_entries, first, bits = (int(value) for value in item.LUTDescriptor)
+    return _table(sequence[0].LUTDescriptor, sequence[0].LUTData, is_signed=is_signed, order=order)
+
+
+def read_palette(dataset: Dataset, *, is_signed: bool) -> tuple[LookupTable, LookupTable, LookupTable]:
+    """Read the red, green and blue palette (PS3.3 C.7.6.3.1.5, C.7.6.3.1.6).
+
+    pydicom's own reading takes their bytes in the machine's order, which is wrong for Explicit VR Big Endian.
+
+    Raises:
+        ValueError: If one is missing or its descriptor does not fit its data.
+    """
+    tables = []
+    for colour in ("Red", "Green", "Blue"):
+        descriptor = dataset.get(f"{colour}PaletteColorLookupTableDescriptor")
+        data = dataset.get(f"{colour}PaletteColorLookupTableData")
+        if descriptor is None or data is None:
+            raise ValueError(f"PALETTE COLOR without its {colour.lower()} lookup table")
+        tables.append(_table(descriptor, data, is_signed=is_signed, order=byte_order(dataset)))
+    return tables[0], tables[1], tables[2]
+
+
+def byte_order(dataset: Dataset) -> str:
+    """Return ``<`` or ``>``, the order of bytes that came without a known word size."""
+    return ">" if dataset.original_encoding[1] is False else "<"
+
+
+def _table(descriptor: Sequence[int], data: Any, *, is_signed: bool, order: str) -> LookupTable:
+    num_entries, first, bits = (int(value) for value in descriptor)
     num_entries = num_entries or 1 << 16  # C.11.1.1.1: 2 ** 16 does not fit in the field, so 0 stands for it
     if is_signed and first > 0x7FFF:
         first -= 1 << 16
-    entries = _entries(item.LUTData, num_entries, order)
+    entries = _entries(data, num_entries, order)
     if not 8 <= bits <= 16 or num_entries < 0 or len(entries) < num_entries:
-        raise ValueError(f"LUTDescriptor asks for {num_entries} entries of {bits} bits, LUTData holds {len(entries)}")
+        raise ValueError(f"descriptor asks for {num_entries} entries of {bits} bits, the data hold {len(entries)}")
     return LookupTable(first=first, entries=entries[:num_entries], bits=bits)
 
 

@@ -7,6 +7,7 @@ Nothing is repaired: what cannot be read whole is refused with an `ImageReadErro
 from __future__ import annotations
 
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -54,15 +55,30 @@ def read(source: Path | bytes | BinaryIO, *, origin: str | None = None, max_pixe
     """
     origin = origin if origin is not None else _name(source)
     decoded = _decode(_load(source, origin), origin, max_pixels, probe_colour=True)
-    return Radiograph(
-        pixels=decoded.as_float(),
-        origin=origin,
-        spacing_mm=decoded.spacing_mm,
-        view=decoded.view,
-        sop_instance_uid=decoded.sop_instance_uid,
-        bits_stored=decoded.bits_stored,
-        warnings=decoded.warnings,
-    )
+    return _radiograph(decoded, origin)
+
+
+def read_frames(
+    source: Path | bytes | BinaryIO, *, origin: str | None = None, max_pixels: int = MAX_PIXELS
+) -> Iterator[Radiograph]:
+    """Yield each frame of an image by itself, for callers that chose to split what `read` refuses.
+
+    Only DICOM images are split. Frames of a multi-frame image are called ``origin#1``, ``origin#2``, ...
+
+    Raises:
+        ImageReadError: As `read`.
+    """
+    origin = origin if origin is not None else _name(source)
+    data = _load(source, origin)
+    if sniff(data[:HEAD_BYTES]) is not FileFormat.DICOM:
+        yield read(data, origin=origin, max_pixels=max_pixels)
+        return
+    from covidcxr.imaging.dicom import count_frames, decode_dicom
+
+    num_frames = count_frames(data, origin=origin)
+    for frame in range(num_frames):
+        name = f"{origin}#{frame + 1}" if num_frames > 1 else origin
+        yield _radiograph(decode_dicom(data, origin=name, max_pixels=max_pixels, frame=frame), name)
 
 
 def read_gray8(source: Path | bytes | BinaryIO, *, origin: str | None = None, max_pixels: int = MAX_PIXELS) -> Decoded:
@@ -83,6 +99,18 @@ def read_gray8(source: Path | bytes | BinaryIO, *, origin: str | None = None, ma
         spacing_mm=decoded.spacing_mm,
         view=decoded.view,
         sop_instance_uid=decoded.sop_instance_uid,
+    )
+
+
+def _radiograph(decoded: Decoded, origin: str) -> Radiograph:
+    return Radiograph(
+        pixels=decoded.as_float(),
+        origin=origin,
+        spacing_mm=decoded.spacing_mm,
+        view=decoded.view,
+        sop_instance_uid=decoded.sop_instance_uid,
+        bits_stored=decoded.bits_stored,
+        warnings=decoded.warnings,
     )
 
 
