@@ -1,0 +1,70 @@
+"""Where a training runs and in which precision, through Lightning Fabric.
+
+Under ``torchrun`` the processes it started are joined with DDP (gloo on CPUs, NCCL on GPUs); otherwise there is one.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import warnings
+from typing import Literal
+
+import torch
+from lightning_fabric import Fabric
+
+from covidcxr.core.errors import TrainingError
+
+_DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def start_fabric(device: str, precision: Literal["auto", "float32", "bfloat16"]) -> Fabric:
+    """Return a launched Fabric for a device name and a precision of the recipe.
+
+    Raises:
+        TrainingError: If there is no such device here.
+    """
+    accelerator = _accelerator(device)
+    wants_bfloat16 = precision == "bfloat16" or (precision == "auto" and has_fast_bfloat16(accelerator))
+    num_processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    num_nodes = int(os.environ.get("WORLD_SIZE", "1")) // num_processes
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # advice on faster devices, which the caller did not ask for
+        fabric = Fabric(
+            accelerator=accelerator,
+            devices=num_processes if num_processes > 1 or accelerator == "cpu" else 1,
+            num_nodes=max(num_nodes, 1),
+            strategy="ddp" if num_processes * num_nodes > 1 else "auto",
+            precision="bf16-mixed" if wants_bfloat16 else "32-true",
+        )
+        fabric.launch()
+    return fabric
+
+
+def has_fast_bfloat16(accelerator: str) -> bool:
+    """Return whether the device multiplies bfloat16 in hardware (AVX512-BF16 or AMX; Ampere or newer)."""
+    if accelerator == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if accelerator != "cpu" or platform.machine() not in ("x86_64", "AMD64"):
+        return False
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def device_words(fabric: Fabric, dtype: torch.dtype) -> str:
+    """Return the device and precision as a report names them: ``cpu, 2 threads, bfloat16``."""
+    precision = str(dtype).removeprefix("torch.")
+    if fabric.device.type == "cuda":
+        return f"{torch.cuda.get_device_name(fabric.device)}, {precision}"
+    words = f"{fabric.device.type}, {torch.get_num_threads()} threads, {precision}"
+    return words if fabric.world_size == 1 else f"{words}, {fabric.world_size} processes"
+
+
+def _accelerator(device: str) -> str:
+    if device not in _DEVICES:
+        raise TrainingError(f"device {device!r} is none of {', '.join(_DEVICES)}")
+    here = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        return "cuda" if here["cuda"] else "mps" if here["mps"] else "cpu"
+    if not here[device]:
+        raise TrainingError(f"device {device!r} is not here (found: {', '.join(name for name in here if here[name])})")
+    return device

@@ -1,0 +1,132 @@
+"""Train a recipe's network on a dataset: ``train`` is the verb, one readable loop underneath.
+
+Lightning Fabric chooses the device and precision and joins processes; loading, augmentation, losses, schedules,
+optimisers and checkpoints are the neighbouring files. Calibration and evaluation are left to others.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+
+from covidcxr.core.digests import json_sha256
+from covidcxr.core.errors import BundleError, TrainingError
+from covidcxr.core.progress import SILENT, Progress
+from covidcxr.core.recipe import Recipe, load_recipe
+from covidcxr.dataset.dataset import Dataset
+from covidcxr.models.bundle import Bundle, BundleInfo, HistoryInfo, NetworkInfo, PreprocessInfo, save_bundle
+from covidcxr.training.devices import start_fabric
+from covidcxr.training.history import EpochHistory, read_history, write_history
+from covidcxr.training.loading import load_parts
+from covidcxr.training.loop import Loop
+
+logger = logging.getLogger(__name__)
+
+BUNDLE, CHECKPOINTS, TENSORBOARD, HISTORY = "bundle", "checkpoints", "tensorboard", "history.json"
+
+
+def train(
+    recipe: Recipe | str,
+    data: Path | Dataset,
+    out: Path,
+    *,
+    device: str = "auto",
+    cache: Path | None = None,
+    progress: Progress = SILENT,
+) -> Path:
+    """Train ``recipe`` on ``data`` and return the folder of the bundle, ``out/bundle``.
+
+    ``out`` also gets ``checkpoints/``, ``tensorboard/`` and ``history.json``. A training that was interrupted goes on
+    from its last checkpoint and gives what it would have given; one that is finished is not done again.
+
+    Args:
+        recipe: A resolved recipe, its name, or a TOML file.
+        data: A dataset, compiled or a tree of class folders.
+        out: Folder of the run.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        cache: Where packed images are kept; the user's cache folder by default.
+        progress: Who follows the work.
+
+    Raises:
+        TrainingError: If the training cannot start, or its loss stops being a number.
+        CovidCxrError: Whatever else of the recipe, dataset or place is wrong.
+    """
+    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    dataset = data if isinstance(data, Dataset) else Dataset.open(data, classes=recipe.dataset.classes)
+    if dataset.classes != recipe.dataset.classes:
+        raise TrainingError(
+            f"{dataset.root}: classes {', '.join(dataset.classes)}; recipe {recipe.name} has "
+            f"{', '.join(recipe.dataset.classes)}; compile the dataset with this recipe, or change dataset.classes"
+        )
+    run_id = json_sha256(
+        {
+            "network": recipe.network.model_dump(mode="json"),
+            "training": recipe.training.model_dump(mode="json"),
+            "dataset": dataset.digest,
+        }
+    )
+    if _is_finished(out, run_id):
+        progress.message(f"{out / BUNDLE}: already trained, nothing to do")
+        return out / BUNDLE
+    fabric = start_fabric(device, recipe.training.precision)
+    parts = load_parts(recipe, dataset, cache=cache, progress=progress)
+    started = time.monotonic()
+    loop = Loop(recipe, parts, fabric, out=out, run_id=run_id, classes=dataset.classes, progress=progress)
+    epochs = loop.run()
+    if fabric.global_rank == 0:
+        write_history(out / HISTORY, run_id, epochs)
+        info = _describe(recipe, dataset, loop, epochs, seconds=time.monotonic() - started)
+        save_bundle(out / BUNDLE, loop.network, info)
+    fabric.barrier()
+    return out / BUNDLE
+
+
+def _is_finished(out: Path, run_id: str) -> bool:
+    history = read_history(out / HISTORY)
+    if history is None or not (out / BUNDLE).is_dir():
+        return False
+    if history.run_id != run_id:
+        raise TrainingError(
+            f"{out}: holds the training of another recipe or dataset; choose another --out, or delete {out / BUNDLE}, "
+            f"{out / CHECKPOINTS} and {out / HISTORY}"
+        )
+    if not history.finished:
+        return False
+    try:
+        Bundle.load(out / BUNDLE)
+    except BundleError:
+        logger.warning("%s is partial or altered: training goes on from the last checkpoint", out / BUNDLE)
+        return False
+    return True
+
+
+def _describe(
+    recipe: Recipe, dataset: Dataset, loop: Loop, epochs: list[EpochHistory], *, seconds: float
+) -> BundleInfo:
+    kept = epochs[loop.kept_epoch - 1]
+    notes = list(recipe.notes)
+    if dataset.synthetic:
+        notes.insert(0, "Trained on synthetic phantoms, not on radiographs.")
+    return BundleInfo(
+        name=recipe.name,
+        title=recipe.title,
+        network=NetworkInfo(
+            name=recipe.network.name, options=recipe.network.options, num_parameters=loop.network.num_parameters
+        ),
+        classes=dataset.classes,
+        preprocess=PreprocessInfo(**recipe.network.preprocess.model_dump()),
+        dataset_digest=dataset.digest,
+        recipe=recipe.model_dump(mode="json"),
+        history=HistoryInfo(
+            epochs=len(epochs),
+            kept_epoch=loop.kept_epoch,
+            seconds=round(max(seconds, sum(epoch.seconds for epoch in epochs)), 1),
+            device=loop.device_words,
+            validation_split=recipe.training.validation,
+            train=kept.train,
+            validation=kept.validation,
+        ),
+        synthetic=dataset.synthetic,
+        notes=tuple(notes),
+    )

@@ -1,0 +1,56 @@
+"""Starting weights that a recipe names: pretrained ones, or a user's own file checked by its SHA-256.
+
+``network.weights`` is ``imagenet`` (where the network has such weights), or ``PATH#SHA256`` of a safetensors file or
+of a bundle's folder.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from covidcxr.core.digests import file_sha256
+from covidcxr.core.errors import TrainingError
+from covidcxr.models.network import ChestNetwork
+
+
+@runtime_checkable
+class Pretrained(Protocol):
+    """A network that knows where its pretrained weights are."""
+
+    def load_pretrained(self) -> None:
+        """Fill the network with its pretrained weights; the classifier stays as it is."""
+
+
+def start_weights(network: ChestNetwork, weights: str) -> None:
+    """Fill ``network`` with the weights that a recipe names.
+
+    Raises:
+        TrainingError: If there are none of that name, the file's hash is another, or the shapes do not fit.
+    """
+    if weights == "imagenet":
+        if not isinstance(network, Pretrained):
+            raise TrainingError(
+                "network.weights 'imagenet': this network has no pretrained weights; leave weights empty"
+            )
+        network.load_pretrained()
+        return
+    text, _, digest = weights.partition("#")
+    path = Path(text) / "model.safetensors" if Path(text).is_dir() else Path(text)
+    if not path.is_file():
+        raise TrainingError(
+            f"network.weights: no file {path}; expected 'imagenet', or PATH#SHA256 of a safetensors file"
+        )
+    found = file_sha256(path)
+    if digest != found:
+        expected = f"expected {digest[:12]}..." if digest else "the recipe names none"
+        raise TrainingError(
+            f'{path}: SHA-256 is {found}, {expected}; write network.weights = "{text}#{found}" to trust it'
+        )
+    try:
+        network.load_state_dict(load_file(path))
+    except (RuntimeError, SafetensorError) as error:
+        raise TrainingError(f"{path}: does not fit the network: {error}") from error
