@@ -68,3 +68,13 @@ def read_source(name: str, root: Path) -> SourceListing:
             f"fetch it with: covidcxr sources fetch {name} --sources {root}"
         )
     return source.read(folder)
+
+
+def fetch_root(explicit: Path | None = None, *, environment: Mapping[str, str] | None = None) -> Path:
+    """Return the folder to fetch into: ``explicit``, else ``COVIDCXR_SOURCES``, else ``./data/sources``.
+
+    It need not exist yet.
+    """
+    environment = os.environ if environment is None else environment
+    named = explicit or environment.get(SOURCES_VARIABLE)
+    return Path(named).expanduser() if named else USUAL_PLACES[0]
