@@ -1,0 +1,276 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from covidcxr.core.errors import OutputError, SourceError
+from covidcxr.core.recipe import Recipe, resolve_recipe
+from covidcxr.curation import compile as compiler
+from covidcxr.curation import image_store
+from covidcxr.curation.compile import compile_dataset
+from covidcxr.curation.image_work import ImageFacts, ImageJob, do_image_work
+from covidcxr.dataset import Dataset
+from covidcxr.sources.phantoms import write_phantom_sources
+
+TAKE = {
+    "covid-chestxray-dataset": ["COVID-19"],
+    "figure1": ["COVID-19"],
+    "actualmed": ["COVID-19"],
+    "chest-xray-pneumonia": ["Normal", "Pneumonia"],
+}
+
+
+def recipe(**dataset: object) -> Recipe:
+    table = {
+        "classes": ["COVID-19", "Normal", "Pneumonia"],
+        "rules": ["undecodable", "unlabelled", "ct", "lateral", "annotated", "duplicate-file", "conflicting-label"],
+        "take": TAKE,
+        "split": {"test_images": {"COVID-19": 3}},
+        "longest_side": 48,
+        **dataset,
+    }
+    network = {"name": "zhong2020", "preprocess": {"size": 80}}
+    return resolve_recipe(
+        {"name": "miniature", "title": "Miniature", "dataset": table, "network": network}, where="test"
+    )
+
+
+@pytest.fixture(scope="session")
+def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("phantoms") / "sources"
+    return write_phantom_sources(root, num_covid=15, num_normal=8, num_pneumonia=8, size=64)
+
+
+@pytest.fixture
+def sources(phantoms: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(phantoms, tmp_path / "sources")
+
+
+class Counting:
+    """Does the image work and counts it; stops after ``limit`` images as Ctrl-C would."""
+
+    def __init__(self, limit: int = 1 << 30) -> None:
+        self.limit = limit
+        self.done: list[str] = []
+
+    def __call__(self, job: ImageJob) -> ImageFacts:
+        if len(self.done) >= self.limit:
+            raise KeyboardInterrupt
+        self.done.append(job.record_id)
+        return do_image_work(job)
+
+
+@pytest.fixture
+def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
+    counter = Counting()
+    monkeypatch.setattr(image_store, "do_image_work", counter)
+    return counter
+
+
+def test_every_image_is_in_the_manifest_or_in_the_exclusions(phantoms: Path, tmp_path: Path) -> None:
+    dataset = compile_dataset(recipe(), tmp_path / "data", sources=phantoms, workers=1)
+    assert dataset.verify() == ()
+    folders = [folder for folder in phantoms.iterdir() if folder.is_dir() and "nih" not in folder.name]
+    suffixes = {".png", ".jpg", ".jpeg"}
+    num_files = sum(path.suffix in suffixes for folder in folders for path in folder.rglob("*"))
+    no_image = Counter(item.rule for item in dataset.manifest.exclusions)["no-file"]
+    assert len(dataset.samples) + len(dataset.manifest.exclusions) - no_image == num_files
+
+
+def test_counts_and_rules_are_those_of_the_phantoms(phantoms: Path, tmp_path: Path) -> None:
+    dataset = compile_dataset(recipe(), tmp_path / "data", sources=phantoms, workers=1)
+    assert Counter((item.label, item.split) for item in dataset.samples) == {
+        ("COVID-19", "train"): 12,
+        ("COVID-19", "test"): 3,
+        ("Normal", "train"): 6,
+        ("Normal", "test"): 2,
+        ("Pneumonia", "train"): 6,
+        ("Pneumonia", "test"): 2,
+    }
+    rules = Counter(item.rule for item in dataset.manifest.exclusions)
+    assert (rules["ct"], rules["lateral"], rules["no-metadata"], rules["no-file"]) == (2, 1, 1, 2)
+    groups: dict[str, set[str]] = {}
+    for item in dataset.samples:
+        groups.setdefault(item.group_id, set()).add(item.split)
+    assert all(len(splits) == 1 for splits in groups.values())
+
+
+def test_images_are_gray_eight_bit_jpegs_of_limited_size(phantoms: Path, tmp_path: Path) -> None:
+    dataset = compile_dataset(recipe(), tmp_path / "data", sources=phantoms, workers=1)
+    for item in dataset.samples:
+        with Image.open(dataset.image_path(item)) as image:
+            assert (image.format, image.mode) == ("JPEG", "L")
+            assert max(image.size) == 48
+            assert image.size[0] / image.size[1] == pytest.approx(item.columns / item.rows, rel=0.05)
+
+
+def test_worker_processes_do_not_change_the_result(phantoms: Path, tmp_path: Path) -> None:
+    alone = compile_dataset(recipe(), tmp_path / "alone", sources=phantoms, workers=1)
+    shared = compile_dataset(recipe(), tmp_path / "shared", sources=phantoms, workers=2)
+    assert alone.digest == shared.digest
+    names = ["manifest.csv", "exclusions.csv", "SHA256SUMS", "DATASHEET.md", "contact-sheet.png"]
+    assert all((alone.root / name).read_bytes() == (shared.root / name).read_bytes() for name in names)
+
+
+def test_the_place_of_the_sources_does_not_change_the_digest(phantoms: Path, sources: Path, tmp_path: Path) -> None:
+    for path in sources.rglob("*"):
+        os.utime(path, (1, 1))
+    here = compile_dataset(recipe(), tmp_path / "here", sources=phantoms, workers=1)
+    there = compile_dataset(recipe(), tmp_path / "there", sources=sources, workers=1)
+    assert here.digest == there.digest
+
+
+def test_a_second_run_does_no_image_work_and_leaves_the_files_alone(
+    phantoms: Path, tmp_path: Path, counting: Counting
+) -> None:
+    first = compile_dataset(recipe(), tmp_path / "data", sources=phantoms, workers=1)
+    counting.limit, inode = 0, first.root.stat().st_ino
+    again = compile_dataset(recipe(), tmp_path / "data", sources=phantoms, workers=1)
+    assert again.digest == first.digest
+    assert again.root.stat().st_ino == inode
+
+
+def test_one_new_image_is_one_image_of_work(sources: Path, tmp_path: Path, counting: Counting) -> None:
+    first = compile_dataset(recipe(), tmp_path / "data", sources=sources, workers=1)
+    counting.done.clear()
+    new = sources / "chest-xray-pneumonia/train/NORMAL/IM-0999-0001.jpeg"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 60), dtype=np.uint8)).save(new)
+    again = compile_dataset(recipe(), tmp_path / "data", sources=sources, workers=1)
+    assert [record_id.rpartition("/")[2].rpartition(":")[2] for record_id in counting.done] == ["IM-0999-0001.jpeg"]
+    assert len(again.samples) == len(first.samples) + 1
+    assert again.verify() == ()
+
+
+def test_a_new_split_uses_the_images_again(phantoms: Path, tmp_path: Path, counting: Counting) -> None:
+    compile_dataset(recipe(), tmp_path / "data", sources=phantoms, workers=1)
+    counting.limit = 0
+    again = compile_dataset(
+        recipe(split={"strategy": "random-by-patient"}), tmp_path / "data", sources=phantoms, workers=1
+    )
+    assert again.verify() == ()
+
+
+def test_an_altered_image_is_made_again(phantoms: Path, tmp_path: Path, counting: Counting) -> None:
+    first = compile_dataset(recipe(), tmp_path / "data", sources=phantoms, workers=1)
+    first.image_path(first.samples[0]).write_bytes(b"altered")
+    counting.done.clear()
+    again = compile_dataset(recipe(), tmp_path / "data", sources=phantoms, workers=1)
+    assert counting.done == [first.samples[0].record.record_id]
+    assert again.verify() == ()
+
+
+def test_an_interrupted_compile_leaves_nothing_half_and_goes_on_later(
+    phantoms: Path, tmp_path: Path, counting: Counting
+) -> None:
+    counting.limit = 10
+    with pytest.raises(KeyboardInterrupt):
+        compile_dataset(recipe(), tmp_path / "data", sources=phantoms, workers=1)
+    assert not (tmp_path / "data").exists()
+    done = list(counting.done)
+    counting.limit = 1 << 30
+    dataset = compile_dataset(recipe(), tmp_path / "data", sources=phantoms, workers=1)
+    assert counting.done[:10] == done
+    assert len(counting.done) == len(set(counting.done))
+    assert dataset.verify() == ()
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_an_interrupt_keeps_the_dataset_that_was_there(
+    sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = compile_dataset(recipe(), tmp_path / "data", sources=sources, workers=1)
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(compiler, "publish", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        compile_dataset(recipe(seed=5), tmp_path / "data", sources=sources, workers=1)
+    assert Dataset.open(tmp_path / "data").digest == first.digest
+    assert first.verify() == ()
+
+
+def test_a_cut_line_in_the_kept_work_is_worked_on_again(phantoms: Path, tmp_path: Path, counting: Counting) -> None:
+    counting.limit = 10
+    with pytest.raises(KeyboardInterrupt):
+        compile_dataset(recipe(), tmp_path / "data", sources=phantoms, workers=1)
+    log = tmp_path / ".data.work" / "image-facts.jsonl"
+    log.write_bytes(log.read_bytes()[:-30])
+    counting.limit = 1 << 30
+    assert compile_dataset(recipe(), tmp_path / "data", sources=phantoms, workers=1).verify() == ()
+    assert len(counting.done) == len(set(counting.done)) + 1
+
+
+def test_other_conversion_settings_are_other_work(phantoms: Path, tmp_path: Path, counting: Counting) -> None:
+    first = compile_dataset(recipe(), tmp_path / "data", sources=phantoms, workers=1)
+    num_images = len(counting.done)
+    again = compile_dataset(recipe(longest_side=32), tmp_path / "data", sources=phantoms, workers=1)
+    assert len(counting.done) == 2 * num_images
+    assert first.digest != again.digest
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"", "empty"), (b"not an image at all, but words", "text"), (None, "truncated")],
+    ids=["0 bytes", "text", "cut"],
+)
+def test_a_bad_file_is_left_out_with_its_reason(
+    sources: Path, tmp_path: Path, content: bytes | None, reason: str
+) -> None:
+    bad = sources / "chest-xray-pneumonia/train/NORMAL/IM-0100-0001.jpeg"
+    bad.write_bytes(bad.read_bytes()[:400] if content is None else content)
+    dataset = compile_dataset(recipe(), tmp_path / "data", sources=sources, workers=1)
+    (found,) = [item for item in dataset.manifest.exclusions if item.rule == "undecodable"]
+    assert found.path == "train/NORMAL/IM-0100-0001.jpeg"
+    assert found.detail.startswith(f"{reason}: train/NORMAL/IM-0100-0001.jpeg: ")
+
+
+def test_a_copied_file_is_left_out_and_a_copy_under_another_label_takes_both_out(sources: Path, tmp_path: Path) -> None:
+    normal = sources / "chest-xray-pneumonia/train/NORMAL"
+    shutil.copy(normal / "IM-0100-0001.jpeg", normal / "IM-0998-0001.jpeg")
+    shutil.copy(normal / "IM-0102-0001.jpeg", sources / "chest-xray-pneumonia/train/PNEUMONIA/person77_virus_1.jpeg")
+    dataset = compile_dataset(recipe(), tmp_path / "data", sources=sources, workers=1)
+    found = {item.path.rpartition("/")[2]: item.rule for item in dataset.manifest.exclusions}
+    assert found["IM-0998-0001.jpeg"] == "duplicate-file"
+    assert found["IM-0102-0001.jpeg"] == found["person77_virus_1.jpeg"] == "conflicting-label"
+
+
+def test_synthetic_data_are_called_so_in_every_artefact(phantoms: Path, tmp_path: Path) -> None:
+    dataset = compile_dataset(recipe(), tmp_path / "data", sources=phantoms, workers=1)
+    assert dataset.synthetic
+    assert "SYNTHETIC DATA" in (dataset.root / "DATASHEET.md").read_text()
+    assert "SYNTHETIC DATA" in json.loads((dataset.root / "dataset.json").read_text())["notice"]
+    assert (dataset.root / "SYNTHETIC.txt").is_file()
+
+
+def test_a_missing_source_is_named_with_the_next_step(sources: Path, tmp_path: Path) -> None:
+    shutil.rmtree(sources / "Figure1-COVID-chestxray-dataset")
+    with pytest.raises(SourceError, match=r"no folder of source 'figure1'.*sources fetch figure1"):
+        compile_dataset(recipe(), tmp_path / "data", sources=sources, workers=1)
+
+
+def test_a_folder_that_holds_something_else_is_not_replaced(phantoms: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "thesis.txt").write_text("years of work")
+    with pytest.raises(OutputError, match="holds files, but no compiled dataset"):
+        compile_dataset(recipe(), tmp_path / "data", sources=phantoms, workers=1)
+    assert (tmp_path / "data" / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_full_disk_is_one_clear_error_and_no_dataset(
+    phantoms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(job: ImageJob) -> ImageFacts:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(image_store, "do_image_work", full)
+    with pytest.raises(OutputError, match="the disk is full"):
+        compile_dataset(recipe(), tmp_path / "data", sources=phantoms, workers=1)
+    assert not (tmp_path / "data").exists()

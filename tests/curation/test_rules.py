@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import pytest
+from candidates_builder import RECIPE, candidate
+
+from covidcxr.core.types import View
+from covidcxr.curation.rules import RULES
+from covidcxr.curation.rules.annotated import annotated_keys
+
+
+def judge(name: str, *candidates, recipe=RECIPE) -> dict[str, str]:  # type: ignore[no-untyped-def]
+    return dict(RULES.get(name)(recipe).judge(sorted(candidates, key=lambda item: item.record_id)))
+
+
+@pytest.mark.parametrize("name", RULES.names())
+def test_every_rule_has_its_name_a_sentence_and_keeps_a_good_film(name: str) -> None:
+    rule = RULES.get(name)
+    assert rule.name == name
+    assert rule.description.endswith(".")
+    assert judge(name, candidate("a.png")) == {}
+    assert judge(name) == {}
+
+
+def test_an_unreadable_file_is_left_out_with_the_readers_words() -> None:
+    found = judge("undecodable", candidate("a.png", error="images/a.png: a JPEG that ends early"), candidate("b.png"))
+    assert found == {"cohen:a.png": "truncated: images/a.png: a JPEG that ends early"}
+
+
+def test_a_finding_that_means_no_class_is_unlabelled() -> None:
+    found = judge("unlabelled", candidate("a.png", label=None, finding="todo"), candidate("b.png"))
+    assert found == {"cohen:a.png": "finding 'todo'"}
+
+
+@pytest.mark.parametrize(("view", "modality"), [(View.CT, "UNKNOWN"), (View.UNKNOWN, "CT")])
+def test_ct_is_told_by_view_or_modality(view: View, modality: str) -> None:
+    assert judge("ct", candidate("a.png", view=view, modality=modality)).keys() == {"cohen:a.png"}
+
+
+def test_a_lateral_view_is_left_out_and_a_blank_one_kept() -> None:
+    found = judge("lateral", candidate("a.png", view=View.LATERAL), candidate("b.png", view=View.UNKNOWN))
+    assert found == {"cohen:a.png": "view 'LATERAL'"}
+
+
+def test_of_copies_the_first_is_kept() -> None:
+    copies = [candidate("a.png", sha256="x"), candidate("b.png", sha256="x"), candidate("c.png", sha256="x")]
+    assert judge("duplicate-file", *copies) == {
+        "cohen:b.png": "same bytes as cohen:a.png",
+        "cohen:c.png": "same bytes as cohen:a.png",
+    }
+
+
+def test_equal_pixels_in_other_bytes_are_a_copy() -> None:
+    copies = [candidate("a.png", image_sha256="x"), candidate("b.png", image_sha256="x")]
+    assert judge("duplicate-file", *copies) == {"cohen:b.png": "same pixels as cohen:a.png"}
+
+
+def test_a_copy_with_another_label_is_no_duplicate_but_a_conflict() -> None:
+    copies = [candidate("a.png", sha256="x", film="f"), candidate("b.png", sha256="x", film="f", label="Normal")]
+    assert judge("duplicate-file", *copies) == {}
+    assert judge("conflicting-label", *copies) == dict.fromkeys(
+        ["cohen:a.png", "cohen:b.png"], "cohen:a.png is COVID-19, cohen:b.png is Normal"
+    )
+
+
+def test_copies_with_one_label_are_no_conflict() -> None:
+    assert judge("conflicting-label", candidate("a.png", film="f"), candidate("b.png", film="f")) == {}
+
+
+def test_copies_inside_one_part_of_a_published_split_stay_where_the_recipe_says_so() -> None:
+    copies = [
+        candidate("a.png", sha256="x", split="train"),
+        candidate("b.png", sha256="x", split="train"),
+        candidate("c.png", sha256="x", split="test"),
+        candidate("d.png", sha256="x"),
+    ]
+    faithful = RECIPE.model_copy(update={"keep_published_copies": True})
+    assert judge("duplicate-file", *copies, recipe=faithful).keys() == {"cohen:c.png", "cohen:d.png"}
+    assert judge("duplicate-file", *copies).keys() == {"cohen:b.png", "cohen:c.png", "cohen:d.png"}
+
+
+def test_an_annotated_film_is_left_out_by_its_key() -> None:
+    key = "1-s2.0-S2387020620301959-gr4_lrg-b.png"
+    found = judge("annotated", candidate(key, source="covid-chestxray-dataset"), candidate(key))
+    assert found == {f"covid-chestxray-dataset:{key}": "arrows"}
+
+
+def test_the_annotated_list_names_registered_sources() -> None:
+    assert {key.partition(":")[0] for key in annotated_keys()} <= {"covid-chestxray-dataset", "figure1", "actualmed"}
