@@ -1,0 +1,49 @@
+"""Logits to calibrated probabilities and a decision, with the numbers a bundle carries.
+
+How temperature, thresholds and conformal quantiles are found is not known here; `covidcxr.metrics` measures them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def calibrated(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
+    """Return the softmax of (..., classes) logits divided by ``temperature`` (C. Guo et al., ICML 2017)."""
+    scaled = logits.astype(np.float64) / temperature
+    powers = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    shares: NDArray[np.float32] = (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
+    return shares
+
+
+def decide(probabilities: NDArray[np.float32], classes: tuple[str, ...], thresholds: Mapping[str, float]) -> str:
+    """Return the class that (classes,) probabilities mean.
+
+    A class with a threshold is chosen if its probability reaches it, the one furthest above its own if several do;
+    otherwise the most probable class without a threshold; without thresholds, the most probable class.
+    """
+    reached = {
+        name: float(value) - thresholds[name]
+        for name, value in zip(classes, probabilities, strict=True)
+        if name in thresholds and value >= thresholds[name]
+    }
+    if reached:
+        return max(reached, key=lambda name: reached[name])
+    rest = [position for position, name in enumerate(classes) if name not in thresholds] or range(len(classes))
+    return classes[max(rest, key=lambda position: float(probabilities[position]))]
+
+
+def prediction_set(
+    probabilities: NDArray[np.float32], classes: tuple[str, ...], quantiles: Mapping[str, float]
+) -> tuple[str, ...]:
+    """Return the split-conformal set at the highest coverage the bundle knows; empty if it knows none.
+
+    A class is in it if 1 minus its probability is at most the quantile (V. Vovk; G. Shafer & V. Vovk, JMLR 2008).
+    """
+    if not quantiles:
+        return ()
+    quantile = quantiles[max(quantiles, key=float)]
+    return tuple(name for name, value in zip(classes, probabilities, strict=True) if 1.0 - float(value) <= quantile)

@@ -1,0 +1,138 @@
+"""Inputs to preprocessed arrays, several at a time, in order, with bounded look-ahead.
+
+A fault of one input is a value here (`Fault`), never an exception, so that one bad film cannot stop a run. What
+becomes of the arrays is not known here.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covidcxr.core.errors import ImageReadError
+from covidcxr.core.types import PreprocessSpec, Radiograph
+from covidcxr.imaging.preprocess import finish, squeeze
+from covidcxr.imaging.reading import read
+
+Source = Path | bytes | BinaryIO | Radiograph
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Item:
+    """One input and what results call it."""
+
+    record_id: str
+    source: Source
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Ready:
+    """A preprocessed input: float32 (1, S, S), and the reader's warnings."""
+
+    record_id: str
+    image: NDArray[np.float32]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fault:
+    """An input that could not be read, and why: a stable name, a colon, and the sentence."""
+
+    record_id: str
+    reason: str
+
+
+def prepare(item: Item, spec: PreprocessSpec) -> Ready | Fault:
+    """Read and preprocess one input; every fault of its own becomes a `Fault`.
+
+    The network's equal channels are made later, from the one that is returned.
+    """
+    try:
+        source = item.source
+        radiograph = source if isinstance(source, Radiograph) else read(source, origin=item.record_id)
+        squeezed = squeeze(radiograph.pixels, spec.size, spec.crop)
+        image = np.ascontiguousarray(finish(squeezed, spec)[:1])
+        return Ready(record_id=item.record_id, image=image, warnings=radiograph.warnings)
+    except ImageReadError as error:
+        return Fault(record_id=item.record_id, reason=f"{error.reason}: {error}")
+    except MemoryError:
+        return Fault(record_id=item.record_id, reason=f"too-large: {item.record_id}: not enough memory to decode it")
+
+
+def prepare_all(
+    items: Iterable[Item], spec: PreprocessSpec, *, workers: int, lookahead: int
+) -> Iterator[Ready | Fault]:
+    """Yield the outcome of every item, in their order, decoding up to ``lookahead`` of them ahead.
+
+    Args:
+        items: Taken only as far ahead as needed.
+        spec: Of the network.
+        workers: 0 decodes in threads of this process (raster decoders release the interpreter's lock); a number
+            starts that many processes, which is faster for DICOM and survives a decoder that crashes.
+        lookahead: How many items may be in work or waiting; memory is bounded by it.
+    """
+    source = iter(items)
+    pending: deque[tuple[Item, Future[Ready | Fault]]] = deque()
+    pool = _pool(workers)
+    try:
+        while True:
+            while len(pending) < max(lookahead, 1) and (item := next(source, None)) is not None:
+                pending.append((item, pool.submit(prepare, item, spec)))
+            if not pending:
+                return
+            try:
+                outcome = pending[0][1].result()
+            except BrokenExecutor:
+                pool.shutdown(wait=False, cancel_futures=True)
+                yield from _one_by_one([item for item, _ in pending], spec)
+                pending.clear()
+                pool = _pool(workers)
+                continue
+            pending.popleft()
+            yield outcome
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _one_by_one(items: Iterable[Item], spec: PreprocessSpec) -> Iterator[Ready | Fault]:
+    """Prepare each item in a process of its own lot, after one of them brought a decoder down."""
+    pool = _pool(1)
+    try:
+        for item in items:
+            try:
+                yield pool.submit(prepare, item, spec).result()
+            except BrokenExecutor:
+                pool.shutdown(wait=False)
+                pool = _pool(1)
+                words = f"{item.record_id}: the decoder crashed on it; get it again, or save it anew"
+                yield Fault(record_id=item.record_id, reason=f"crashed: {words}")
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _pool(workers: int) -> Executor:
+    if workers > 0:
+        # forkserver: a fork of a process that runs torch's threads can hang, and a spawn imports everything anew.
+        method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+        return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context(method), initializer=_single_thread)
+    return ThreadPoolExecutor(min(4, num_processors()), thread_name_prefix="covidcxr-decode")
+
+
+def _single_thread() -> None:
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
+def num_processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,179 @@
+"""The predictor: a bundle, a backend, and inputs streamed through both.
+
+Decoding of the next inputs runs beside the network. Results come in the inputs' order and do not depend on how many
+workers decode. One bad input becomes a `Prediction` with status ``error``, never an exception. Nothing here imports
+torch; a backend does when it needs to. Which inputs there are is found in `covidcxr.inference.inputs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import count, repeat
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covidcxr.core.types import Prediction, PreprocessSpec, Radiograph
+from covidcxr.imaging.preprocess import finish
+from covidcxr.inference.backends import BACKENDS
+from covidcxr.inference.backends.backend import Backend, Precision
+from covidcxr.inference.calibration import calibrated, decide, prediction_set
+from covidcxr.inference.decoding import Fault, Item, Ready, Source, prepare_all
+from covidcxr.models.bundle import Bundle
+
+NOTICE = "research use only, not a diagnosis"
+_PREFERRED = ("onnxruntime", "torch")
+BATCH_SIZE = 64
+
+
+class Predictor:
+    """A loaded bundle that turns inputs into predictions.
+
+    Attributes:
+        bundle: What it was loaded from.
+        backend: What runs the network.
+        batch_size: Inputs a pass of the network takes at most.
+    """
+
+    def __init__(self, bundle: Bundle, backend: Backend, *, batch_size: int = BATCH_SIZE) -> None:
+        self.bundle = bundle
+        self.backend = backend
+        self.batch_size = batch_size
+
+    @classmethod
+    def load(
+        cls,
+        bundle: Path | str,
+        *,
+        backend: str | None = None,
+        device: str = "auto",
+        batch_size: int = BATCH_SIZE,
+        precision: Precision = "fp32",
+    ) -> Predictor:
+        """Load the bundle in a folder, its files checked against their digests.
+
+        Args:
+            bundle: The folder.
+            backend: Name of a backend; None takes ONNX Runtime where the bundle has a ``model.onnx`` and no GPU is
+                asked for or there, else torch.
+            device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+            batch_size: Inputs a pass of the network takes at most.
+            precision: ``bf16`` is faster where the hardware has it, and changes probabilities a little.
+
+        Raises:
+            BundleError: If the bundle is missing, altered, or does not suit the backend or device.
+            RegistryError: If there is no such backend.
+        """
+        loaded = Bundle.load(Path(bundle))
+        name = backend or _choose_backend(loaded, device, precision)
+        return cls(loaded, BACKENDS.get(name)(loaded, device=device, precision=precision), batch_size=batch_size)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """In the order of logits and probabilities."""
+        return self.bundle.info.classes
+
+    @property
+    def spec(self) -> PreprocessSpec:
+        """How a radiograph becomes the network's input."""
+        return self.bundle.info.preprocess.spec()
+
+    @property
+    def device(self) -> str:
+        """What it runs on, in words."""
+        return self.backend.device
+
+    def predict(
+        self,
+        inputs: Iterable[Source],
+        record_ids: Iterable[str] | None = None,
+        *,
+        workers: int = 0,
+        group: int | None = None,
+    ) -> Iterator[Prediction]:
+        """Yield one prediction an input, in order.
+
+        Args:
+            inputs: Paths, bytes, open files or radiographs; taken only a little ahead of the results.
+            record_ids: What results call the inputs; by default their path, or ``<input N>``.
+            workers: 0 decodes in threads, a number in that many processes (see `prepare_all`).
+            group: Where batches end: after every ``group`` inputs. A run that is resumed at such a point computes
+                the same batches, so the same numbers.
+        """
+        names = record_ids if record_ids is not None else repeat(None)
+        items = (
+            Item(record_id=name if name is not None else _name(source, number), source=source)
+            for number, source, name in zip(count(), inputs, names, strict=False)
+        )
+        outcomes = prepare_all(items, self.spec, workers=workers, lookahead=3 * self.batch_size)
+        waiting: list[Ready | Fault] = []
+        num_ready = 0
+        for number, outcome in enumerate(outcomes, start=1):
+            waiting.append(outcome)
+            num_ready += isinstance(outcome, Ready)
+            if num_ready == self.batch_size or (group is not None and number % group == 0):
+                yield from self._finish(waiting)
+                waiting, num_ready = [], 0
+        yield from self._finish(waiting)
+
+    def predict_one(self, source: Source, record_id: str | None = None) -> Prediction:
+        """Return the prediction of one input."""
+        return next(iter(self.predict([source], None if record_id is None else [record_id])))
+
+    def predict_packed(self, images: NDArray[np.uint8], record_ids: Iterable[str]) -> Iterator[Prediction]:
+        """Yield predictions of images that are already squeezed: uint8 (N, S, S), 0 is black (`PackedImages`).
+
+        The packed array holds rounded levels, so probabilities can differ a little from those of the files.
+        """
+        names = iter(record_ids)
+        for start in range(0, len(images), self.batch_size):
+            unit = images[start : start + self.batch_size].astype(np.float32) * np.float32(1 / 255)
+            ready = [Ready(record_id=next(names), image=finish(image, self.spec)[:1]) for image in unit]
+            yield from self._finish(list(ready))
+
+    def logits(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return float32 (N, classes) logits of preprocessed float32 (N, C, S, S) images of equal channels."""
+        return self.backend.logits(np.ascontiguousarray(images[:, :1]))
+
+    def _finish(self, waiting: list[Ready | Fault]) -> Iterator[Prediction]:
+        ready = [outcome for outcome in waiting if isinstance(outcome, Ready)]
+        rows = iter(self.logits(np.stack([one.image for one in ready]))) if ready else iter(())
+        for outcome in waiting:
+            if isinstance(outcome, Ready):
+                yield self._judge(outcome, next(rows))
+            else:
+                yield self._prediction(outcome.record_id, status="error", reasons=(outcome.reason,))
+
+    def _judge(self, ready: Ready, logits: NDArray[np.float32]) -> Prediction:
+        info = self.bundle.info
+        if not np.isfinite(logits).all():
+            reason = "not-finite: the network's output is no number; the bundle or this device is faulty"
+            return self._prediction(ready.record_id, status="error", reasons=(reason,), warnings=ready.warnings)
+        probabilities = calibrated(logits, info.temperature)
+        return self._prediction(
+            ready.record_id,
+            status="ok",
+            logits=logits,
+            probabilities=probabilities,
+            label=decide(probabilities, info.classes, info.thresholds),
+            prediction_set=prediction_set(probabilities, info.classes, info.conformal),
+            warnings=ready.warnings,
+        )
+
+    def _prediction(self, record_id: str, **fields: object) -> Prediction:
+        return Prediction(record_id=record_id, classes=self.classes, bundle_id=self.bundle.bundle_id, **fields)  # type: ignore[arg-type]
+
+
+def _choose_backend(bundle: Bundle, device: str, precision: Precision) -> str:
+    if precision == "fp32":
+        for name in _PREFERRED:
+            if BACKENDS.get(name).suits(bundle, device):
+                return name
+    return "torch"
+
+
+def _name(source: Source, number: int) -> str:
+    if isinstance(source, Path):
+        return str(source)
+    return source.origin if isinstance(source, Radiograph) else f"<input {number}>"
