@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from covidcxr.core.digests import bytes_sha256
 from covidcxr.core.errors import ImageReadError
 from covidcxr.imaging.encoding import encode_jpeg, shrink
-from covidcxr.imaging.phash import perceptual_hash
+from covidcxr.imaging.phash import halved, perceptual_hash
 from covidcxr.imaging.reading import read_gray8
 
 MAX_FILE_BYTES = 1 << 30
@@ -147,7 +147,7 @@ def nuisance_numbers(pixels: NDArray[np.uint8], data: bytes, *, rows: int, colum
     the others from the source file: ``aspect_ratio`` (width / height), ``file_bytes`` and ``jpeg_quantisation``,
     the sum of the first quantisation table (ITU-T T.81, B.2.4.1), 0 for a file that has none.
     """
-    small = cv2.resize(_halved(pixels), (_SMALL, _SMALL), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(halved(pixels, 2 * _SMALL), (_SMALL, _SMALL), interpolation=cv2.INTER_AREA)
     levels = np.sort(small, axis=None).astype(np.float32) / np.float32(255)
     last = levels.size - 1
     values = {
@@ -166,14 +166,6 @@ def nuisance_numbers(pixels: NDArray[np.uint8], data: bytes, *, rows: int, colum
         "jpeg_quantisation": _quantisation_sum(data),
     }
     return {name: round(float(value), 6) for name, value in values.items()}
-
-
-def _halved(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Average 2 x 2 blocks while both sides stay above 128; much faster than one step of an odd factor."""
-    while min(pixels.shape) >= 4 * _SMALL:
-        rows, columns = pixels.shape[0] // 2, pixels.shape[1] // 2
-        pixels = cv2.resize(pixels[: 2 * rows, : 2 * columns], (columns, rows), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-    return pixels
 
 
 def _quantisation_sum(data: bytes) -> int:
