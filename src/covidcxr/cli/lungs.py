@@ -1,0 +1,135 @@
+"""``covidcxr lungs``: masks of the lung fields of films."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from covidcxr.cli.options import QuietOption, progress_for
+
+if TYPE_CHECKING:
+    from covidcxr.imaging.lungs import LungFields
+
+_EXAMPLE = "Example: covidcxr lungs films/ --out masks --json. Research use only, not a diagnosis."
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to ``app``."""
+    app.command("lungs", epilog=_EXAMPLE)(lungs)
+
+
+def lungs(
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Films, or folders of films.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the masks: one PNG a film, with its stem.")],
+    overlay: Annotated[bool, typer.Option("--overlay", help="Also write STEM.overlay.png: the film with outlines.")] = (
+        False
+    ),
+    sides: Annotated[bool, typer.Option("--sides", help="Mark right lung 1, left lung 2; else both 255.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON a film on stdout.")] = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Find the lung fields of films and write them as masks.
+
+    A film without two plausible fields (CT, lateral, photograph) gets an all-black mask and the reason; an input that
+    is no readable image gets none. Exit code 2 if an input could not be read; the others are done all the same.
+    """
+    paths, missing = _expand(inputs)
+    failed = 0
+    names = _mask_names(paths)
+    progress = progress_for(quiet=quiet)
+    for path in progress.track([*missing, *paths], total=len(paths) + len(missing), label="lungs"):
+        line = _one(path, out / f"{names[path]}.png" if path in names else None, overlay=overlay, sides=sides)
+        failed += line["status"] == "error"
+        if as_json:
+            sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+        elif line["status"] != "ok" and not quiet:
+            progress.message(f"{path}: {line['status']}: {'; '.join(line['reasons'])}")
+    if not quiet and not as_json:
+        typer.echo(f"{len(paths) + len(missing) - failed} films, masks in {out}; {failed} could not be read", err=True)
+    if failed:
+        raise typer.Exit(2)
+
+
+def _expand(inputs: list[Path]) -> tuple[list[Path], list[Path]]:
+    """Return the files meant, folders walked; and what is not there."""
+    files, missing = [], []
+    for path in inputs:
+        if path.is_dir():
+            files += sorted(child for child in _walk(path) if child.is_file())
+        elif path.is_file():
+            files.append(path)
+        else:
+            missing.append(path)
+    return list(dict.fromkeys(files)), list(dict.fromkeys(missing))
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for child in folder.rglob("*"):
+        if not any(part.startswith(".") for part in child.relative_to(folder).parts):
+            yield child
+
+
+def _mask_names(paths: list[Path]) -> dict[Path, str]:
+    """Return each input's stem; where two share one, the whole file name, then a number."""
+    names: dict[Path, str] = {}
+    taken: set[str] = set()
+    for path in paths:
+        options = [path.stem, path.name, *(f"{path.name}.{number}" for number in range(2, len(paths) + 2))]
+        names[path] = next(option for option in options if option not in taken)
+        taken.add(names[path])
+    return names
+
+
+def _one(path: Path, target: Path | None, *, overlay: bool, sides: bool) -> dict[str, Any]:
+    from covidcxr.core.errors import ImageReadError
+    from covidcxr.imaging.lungs import segment_lungs
+    from covidcxr.imaging.reading import read
+
+    line: dict[str, Any] = {"input": str(path), "status": "error", "mask": None}
+    try:
+        radiograph = read(path)
+        fields = segment_lungs(radiograph)
+    except ImageReadError as error:
+        return line | {"reasons": [f"{error.reason}: {error}"]}
+    if target is not None:
+        _write(target, _mask(fields, sides=sides))
+        line["mask"] = str(target)
+        if overlay:
+            from covidcxr.imaging.overlays import outline_lungs
+
+            _write(target.with_suffix(".overlay.png"), outline_lungs(radiograph.pixels, fields))
+    return line | _facts(fields)
+
+
+def _facts(fields: LungFields) -> dict[str, Any]:
+    size = fields.right.size
+    return {
+        "status": "ok" if fields.found else "no-lungs",
+        "found": fields.found,
+        "confidence": round(fields.confidence, 4),
+        "reasons": list(fields.reasons),
+        "box": list(fields.box) if fields.box else None,
+        "right_share": round(float(fields.right.sum()) / size, 4),
+        "left_share": round(float(fields.left.sum()) / size, 4),
+        "rows": fields.right.shape[0],
+        "columns": fields.right.shape[1],
+    }
+
+
+def _mask(fields: LungFields, *, sides: bool) -> Any:
+    import numpy as np
+
+    right, left = (1, 2) if sides else (255, 255)
+    return np.where(fields.right, right, np.where(fields.left, left, 0)).astype(np.uint8)
+
+
+def _write(target: Path, image: Any) -> None:
+    from covidcxr.core.artefacts import write_bytes
+    from covidcxr.imaging.overlays import encode_png
+
+    write_bytes(target, encode_png(image))
