@@ -22,9 +22,7 @@ def train_lungs(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for lungs.onnx, lungs.json and CARD.md.")],
     boxes: Annotated[Path | None, typer.Option("--boxes", help="The General Blockchain lung-boxes.csv.")] = None,
     sources: SourcesOption = None,
-    films: Annotated[
-        int | None, typer.Option("--films", min=16, help="Augmented films a training, for trials.")
-    ] = None,
+    films: Annotated[int | None, typer.Option("--films", min=16, help="Films a training, for trials.")] = None,
     children: Annotated[int, typer.Option("--children", min=0, help="Paediatric films to label itself.")] = 1500,
     as_json: JsonOption = False,
     quiet: QuietOption = False,

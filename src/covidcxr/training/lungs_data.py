@@ -152,8 +152,8 @@ def gather_lung_films(
     records = _records(root, children, generator)
     if not drawn.paths or not any(record.source == _MASKED_SOURCE for record in records):
         raise TrainingError(
-            f"{masks}: {len(drawn.paths)} masks, and {root}: {len(records)} films; expected masks named after the images of "
-            f"{_MASKED_SOURCE}, and that source below the sources' folder"
+            f"{masks}: {len(drawn.paths)} masks, and {root}: {len(records)} films; expected masks named after the "
+            f"images of {_MASKED_SOURCE}, and that source below the sources' folder"
         )
     examples, unlabelled = [], []
     for record in progress.track(records, total=len(records), label="films"):

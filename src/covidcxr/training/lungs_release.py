@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +45,8 @@ class LungRelease:
 
     size: int = 160
     children: int = 1500
-    teacher: LungTraining = LungTraining(films=40000)
-    student: LungTraining = LungTraining(films=48000, seed=1)
+    teacher: LungTraining = field(default_factory=lambda: LungTraining(films=40000))
+    student: LungTraining = field(default_factory=lambda: LungTraining(films=48000, seed=1))
     self_weight: float = 0.35
     seed: int = 2020
 
@@ -176,9 +176,8 @@ def _facts(
 
 def _card(facts: dict[str, Any]) -> str:
     training, measured = facts["training"], facts["held_out"]
-    own = "\n".join(
-        f"| {name} (labelled by the teacher) | {count} |" for name, count in training["self_labelled"].items()
-    )
+    labelled = training["self_labelled"].items()
+    own = "\n".join(f"| {name} (labelled by the teacher) | {count} |" for name, count in labelled)
     found = "\n".join(f"| {name} | {hits} of {total} |" for name, (hits, total) in measured["found"].items())
     return f"""# Lung fields: the weights shipped with covidcxr
 
