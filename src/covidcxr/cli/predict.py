@@ -1,0 +1,115 @@
+"""``covidcxr predict``: a bundle's probabilities for files, folders and tables of paths."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from covidcxr.cli.options import DeviceOption, JsonOption, QuietOption, print_json, progress_for
+
+if TYPE_CHECKING:
+    from covidcxr.core.types import Prediction
+    from covidcxr.inference.predictor import Predictor
+
+_EPILOG = (
+    "Example: covidcxr predict runs/zhong2020/bundle film.dcm folder/ --out predictions.csv. "
+    "Research use only, not a diagnosis."
+)
+_MANY = 1000  # rows that a terminal still shows
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to ``app``."""
+    app.command("predict", epilog=_EPILOG)(predict_verb)
+
+
+def predict_verb(
+    bundle: Annotated[Path, typer.Argument(help="Folder of a trained bundle.")],
+    inputs: Annotated[list[Path], typer.Argument(help="Images, folders of images, or .csv tables with a column path.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write a table: FILE.csv or FILE.parquet, instead of printing one.")
+    ] = None,
+    backend: Annotated[
+        str | None, typer.Option("--backend", help="torch or onnxruntime; by default the fastest that fits.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images a pass of the network takes.")] = 64,
+    workers: Annotated[
+        int, typer.Option("--workers", min=0, help="Decoding processes; 0 decodes in threads of this one.")
+    ] = 0,
+    device: DeviceOption = "auto",
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Print a calibrated probability for each class and input, or why there is none; --json prints a line an input."""
+    from covidcxr.inference.inputs import expand
+    from covidcxr.inference.predictor import Predictor
+    from covidcxr.outputs.predictions import check_suffix, write_predictions
+
+    if out is not None:
+        check_suffix(out)
+    predictor = Predictor.load(bundle, backend=backend, device=device, batch_size=batch_size)
+    items = list(expand(inputs))
+    results = predictor.predict((item.source for item in items), (item.record_id for item in items), workers=workers)
+    progress = progress_for(quiet=quiet or as_json)
+    results = progress.track(results, total=len(items), label="predict")
+    if out is not None:
+        results = write_predictions(out, results, predictor.classes)
+    _report(results, predictor, out, as_json=as_json, quiet=quiet)
+
+
+def _report(
+    results: Iterator[Prediction], predictor: Predictor, out: Path | None, *, as_json: bool, quiet: bool
+) -> None:
+    from covidcxr.outputs.predictions import document
+
+    num_inputs = num_errors = 0
+    shown: list[Prediction] = []
+    for prediction in results:
+        num_inputs += 1
+        num_errors += prediction.status == "error"
+        if as_json:
+            print_json(document(prediction))
+            sys.stdout.flush()
+        elif out is None and len(shown) < _MANY:
+            shown.append(prediction)
+    if shown:
+        _print_table(shown, predictor.classes)
+    if not quiet and not as_json:
+        _print_summary(num_inputs, num_errors, len(shown), predictor, out)
+    if num_errors == num_inputs:
+        sys.stderr.write(f"covidcxr: none of {num_inputs} inputs could be read; see the reasons\n")
+        raise typer.Exit(2)
+
+
+def _print_table(predictions: list[Prediction], classes: tuple[str, ...]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(caption="Research use only, not a diagnosis.")
+    table.add_column("input", overflow="fold")
+    table.add_column("result")
+    for name in classes:
+        table.add_column(name, justify="right")
+    table.add_column("remarks", overflow="fold")
+    for prediction in predictions:
+        shares = prediction.probabilities
+        cells = [f"{value:.3f}" for value in shares] if shares is not None else [""] * len(classes)
+        remarks = "; ".join((*prediction.reasons, *prediction.warnings))
+        table.add_row(prediction.record_id, prediction.label or prediction.status, *cells, remarks)
+    console = Console()
+    if not console.is_terminal:  # a pipe has no width; nothing should be cut there
+        console.width = 200
+    console.print(table)
+
+
+def _print_summary(num_inputs: int, num_errors: int, num_shown: int, predictor: Predictor, out: Path | None) -> None:
+    unread = f", {num_errors} could not be read" if num_errors else ""
+    sys.stderr.write(f"{num_inputs} inputs{unread}; bundle {predictor.bundle.bundle_id} on {predictor.device}\n")
+    if out is not None:
+        sys.stderr.write(f"written to {out} (research use only, not a diagnosis)\n")
+    elif num_shown < num_inputs:
+        sys.stderr.write(f"{num_inputs - num_shown} more are not shown; use --out or --json\n")
