@@ -94,7 +94,7 @@ class Source(ABC):
     fetch_hint: ClassVar[str] = "put its folder in place by hand"
 
     def locate(self, root: Path) -> Path | None:
-        """Return the folder of this source below ``root``, or None.
+        """Return the folder of this source below ``root``, absolute and resolved as its files' paths are, or None.
 
         Names are tried in the order of ``info.folders``; where several folders match one name, the first in
         alphabetical order that has the layout is taken.
@@ -102,7 +102,7 @@ class Source(ABC):
         if not root.is_dir():
             return None
         by_name: dict[str, list[Path]] = {}
-        for child in sorted(root.iterdir()):
+        for child in sorted(root.resolve().iterdir()):
             if child.is_dir():
                 by_name.setdefault(_ARCHIVE_ENDING.sub("", child.name.casefold()), []).append(child)
                 by_name.setdefault(child.name.casefold(), []).append(child)

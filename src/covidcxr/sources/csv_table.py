@@ -1,0 +1,99 @@
+"""csv: your own images, described by one CSV table of paths and labels.
+
+Layout: one ``.csv`` file in the folder, with a column ``path`` (relative to the folder; also ``filename``, ``file`` or
+``image``) and a column ``label`` (also ``class`` or ``finding``). Read too where present: ``patient_id``, ``study_id``,
+``split``, ``view``, ``modality``, ``sex``, ``age``, ``day_offset``, ``licence`` (or ``license``), ``url``, ``notes``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from covidcxr.core.errors import SourceError
+from covidcxr.core.labels import find_label
+from covidcxr.core.types import Record, Split
+from covidcxr.sources import SOURCES
+from covidcxr.sources.folder import IMAGE_SUFFIXES, ImageFolder
+from covidcxr.sources.source import (
+    Match,
+    Source,
+    SourceInfo,
+    SourceListing,
+    agreed_label,
+    folder_version,
+    listing,
+    match_rows,
+)
+from covidcxr.sources.tables import read_table
+from covidcxr.sources.values import join_notes, read_age, read_number, read_sex, read_view
+
+_PATHS = ("path", "filename", "file", "image")
+_LABELS = ("label", "class", "finding")
+_SPLITS: dict[str, Split] = {"train": "train", "test": "test", "val": "val", "validation": "val"}
+_RELEASE = "a CSV table with a column path (or filename, file, image) and a column label (or class, finding)"
+
+
+@SOURCES.register("csv")
+class CsvTable(Source):
+    """Reader of a CSV table of paths and labels."""
+
+    info = SourceInfo(
+        name="csv",
+        title="A CSV table of paths and labels",
+        folders=("csv",),
+        layout="one .csv file with the columns path and label, and the images it names",
+        licence="whatever its owner states; column licence, row by row",
+        citation="none: name the images' own origin",
+        homepage="docs/adding-a-source.md",
+    )
+    fetch_hint = "put your own table and images into csv/"
+
+    def has_layout(self, folder: Path) -> bool:
+        """Return whether ``folder`` holds exactly one CSV file."""
+        return folder.is_dir() and len(_tables(folder)) == 1
+
+    def read(self, folder: Path) -> SourceListing:
+        """Return every record and problem."""
+        self.check_layout(folder)
+        table = read_table(_tables(folder)[0], required=(), release=_RELEASE)
+        path_column = next((name for name in _PATHS if name in table.columns), None)
+        label_column = next((name for name in _LABELS if name in table.columns), None)
+        if path_column is None or label_column is None:
+            raise SourceError(
+                f"{table.path}: found the columns {', '.join(table.columns) or 'none'}; expected {_RELEASE}"
+            )
+        files = ImageFolder(folder, suffixes=IMAGE_SUFFIXES)
+        matches, problems = match_rows(self, table, files, lambda row: row[path_column])
+        records = [self._record(match, label_column) for match in matches]
+        version = folder_version(folder, table.path)
+        return listing(self, records, problems, version=version, num_rows=len(table.rows), files=files)
+
+    def _record(self, match: Match, label_column: str) -> Record:
+        name = self.info.name
+        row = match.row
+        label, doubt = agreed_label(match, lambda other: find_label(other[label_column]))
+        patient, study = row.get("patient_id", ""), row.get("study_id", "")
+        return Record(
+            record_id=f"{name}:{match.key}",
+            source=name,
+            path=match.path,
+            patient_id=f"{name}:{patient}" if patient else None,
+            study_id=f"{name}:{study}" if study else None,
+            view=read_view(row.get("view", "")),
+            view_verbatim=row.get("view", ""),
+            modality=row.get("modality", "") or "UNKNOWN",
+            finding=row[label_column],
+            label=label,
+            split=_SPLITS.get(row.get("split", "").casefold()),
+            sex=read_sex(row.get("sex", "")),
+            age_years=read_age(row.get("age", row.get("age_years", ""))),
+            age_verbatim=row.get("age", row.get("age_years", "")),
+            day_offset=read_number(row.get("day_offset", "")),
+            licence=row.get("licence", row.get("license", "")),
+            url=row.get("url", ""),
+            notes=join_notes(doubt, row.get("notes", "")),
+        )
+
+
+def _tables(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.casefold() == ".csv" and path.is_file())

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from source_trees import rules, touch
+
+from covidcxr.sources.class_folders import ClassFolders
+from covidcxr.sources.lookup import locate_sources
+
+
+def test_class_names_match_without_case_or_punctuation_in_any_split(tmp_path: Path) -> None:
+    names = ("train/COVID19/a.png", "Test/covid-19/a.png", "val/No Finding/b.jpg", "train/Viral Pneumonia/deep/c.png")
+    touch(tmp_path, *names)
+    found = {record.path.relative_to(tmp_path).as_posix(): record for record in ClassFolders().read(tmp_path).records}
+    assert [(found[name].label, found[name].split) for name in names] == [
+        ("COVID-19", "train"),
+        ("COVID-19", "test"),
+        ("Normal", "val"),
+        ("Pneumonia", "train"),
+    ]
+
+
+def test_a_tree_without_splits_reads_and_an_unknown_class_has_no_label(tmp_path: Path) -> None:
+    touch(tmp_path, "normal/a.png", "no covid/b.png", "tuberculosis/c.png", "stray.png", "normal/notes.txt")
+    listing = ClassFolders().read(tmp_path)
+    assert [(record.finding, record.label, record.split) for record in listing.records] == [
+        ("no covid", "Not COVID-19", None),
+        ("normal", "Normal", None),
+        ("tuberculosis", None, None),
+    ]
+    assert rules(listing) == ["no-metadata"]
+    assert listing.num_files == 4
+
+
+def test_a_patient_can_be_named_in_the_file_name(tmp_path: Path) -> None:
+    touch(tmp_path, "normal/p7__1.png", "normal/p7__2.png", "normal/x.png")
+    patients = [record.patient_id for record in ClassFolders().read(tmp_path).records]
+    assert patients == ["class-folders:p7", "class-folders:p7", None]
+
+
+def test_only_a_folder_of_that_name_is_taken_for_one(tmp_path: Path) -> None:
+    touch(tmp_path, "class-folders/normal/a.png", "other/normal/a.png")
+    assert locate_sources(tmp_path) == {"class-folders": tmp_path / "class-folders"}
