@@ -8,6 +8,7 @@ from source_trees import actualmed, chest_xray_pneumonia, covid_chestxray, figur
 from covidcxr.core.errors import RegistryError, SourceError
 from covidcxr.sources import SOURCES
 from covidcxr.sources.lookup import find_sources_root, locate_sources, read_source
+from covidcxr.sources.phantoms import write_phantom_sources
 
 
 def test_the_first_five_sources_are_registered() -> None:
@@ -91,3 +92,12 @@ def test_a_source_that_is_not_there_names_what_is_and_how_to_fetch_it(tmp_path: 
         read_source("figure1", tmp_path)
     with pytest.raises(RegistryError, match="did you mean 'figure1'"):
         read_source("figure2", tmp_path)
+
+
+def test_a_relative_root_gives_folders_that_hold_their_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_phantom_sources(tmp_path / "sources", num_covid=5, num_normal=4, num_pneumonia=4, size=32)
+    monkeypatch.chdir(tmp_path)
+    for name, folder in locate_sources(Path("sources")).items():
+        records = read_source(name, Path("sources")).records
+        assert records
+        assert all(record.path.is_relative_to(folder) for record in records)
