@@ -203,6 +203,7 @@ def save_bundle(folder: Path, network: ChestNetwork, info: BundleInfo) -> Bundle
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     with atomic_directory(folder) as partial:
         save_file(tensors, partial / WEIGHTS)
+        (partial / WEIGHTS).chmod(0o644)  # safetensors leaves it readable by its owner alone
         (partial / INFO).write_text(info.model_dump_json(indent=2) + "\n", encoding="utf-8")
         (partial / CARD).write_text(model_card(info), encoding="utf-8")
         write_sums(partial)

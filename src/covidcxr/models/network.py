@@ -79,6 +79,22 @@ class GrayConv2d(nn.Conv2d):
         return super().forward(input)
 
 
+class BinaryLogits(nn.Linear):
+    """A classifier whose two-class form has one output, as networks published with a sigmoid do.
+
+    The one value is the first class's logit and the second class's is 0, so that softmax over both is the sigmoid
+    and cross-entropy the binary one.
+    """
+
+    def __init__(self, in_features: int, num_classes: int) -> None:
+        super().__init__(in_features, 1 if num_classes == 2 else num_classes)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return logits (N, classes) of (N, in_features)."""
+        logits = super().forward(input)
+        return torch.cat([logits, torch.zeros_like(logits)], dim=1) if self.out_features == 1 else logits
+
+
 def build_network(
     name: str, *, num_classes: int, preprocess: PreprocessSpec, options: Mapping[str, Any]
 ) -> ChestNetwork:

@@ -12,11 +12,12 @@ Which layers are worth it is decided here; the update of everything else is left
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.autograd import Function
+from torch.nn import functional
 
 _MIN_WEIGHTS = 1 << 20  # smaller layers gain nothing
 _TILE_BYTES = 2 << 20  # of float32 gradient: in the cache with room for what moves through
@@ -43,8 +44,8 @@ class FactoredLinear(nn.Linear):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return (N, out) of (N, in), in the precision of the shadow weight."""
-        output: Tensor = _FactoredProduct.apply(input.to(self.shadow.dtype), self.shadow, self.factors)  # type: ignore[no-untyped-call]
-        return output + self.bias.to(output.dtype)
+        product = cast("Callable[..., Tensor]", _FactoredProduct.apply)
+        return product(input.to(self.shadow.dtype), self.shadow, self.bias, self.factors)
 
     def refresh(self) -> None:
         """Make the shadow anew after the weight was replaced from outside."""
@@ -54,17 +55,17 @@ class FactoredLinear(nn.Linear):
 
 class _FactoredProduct(Function):
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, weight: Tensor, factors: list[tuple[Tensor, Tensor]]) -> Tensor:
+    def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor, factors: list[tuple[Tensor, Tensor]]) -> Tensor:
         ctx.save_for_backward(inputs, weight)
         ctx.factors = factors
-        return inputs @ weight.T
+        return functional.linear(inputs, weight, bias.to(weight.dtype))
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, None, Tensor, None]:
         inputs, weight = ctx.saved_tensors
         gradient = gradients[0].to(weight.dtype)
         ctx.factors.append((inputs.detach(), gradient))
-        return (gradient @ weight if ctx.needs_input_grad[0] else None), None, None
+        return (gradient @ weight if ctx.needs_input_grad[0] else None), None, gradients[0].float().sum(dim=0), None
 
 
 def factor_dense_layers(network: nn.Module, dtype: torch.dtype) -> list[FactoredLinear]:
