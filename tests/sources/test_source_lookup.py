@@ -78,6 +78,20 @@ def test_the_lookup_order_is_option_variable_data_shared(tmp_path: Path, monkeyp
     assert find_sources_root(environment={}) is None
 
 
+def test_a_relative_or_linked_root_gives_folders_that_hold_their_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = covid_chestxray(tmp_path / "disk" / "films", {"filename": "a.png"}, files=["images/a.png"])
+    chest_xray_pneumonia(tmp_path / "sources/chest_xray", "train/NORMAL/IM-0001-0001.jpeg")
+    (tmp_path / "sources/covid-chestxray-dataset").symlink_to(elsewhere)
+    monkeypatch.chdir(tmp_path)
+    found = locate_sources(Path("sources"))
+    assert len(found) == 2
+    for name, folder in found.items():
+        (record,) = read_source(name, Path("sources")).records
+        assert record.path.is_relative_to(folder)
+
+
 @pytest.mark.parametrize(("explicit", "environment"), [(True, {}), (False, {"COVIDCXR_SOURCES": "/nowhere/at/all"})])
 def test_a_named_root_that_is_no_folder_is_an_error(
     tmp_path: Path, explicit: bool, environment: dict[str, str]

@@ -102,7 +102,7 @@ class Source(ABC):
         if not root.is_dir():
             return None
         by_name: dict[str, list[Path]] = {}
-        for child in sorted(root.resolve().iterdir()):
+        for child in sorted(root.iterdir()):
             if child.is_dir():
                 by_name.setdefault(_ARCHIVE_ENDING.sub("", child.name.casefold()), []).append(child)
                 by_name.setdefault(child.name.casefold(), []).append(child)
@@ -114,9 +114,9 @@ class Source(ABC):
         return None
 
     def home(self, folder: Path) -> Path | None:
-        """Return ``folder``, or the folder inside it that archives nest, if it has this source's layout; else None."""
+        """Return ``folder``, or the folder inside it that archives nest, resolved; None without this source's layout."""
         inner = [folder, *(folder / name for name in self.info.folders)]
-        return next((candidate for candidate in inner if self.has_layout(candidate)), None)
+        return next((candidate.resolve() for candidate in inner if self.has_layout(candidate)), None)
 
     @abstractmethod
     def has_layout(self, folder: Path) -> bool:
