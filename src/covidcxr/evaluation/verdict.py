@@ -1,0 +1,290 @@
+"""Is the score believable? A small set of documented rules turns what was measured into an answer and its reasons.
+
+Every rule looks at measurements or at counts from a manifest, never at the name of a recipe, a dataset or a network.
+One finding against it makes a score ``not believable``; without one, any doubt makes it ``doubtful``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from covidcxr.core.labels import COVID19
+from covidcxr.core.types import EvaluationReport, Metric
+from covidcxr.evaluation.confounds import Confounding
+from covidcxr.evaluation.nuisance import NuisanceResult
+
+Weight = Literal["against", "doubt"]
+VerdictValue = Literal["believable", "doubtful", "not believable"]
+
+RETAINED_AGAINST = 0.8  # nuisance alone has four fifths of the network's skill above chance
+RETAINED_DOUBT = 0.5
+GAP_AGAINST = 0.10  # of AUROC, with intervals that do not overlap
+GAP_DOUBT = 0.05
+ECE_DOUBT = 0.05  # the whole interval lies above it
+WIDTH_DOUBT = 0.20  # of the target class's sensitivity interval
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One reason.
+
+    Attributes:
+        rule: Stable short name.
+        weight: ``against`` or ``doubt``.
+        sentence: For a person.
+        change: What data or measurement would change it; empty if nothing short of another study.
+    """
+
+    rule: str
+    weight: Weight
+    sentence: str
+    change: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """The answer and its reasons, the weightiest first."""
+
+    value: VerdictValue
+    findings: tuple[Finding, ...]
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The sentences alone."""
+        return tuple(finding.sentence for finding in self.findings)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class CohortEvidence:
+    """One cohort: what was measured on it, and what its classes differ in besides the disease.
+
+    Attributes:
+        report: The measurements.
+        confounding: Counts from its manifest.
+        nuisance: How far nuisance alone gets on it; None if it was not measured.
+        internal: True if its images come from the dataset the network was trained on.
+    """
+
+    report: EvaluationReport
+    confounding: Confounding
+    nuisance: NuisanceResult | None = None
+    internal: bool = True
+
+    @property
+    def clean(self) -> bool:
+        """Whether neither source nor age alone tells the classes apart."""
+        return not (self.confounding.disjoint_sources or self.confounding.ages_apart)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Evidence:
+    """All that a verdict rests on.
+
+    Attributes:
+        cohorts: Internal and external; at least one.
+        test_seen: Whether the test images chose the epoch, the threshold or the temperature.
+        synthetic: Whether any image is a computed phantom.
+        target: The class whose detection matters.
+        audits: Findings of shortcut audits, if any were made.
+        audited: Whether shortcut audits were made at all.
+    """
+
+    cohorts: Sequence[CohortEvidence]
+    test_seen: bool
+    synthetic: bool
+    target: str
+    audits: Sequence[Finding] = ()
+    audited: bool = False
+
+    @property
+    def internal(self) -> CohortEvidence | None:
+        """The first internal cohort."""
+        return next((cohort for cohort in self.cohorts if cohort.internal), None)
+
+    @property
+    def external(self) -> tuple[CohortEvidence, ...]:
+        """The external cohorts."""
+        return tuple(cohort for cohort in self.cohorts if not cohort.internal)
+
+
+def target_class(classes: Sequence[str]) -> str:
+    """Return COVID-19 where there is such a class, else the first one."""
+    return COVID19 if COVID19 in classes else classes[0]
+
+
+def judge(evidence: Evidence) -> Verdict:
+    """Apply every rule and return the verdict."""
+    findings = [finding for rule in _RULES for finding in rule(evidence)]
+    findings += evidence.audits
+    findings.sort(key=lambda finding: finding.weight != "against")
+    if any(finding.weight == "against" for finding in findings):
+        value: VerdictValue = "not believable"
+    else:
+        value = "doubtful" if findings else "believable"
+    return Verdict(value=value, findings=tuple(findings))
+
+
+def internal_external_gap(
+    internal: EvaluationReport, external: EvaluationReport, target: str
+) -> tuple[str, Metric, Metric] | None:
+    """Return the first metric both cohorts have, of AUROC of ``target``, macro AUROC and accuracy, with both values."""
+    for name in (f"auroc/{target}", "auroc_macro", "accuracy"):
+        inside, outside = internal.metrics.get(name), external.metrics.get(name)
+        if inside is not None and outside is not None and inside.value is not None and outside.value is not None:
+            return name, inside, outside
+    return None
+
+
+def _on(evidence: Evidence, cohort: CohortEvidence) -> str:
+    """Return the cohort's name as a beginning of a sentence, where there are several."""
+    return f"On {cohort.report.cohort}: " if len(evidence.cohorts) > 1 else ""
+
+
+def _synthetic(evidence: Evidence) -> list[Finding]:
+    if not evidence.synthetic:
+        return []
+    sentence = "The images are synthetic phantoms: nothing measured on them says anything about patients."
+    return [Finding(rule="synthetic", weight="against", sentence=sentence, change="real radiographs")]
+
+
+def _confounded(evidence: Evidence) -> list[Finding]:
+    """Source or age alone tells the classes apart; only a doubt if another cohort is free of both."""
+    weight: Weight = "doubt" if any(cohort.clean for cohort in evidence.cohorts) else "against"
+    found = []
+    for cohort in evidence.cohorts:
+        name = _on(evidence, cohort)
+        if cohort.confounding.ages_apart:
+            change = "controls of the same ages as the patients"
+            found.append(
+                Finding(rule="age", weight=weight, sentence=f"{name}{cohort.confounding.findings[0]}", change=change)
+            )
+        if cohort.confounding.disjoint_sources:
+            sentence = next(
+                text for text in cohort.confounding.findings if "shares no source" in text or "share no source" in text
+            )
+            change = "every class from the same hospitals and scanners"
+            found.append(Finding(rule="source", weight=weight, sentence=f"{name}{sentence}", change=change))
+    return found
+
+
+def _nuisance(evidence: Evidence) -> list[Finding]:
+    weight_if_high: Weight = "doubt" if any(cohort.clean for cohort in evidence.external) else "against"
+    found = []
+    for cohort in evidence.cohorts:
+        share = cohort.nuisance.retained.get(evidence.target) if cohort.nuisance else None
+        if cohort.nuisance is None or share is None or share < RETAINED_DOUBT:
+            continue
+        low = cohort.nuisance.metrics[f"auroc/{evidence.target}"].low
+        if low is None or low <= 0.5:
+            continue
+        sentence = (
+            f"{cohort.nuisance.sentence(evidence.target).rstrip('.')}: {min(share, 9.99):.0%} of the network's skill "
+            "above chance, without looking at a lung."
+        )
+        weight = weight_if_high if share >= RETAINED_AGAINST else "doubt"
+        change = "images of all classes with the same exposure and post-processing"
+        found.append(Finding(rule="nuisance", weight=weight, sentence=sentence, change=change))
+    return found
+
+
+def _no_skill(evidence: Evidence) -> list[Finding]:
+    found = []
+    for cohort in evidence.cohorts:
+        metric = cohort.report.metrics.get(f"auroc/{evidence.target}")
+        if metric is not None and metric.low is not None and metric.low <= 0.5:
+            sentence = f"{_on(evidence, cohort)}the AUROC of {evidence.target} is not shown to be better than chance."
+            found.append(
+                Finding(rule="no-skill", weight="against", sentence=sentence, change="more cases, or another network")
+            )
+    return found
+
+
+def _external_gap(evidence: Evidence) -> list[Finding]:
+    if not evidence.external:
+        sentence = "No external cohort was evaluated: the score says nothing about another hospital."
+        return [
+            Finding(
+                rule="no-external", weight="doubt", sentence=sentence, change="an external cohort from other hospitals"
+            )
+        ]
+    found = []
+    for cohort in evidence.external if evidence.internal else ():
+        pair = internal_external_gap(evidence.internal.report, cohort.report, evidence.target)  # type: ignore[union-attr]
+        if pair is None:
+            continue
+        name, inside, outside = pair
+        gap = (inside.value or 0.0) - (outside.value or 0.0)
+        apart = inside.low is not None and outside.high is not None and outside.high < inside.low
+        if gap < GAP_DOUBT:
+            continue
+        weight: Weight = "against" if gap >= GAP_AGAINST and apart else "doubt"
+        sentence = f"{name} falls from {inside.value:.3f} inside to {outside.value:.3f} on {cohort.report.cohort}."
+        found.append(
+            Finding(rule="external-gap", weight=weight, sentence=sentence, change="training data from more hospitals")
+        )
+    return found
+
+
+def _test_seen(evidence: Evidence) -> list[Finding]:
+    if not evidence.test_seen:
+        return []
+    sentence = "The test images were also the validation images: what was tuned on them cannot be measured on them."
+    return [
+        Finding(
+            rule="test-seen", weight="doubt", sentence=sentence, change="a validation part carved from train by patient"
+        )
+    ]
+
+
+def _not_audited(evidence: Evidence) -> list[Finding]:
+    if evidence.audited:
+        return []
+    sentence = "No shortcut audit was made: what the network looks at was not tested."
+    return [Finding(rule="no-audit", weight="doubt", sentence=sentence, change="covidcxr audit on the same cohort")]
+
+
+def _imprecise(evidence: Evidence) -> list[Finding]:
+    found = []
+    for cohort in evidence.cohorts:
+        metric = cohort.report.metrics.get(f"sensitivity/{evidence.target}")
+        if metric is None or metric.value is None:
+            continue
+        if metric.low is None or metric.high is None:
+            words = f"has no interval ({metric.reason})"
+        elif metric.high - metric.low > WIDTH_DOUBT:
+            words = f"is anywhere from {metric.low:.2f} to {metric.high:.2f}"
+        else:
+            continue
+        sentence = f"{_on(evidence, cohort)}too few patients; the sensitivity for {evidence.target} {words}."
+        found.append(
+            Finding(rule="imprecise", weight="doubt", sentence=sentence, change=f"more patients with {evidence.target}")
+        )
+    return found
+
+
+def _miscalibrated(evidence: Evidence) -> list[Finding]:
+    found = []
+    for cohort in evidence.cohorts:
+        error = cohort.report.metrics.get("ece")
+        if error is not None and error.value is not None and error.low is not None and error.low > ECE_DOUBT:
+            sentence = (
+                f"{_on(evidence, cohort)}probabilities are off by {error.value:.2f} on average (calibration error)."
+            )
+            change = "calibration on a validation part"
+            found.append(Finding(rule="miscalibrated", weight="doubt", sentence=sentence, change=change))
+    return found
+
+
+_RULES: tuple[Callable[[Evidence], list[Finding]], ...] = (
+    _synthetic,
+    _confounded,
+    _nuisance,
+    _no_skill,
+    _external_gap,
+    _test_seen,
+    _not_audited,
+    _imprecise,
+    _miscalibrated,
+)

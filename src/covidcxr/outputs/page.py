@@ -1,0 +1,194 @@
+"""What a report page is made of, whatever it reports: banners, a headline, and sections of blocks.
+
+The words and numbers come from outside; `covidcxr.outputs.html` turns a page into one file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from covidcxr.core.types import Metric
+from covidcxr.outputs.figures.style import Drawing
+
+Tone = Literal["", "good", "warn", "bad", "muted"]
+NOTICE = "Research use only, not a diagnosis."
+SYNTHETIC_NOTICE = (
+    "Synthetic data: these are computed phantoms, not radiographs of people. "
+    "No number on this page says anything about patients or about any clinic."
+)
+NOT_ESTIMABLE = "not estimable"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cell:
+    """One cell of a table: its text, what stands small below it, and its tone."""
+
+    text: str
+    sub: str = ""
+    tone: Tone = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One row; a heading row spans the table and carries only a first cell."""
+
+    cells: tuple[Cell, ...]
+    heading: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Table:
+    """A table with a caption; the first column is the row's name, the others hold numbers."""
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+    wordy: bool = False
+    kind: Literal["table"] = "table"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prose:
+    """Paragraphs."""
+
+    paragraphs: tuple[str, ...]
+    kind: Literal["prose"] = "prose"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Findings:
+    """A list of plain sentences that a reader must not miss."""
+
+    title: str
+    items: tuple[str, ...]
+    tone: Tone = "warn"
+    kind: Literal["findings"] = "findings"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class FigureBlock:
+    """One drawing with its number and caption."""
+
+    drawing: Drawing
+    wide: bool = True
+    kind: Literal["figure"] = "figure"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Picture:
+    """One image of a gallery.
+
+    Attributes:
+        jpeg: The encoded image.
+        title: Large, below it ("Normal, called Pneumonia").
+        lines: Small, below that.
+        alt: For people who cannot see it.
+    """
+
+    jpeg: bytes
+    title: str
+    lines: tuple[str, ...]
+    alt: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gallery:
+    """Images with what was said of them."""
+
+    caption: str
+    pictures: tuple[Picture, ...]
+    kind: Literal["gallery"] = "gallery"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """Names and values, such as digests; ``code`` values are set in a fixed-width font."""
+
+    items: tuple[tuple[str, str], ...]
+    code: bool = True
+    kind: Literal["facts"] = "facts"
+
+
+Block = Table | Prose | Findings | FigureBlock | Gallery | Facts
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Section:
+    """A titled part of the page; ``anchor`` is its place in the address and the contents."""
+
+    anchor: str
+    title: str
+    blocks: tuple[Block, ...]
+    lead: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tile:
+    """One number of the headline."""
+
+    label: str
+    value: str
+    detail: str = ""
+    tone: Tone = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Headline:
+    """The first screen: what the score is, and what it is worth.
+
+    Attributes:
+        score: One sentence with the score and its interval.
+        verdict: ``believable``, ``doubtful`` or ``not believable``; empty where none was asked for.
+        worth: Why, in plain sentences, the weightiest first.
+        change: What data or measurement would change the verdict.
+        tiles: The numbers to remember.
+    """
+
+    score: str
+    verdict: str = ""
+    worth: tuple[str, ...] = ()
+    change: tuple[str, ...] = ()
+    tiles: tuple[Tile, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Page:
+    """A whole report."""
+
+    kicker: str
+    title: str
+    subtitle: str
+    headline: Headline
+    sections: tuple[Section, ...]
+    synthetic: bool = False
+    footer: str = ""
+
+
+def number(value: float | None, *, digits: int = 3) -> str:
+    """Return a value as text, or "not estimable"."""
+    return NOT_ESTIMABLE if value is None else f"{value:.{digits}f}"
+
+
+def interval(metric: Metric, *, digits: int = 3) -> str:
+    """Return the 95 % interval of a metric as text; empty if it has none."""
+    if metric.low is None or metric.high is None:
+        return ""
+    return f"{metric.low:.{digits}f} to {metric.high:.{digits}f}"
+
+
+def metric_cell(metric: Metric | None, *, digits: int = 3, tone: Tone = "") -> Cell:
+    """Return a metric with its interval below it, or why there is none."""
+    if metric is None:
+        return Cell(text="–", sub="not measured", tone="muted")
+    if metric.value is None:
+        return Cell(text=NOT_ESTIMABLE, sub=metric.reason, tone="muted")
+    return Cell(
+        text=number(metric.value, digits=digits), sub=interval(metric, digits=digits) or metric.reason, tone=tone
+    )
+
+
+def signed(value: float | None, *, digits: int = 3) -> str:
+    """Return a difference with its sign (a true minus), or a dash."""
+    return "–" if value is None else f"{value:+.{digits}f}".replace("-", "−")

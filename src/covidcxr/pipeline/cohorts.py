@@ -1,0 +1,215 @@
+"""From a dataset and a predictor to an evaluated cohort, with what else its images give away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from covidcxr.core.errors import EvaluationError
+from covidcxr.core.labels import find_label
+from covidcxr.core.progress import Progress
+from covidcxr.core.types import Sample, Split
+from covidcxr.dataset.dataset import Dataset
+from covidcxr.dataset.packed import pack
+from covidcxr.evaluation.cohort import Cohort, cohort_from_predictions
+from covidcxr.evaluation.confounds import find_confounding
+from covidcxr.evaluation.nuisance import NuisanceResult, intensity_features, nuisance_baseline
+from covidcxr.evaluation.report import evaluate_cohort
+from covidcxr.imaging.encoding import encode_jpeg, shrink, to_uint8
+from covidcxr.imaging.reading import read
+from covidcxr.models.bundle import BundleInfo
+from covidcxr.outputs.page import Picture
+from covidcxr.pipeline.study import CohortResult, DatasetFacts
+
+if TYPE_CHECKING:
+    from covidcxr.inference.predictor import Predictor
+
+_NUM_MISTAKES = 15
+_PICTURE_SIDE = 224
+_PICTURE_QUALITY = 78
+
+
+def open_dataset(path: Path, classes: Sequence[str], class_map: Mapping[str, str]) -> Dataset:
+    """Open a dataset with its classes renamed to ``classes``, by ``class_map`` first and then by their names.
+
+    Raises:
+        DatasetError: If it is missing, altered, or has a class that is none of ``classes`` and is not mapped.
+        EvaluationError: If ``class_map`` maps to a class that the bundle does not have.
+    """
+    for theirs, ours in class_map.items():
+        if find_label(ours, classes) is None:
+            raise EvaluationError(
+                f"--map {theirs}={ours}: {ours!r} is none of the bundle's classes, {', '.join(classes)}"
+            )
+    if not class_map:
+        return Dataset.open(path, classes=classes)
+    opened = Dataset.open(path)
+    renamed = {
+        label: next((ours for theirs, ours in class_map.items() if find_label(label, [theirs])), None)
+        for label in opened.classes
+    }
+    samples = tuple(
+        replace(sample, label=find_label(renamed[sample.label] or sample.label, classes) or sample.label)
+        for sample in opened.samples
+    )
+    unknown = sorted({sample.label for sample in samples} - set(classes))
+    if unknown:
+        raise EvaluationError(
+            f"{path}: class {unknown[0]!r} is none of {', '.join(classes)}; "
+            f"map it with --map '{unknown[0]}={classes[0]}'"
+        )
+    return replace(opened, manifest=replace(opened.manifest, samples=samples, classes=tuple(classes)))
+
+
+def samples_to_judge(dataset: Dataset, split: Split, *, internal: bool) -> tuple[tuple[Sample, ...], str]:
+    """Return the samples of ``split`` and what to call them; all of an external dataset that has no such split.
+
+    Raises:
+        DatasetError: If the dataset the network was trained on has no such split.
+    """
+    if not internal and not any(sample.split == split for sample in dataset.samples):
+        return dataset.samples, "all images"
+    return dataset.split(split), split
+
+
+def evaluate_dataset(
+    dataset: Dataset,
+    predictor: Predictor,
+    info: BundleInfo,
+    *,
+    split: Split,
+    internal: bool,
+    rounds: int,
+    seed: int,
+    label_smoothing: float,
+    pictures: bool,
+    prevalence: Mapping[str, float],
+    progress: Progress,
+) -> CohortResult:
+    """Predict and measure one dataset; the nuisance baseline is added by `with_nuisance`.
+
+    Raises:
+        EvaluationError: If not one image can be judged.
+    """
+    samples, part = samples_to_judge(dataset, split, internal=internal)
+    name = f"{dataset.name}, {part}"
+    paths = [dataset.image_path(sample) for sample in samples]
+    predictions = predictor.predict(paths, record_ids=[sample.record.record_id for sample in samples])
+    tracked = progress.track(predictions, total=len(samples), label=f"predict {name}")
+    cohort = cohort_from_predictions(name, info.classes, samples, tracked)
+    report = evaluate_cohort(cohort, rounds=rounds, seed=seed, label_smoothing=label_smoothing, prevalence=prevalence)
+    manifest = dataset.manifest
+    return CohortResult(
+        cohort=cohort,
+        report=report,
+        dataset=DatasetFacts(
+            name=dataset.name,
+            digest=dataset.digest,
+            split=part,
+            synthetic=dataset.synthetic,
+            counts=_counts(dataset),
+            exclusions=manifest.exclusions,
+            source_versions=manifest.source_versions,
+        ),
+        confounding=find_confounding(samples, info.classes),
+        internal=internal,
+        mistakes=surest_mistakes(dataset, cohort) if pictures else (),
+    )
+
+
+def with_nuisance(
+    results: Sequence[CohortResult],
+    datasets: Sequence[Dataset],
+    info: BundleInfo,
+    *,
+    cache: Path,
+    rounds: int,
+    seed: int,
+    progress: Progress,
+) -> list[CohortResult]:
+    """Add the six-intensity-numbers baseline to every cohort, where the training images are at hand.
+
+    The packed images of the training, in ``cache``, are used again if they are there.
+    """
+    home = next((dataset for result, dataset in zip(results, datasets, strict=True) if result.internal), None)
+    train = [sample for sample in home.samples if sample.split == "train"] if home else []
+    if home is None or len({sample.label for sample in train}) < 2:
+        return list(results)
+    size, crop = info.preprocess.size, info.preprocess.crop
+    packed = pack(home, train, size=size, crop=crop, cache=cache, progress=progress)
+    features = intensity_features(packed.images)
+    found = []
+    for result, dataset in zip(results, datasets, strict=True):
+        by_id = {sample.record.record_id: sample for sample in dataset.samples}
+        judged = [by_id[record_id] for record_id in result.cohort.record_ids]
+        images = pack(dataset, judged, size=size, crop=crop, cache=cache, progress=progress).images
+        baseline: NuisanceResult = nuisance_baseline(
+            features,
+            packed.labels,
+            intensity_features(images),
+            result.cohort,
+            network=dict(result.report.metrics),
+            rounds=rounds,
+            seed=seed,
+        )
+        found.append(replace(result, nuisance=baseline))
+    return found
+
+
+def surest_mistakes(dataset: Dataset, cohort: Cohort, *, number: int = _NUM_MISTAKES) -> tuple[Picture, ...]:
+    """Return the ``number`` wrong answers with the highest probability, as small pictures with what was said."""
+    predicted = cohort.predicted
+    confidence = cohort.probabilities.max(axis=1)
+    wrong = np.flatnonzero(predicted != cohort.labels)
+    chosen = wrong[np.argsort(-confidence[wrong], kind="stable")][:number]
+    by_id = {sample.record.record_id: sample for sample in dataset.samples}
+    pictures = []
+    for case in chosen.tolist():
+        sample = by_id[cohort.record_ids[case]]
+        actual, called = cohort.classes[int(cohort.labels[case])], cohort.classes[int(predicted[case])]
+        own = float(cohort.probabilities[case, int(cohort.labels[case])])
+        pixels = shrink(to_uint8(read(dataset.image_path(sample)).pixels), _PICTURE_SIDE)
+        pictures.append(
+            Picture(
+                jpeg=encode_jpeg(pixels, _PICTURE_QUALITY),
+                title=f"{actual}, called {called}",
+                lines=(f"{confidence[case]:.2f} for {called}, {own:.2f} for {actual}", _about(sample)),
+                alt=f"Chest radiograph of class {actual}, which the network called {called}",
+            )
+        )
+    return tuple(pictures)
+
+
+def shared_with_training(results: Sequence[CohortResult], datasets: Sequence[Dataset]) -> dict[int, int]:
+    """Return, by position, how many of an external cohort's files are byte for byte in the training split."""
+    home = next((dataset for result, dataset in zip(results, datasets, strict=True) if result.internal), None)
+    if home is None:
+        return {}
+    trained = {sample.sha256 for sample in home.samples if sample.split != "test"}
+    shared = {}
+    for position, (result, dataset) in enumerate(zip(results, datasets, strict=True)):
+        judged = set(result.cohort.record_ids)
+        both = sum(sample.sha256 in trained for sample in dataset.samples if sample.record.record_id in judged)
+        if both and not result.internal:
+            shared[position] = both
+    return shared
+
+
+def _about(sample: Sample) -> str:
+    record = sample.record
+    facts = [record.source, record.view.value]
+    if record.age_years is not None:
+        facts.append(f"{record.age_years:.0f} years")
+    return ", ".join(facts) + f"; {record.record_id.partition(':')[2]}"
+
+
+def _counts(dataset: Dataset) -> dict[str, dict[str, int]]:
+    counts: dict[str, dict[str, int]] = {}
+    for sample in dataset.samples:
+        part = counts.setdefault(sample.split, dict.fromkeys(dataset.classes, 0))
+        part[sample.label] += 1
+    return counts

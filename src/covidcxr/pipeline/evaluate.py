@@ -1,0 +1,229 @@
+"""``evaluate``: a bundle and some datasets in, a report folder out.
+
+The folder holds ``report.html``, ``report.json``, ``predictions.csv`` and ``figures/``; it appears whole or not at all.
+How anything is measured or drawn is known to the rooms below.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from covidcxr.core.artefacts import atomic_directory
+from covidcxr.core.digests import json_sha256
+from covidcxr.core.errors import EvaluationError
+from covidcxr.core.progress import SILENT, Progress
+from covidcxr.core.types import EvaluationReport, Split
+from covidcxr.dataset.dataset import Dataset
+from covidcxr.evaluation.published import PublishedResult, published_result
+from covidcxr.evaluation.report import DEFAULT_ROUNDS
+from covidcxr.evaluation.verdict import Evidence, judge, target_class
+from covidcxr.models.bundle import Bundle, BundleInfo
+from covidcxr.pipeline.cohorts import evaluate_dataset, open_dataset, shared_with_training, with_nuisance
+from covidcxr.pipeline.history import read_history
+from covidcxr.pipeline.provenance import provenance
+from covidcxr.pipeline.report_folder import read_reports, write_report
+from covidcxr.pipeline.study import CohortResult, Study
+
+if TYPE_CHECKING:
+    from covidcxr.inference.predictor import Predictor
+
+_DEFAULT_SEED = 0
+
+
+def evaluate(
+    bundle: Path,
+    datasets: Sequence[Path],
+    out: Path,
+    *,
+    split: Split = "test",
+    device: str = "auto",
+    backend: str | None = None,
+    rounds: int | None = None,
+    seed: int = _DEFAULT_SEED,
+    class_map: Mapping[str, str] | None = None,
+    prevalence: Mapping[str, float] | None = None,
+    pictures: bool = True,
+    command: str = "",
+    cache: Path | None = None,
+    progress: Progress = SILENT,
+) -> list[EvaluationReport]:
+    """Measure what ``bundle`` is worth on ``datasets``, and write the report to the folder ``out``.
+
+    The dataset the bundle was trained on (by digest) is the internal cohort and leads; any other is external. A
+    report that stands there for the same bundle, datasets and settings is read, not made again.
+
+    Args:
+        bundle: Folder of the bundle.
+        datasets: Compiled datasets or class-folder trees.
+        out: Folder of the report; an older report there is replaced.
+        split: Which split; an external dataset without it is taken whole.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        backend: Of the predictor; None for its default.
+        rounds: Bootstrap rounds; by default what the recipe says, else 2,000.
+        seed: Of the bootstrap.
+        class_map: A dataset's class to one of the bundle's, where the names differ.
+        prevalence: Class to the prevalence at which its predictive values are wanted too.
+        pictures: Put pictures of the surest mistakes into the report.
+        command: What was typed, for the provenance.
+        cache: Folder of packed images; by default the training's.
+        progress: Who follows the work.
+
+    Returns:
+        One report a dataset, the internal ones first.
+
+    Raises:
+        BundleError: If the bundle is missing, partial or altered.
+        DatasetError: If a dataset is missing, altered, or has a class that the bundle does not know.
+        EvaluationError: If nothing can be evaluated.
+        OutputError: If ``out`` cannot be written.
+    """
+    start = time.perf_counter()
+    if not datasets:
+        raise EvaluationError("no dataset to evaluate on; expected at least one compiled dataset or class-folder tree")
+    loaded = Bundle.load(bundle)
+    info = loaded.info
+    rounds = rounds or int(_of_recipe(info, "evaluation", "bootstrap_rounds") or DEFAULT_ROUNDS)
+    opened = _internal_first([open_dataset(path, info.classes, class_map or {}) for path in datasets], info)
+    settings = {
+        "split": split,
+        "rounds": rounds,
+        "seed": seed,
+        "pictures": pictures,
+        "prevalence": dict(prevalence or {}),
+    }
+    inputs = _inputs_digest(loaded, opened, settings, class_map or {})
+    earlier = read_reports(out, inputs)
+    if earlier is not None:
+        progress.message(f"{out}: the report of the same bundle and datasets is there; kept")
+        return earlier
+    predictor = _predictor(bundle, backend=backend, device=device)
+    smoothing = _label_smoothing(info)
+    results = [
+        evaluate_dataset(
+            dataset,
+            predictor,
+            info,
+            split=split,
+            internal=dataset.digest == info.dataset_digest,
+            rounds=rounds,
+            seed=seed,
+            label_smoothing=smoothing,
+            pictures=pictures,
+            prevalence=prevalence or {},
+            progress=progress,
+        )
+        for dataset in opened
+    ]
+    results = with_nuisance(
+        results, opened, info, cache=cache or _training_cache(), rounds=rounds, seed=seed, progress=progress
+    )
+    results = _with_leak_notes(results, opened)
+    study = _study(loaded, results, split=split, rounds=rounds, seed=seed, smoothing=smoothing)
+    facts = provenance(
+        study, device=_device_words(predictor, device), command=command, seconds=time.perf_counter() - start
+    )
+    with atomic_directory(out) as folder:
+        write_report(replace(study, provenance=facts), folder, inputs=inputs, settings=settings)
+    return [result.report for result in results]
+
+
+def _study(
+    bundle: Bundle, results: Sequence[CohortResult], *, split: str, rounds: int, seed: int, smoothing: float
+) -> Study:
+    info = bundle.info
+    target = target_class(info.classes)
+    published = _published(info) if results[0].internal else None
+    history, train = read_history(bundle, published)
+    test_seen = split == "test" and results[0].internal and _validation_split(info) == "test"
+    evidence = Evidence(
+        cohorts=[result.evidence for result in results],
+        test_seen=test_seen,
+        synthetic=info.synthetic or any(result.dataset.synthetic for result in results),
+        target=target,
+    )
+    return Study(
+        info=info,
+        bundle_id=bundle.bundle_id,
+        results=tuple(results),
+        target=target,
+        verdict=judge(evidence),
+        rounds=rounds,
+        seed=seed,
+        history=history,
+        train=train,
+        published=published,
+        label_smoothing=smoothing,
+    )
+
+
+def _internal_first(datasets: list[Dataset], info: BundleInfo) -> list[Dataset]:
+    return sorted(datasets, key=lambda dataset: dataset.digest != info.dataset_digest)
+
+
+def _with_leak_notes(results: Sequence[CohortResult], datasets: Sequence[Dataset]) -> list[CohortResult]:
+    noted = list(results)
+    for position, number in shared_with_training(results, datasets).items():
+        report = results[position].report
+        note = f"{number} of its files are byte for byte in the training images: it is not wholly external."
+        noted[position] = replace(results[position], report=replace(report, notes=(*report.notes, note)))
+    return noted
+
+
+def _inputs_digest(
+    bundle: Bundle, datasets: Sequence[Dataset], settings: Mapping[str, Any], class_map: Mapping[str, str]
+) -> str:
+    return json_sha256(
+        {
+            "bundle": bundle.bundle_id,
+            "datasets": [dataset.digest for dataset in datasets],
+            "names": [dataset.name for dataset in datasets],
+            "settings": dict(settings),
+            "class_map": dict(class_map),
+            "release": bundle.info.release,
+        }
+    )
+
+
+def _predictor(bundle: Path, *, backend: str | None, device: str) -> Predictor:
+    from covidcxr.inference.predictor import Predictor
+
+    return Predictor.load(bundle, backend=backend, device=device)
+
+
+def _training_cache() -> Path:
+    from covidcxr.training.loading import default_cache
+
+    return default_cache()
+
+
+def _device_words(predictor: Predictor, asked: str) -> str:
+    return str(getattr(predictor, "device", "") or asked)
+
+
+def _published(info: BundleInfo) -> PublishedResult | None:
+    name = str(_of_recipe(info, "evaluation", "published") or "")
+    result = published_result(name) if name else None
+    return result if result is None or not result.classes or set(result.classes) <= set(info.classes) else None
+
+
+def _validation_split(info: BundleInfo) -> str:
+    return info.history.validation_split or str(_of_recipe(info, "training", "validation") or "")
+
+
+def _label_smoothing(info: BundleInfo) -> float:
+    """Return the smoothing in Keras's terms; the paper's puts eps / (N - 1) on each other class instead of eps / N."""
+    loss = _of_recipe(info, "training", "loss") or {}
+    smoothing = float(loss.get("label_smoothing", 0.0))
+    num_classes = len(info.classes)
+    return smoothing * num_classes / (num_classes - 1) if loss.get("smoothing_kind") == "paper" else smoothing
+
+
+def _of_recipe(info: BundleInfo, *keys: str) -> Any:
+    value: Any = info.recipe
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value

@@ -1,0 +1,54 @@
+"""How it was done, and from what: methods, digests, versions."""
+
+from __future__ import annotations
+
+import json
+
+from covidcxr.outputs.page import Facts, Prose, Section
+from covidcxr.pipeline.study import Study
+
+
+def methods_section(study: Study) -> Section:
+    """Return how the numbers of this report were made, in words that could go into a methods section."""
+    info = study.info
+    spec = info.preprocess
+    smoothing = f" with label smoothing {study.label_smoothing:g}" if study.label_smoothing else ""
+    paragraphs = [
+        f"Images were read as grey values, squeezed to {spec.size} x {spec.size} pixels (the aspect ratio is not "
+        f"kept, because it gives the class away in the public sources) and given to the network {info.network.name} "
+        f"({info.network.num_parameters:,} parameters). The predicted class is the most probable one.",
+        f"Intervals are 95 % percentile intervals of {study.rounds:,} bootstrap rounds (seed {study.seed}) that draw "
+        "patients, joined with near-duplicates, with replacement; where every outcome is the same, "
+        "Wilson's interval on the effective number of patients takes their place. The interval of the calibration "
+        "error (ten bins of equal size) is corrected for its bootstrap bias. A value that has no meaning on a "
+        "cohort is not estimable, and the "
+        "reason stands beside it.",
+        "Micro precision and recall are those of Keras: over all (image, class) pairs, at a probability above 0.5. The "
+        f"cross-entropy beside the published one is taken against the training targets{smoothing}; the one in the "
+        "overall table against the bare classes.",
+        "Sensitivity, specificity and predictive values are of the most probable class against the rest; AUROC and "
+        "average precision of each class's probability against the rest (ties one half; steps without interpolation).",
+        _verdict_rules(),
+    ]
+    return Section(anchor="methods", title="Methods", blocks=(Prose(paragraphs=tuple(paragraphs)),))
+
+
+def provenance_section(study: Study) -> Section:
+    """Return the digests, versions, device and command, and the resolved recipe."""
+    recipe = json.dumps(study.info.recipe, indent=2, ensure_ascii=False) if study.info.recipe else "not recorded"
+    return Section(
+        anchor="provenance",
+        title="Provenance",
+        blocks=(Facts(items=study.provenance), Facts(items=(("Resolved recipe", recipe),))),
+    )
+
+
+def _verdict_rules() -> str:
+    return (
+        "The verdict follows fixed rules. Against a score speak: synthetic images; source or age that alone "
+        "tells the classes apart in every cohort; nuisance alone with 80 % or more of the network's skill; an "
+        "AUROC not shown to be above 0.5; an AUROC that falls by 0.10 or more outside, with intervals apart. "
+        "Doubts are: nuisance with half of the skill; no external cohort, or a fall of 0.05; test images that "
+        "were validation images; no shortcut audit; a sensitivity interval wider than 0.20; a calibration "
+        "error above 0.05. One finding against makes a score not believable, a doubt alone doubtful."
+    )

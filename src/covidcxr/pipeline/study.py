@@ -1,0 +1,105 @@
+"""What one evaluation has in hand when it writes its report. Nothing is measured or drawn here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from covidcxr.core.types import EvaluationReport, Exclusion
+from covidcxr.evaluation.cohort import Cohort
+from covidcxr.evaluation.confounds import Confounding
+from covidcxr.evaluation.nuisance import NuisanceResult
+from covidcxr.evaluation.published import PublishedResult
+from covidcxr.evaluation.verdict import CohortEvidence, Verdict
+from covidcxr.models.bundle import BundleInfo
+from covidcxr.outputs.figures.history import EpochSeries
+from covidcxr.outputs.page import Picture
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class DatasetFacts:
+    """A dataset's identity and size.
+
+    Attributes:
+        name: What to call it.
+        digest: Of its content.
+        split: Which of its splits was evaluated.
+        synthetic: Whether its images are phantoms.
+        counts: Split to class to images.
+        exclusions: What the compiler left out; empty for a class-folder tree.
+        source_versions: Source to release.
+    """
+
+    name: str
+    digest: str
+    split: str
+    synthetic: bool
+    counts: Mapping[str, Mapping[str, int]]
+    exclusions: Sequence[Exclusion] = ()
+    source_versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class CohortResult:
+    """One evaluated cohort and everything that was found on it."""
+
+    cohort: Cohort
+    report: EvaluationReport
+    dataset: DatasetFacts
+    confounding: Confounding
+    internal: bool
+    nuisance: NuisanceResult | None = None
+    mistakes: tuple[Picture, ...] = ()
+
+    @property
+    def evidence(self) -> CohortEvidence:
+        """What a verdict looks at."""
+        return CohortEvidence(
+            report=self.report, confounding=self.confounding, nuisance=self.nuisance, internal=self.internal
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Study:
+    """One evaluation.
+
+    Attributes:
+        info: The bundle's description; ``bundle_id`` its digest's first digits.
+        results: The internal cohort first, then the external ones.
+        target: The class whose detection matters.
+        verdict: What the score is worth.
+        history: The training by epoch; None if the bundle came without it.
+        train: Last training metrics by name.
+        published: The publication that the recipe follows; None if it follows none.
+        rounds, seed: Of the bootstrap.
+        label_smoothing: Of the training loss.
+        provenance: Names and values, in reading order.
+    """
+
+    info: BundleInfo
+    bundle_id: str
+    results: tuple[CohortResult, ...]
+    target: str
+    verdict: Verdict
+    rounds: int
+    seed: int
+    history: EpochSeries | None = None
+    train: Mapping[str, float] = field(default_factory=dict)
+    published: PublishedResult | None = None
+    label_smoothing: float = 0.0
+    provenance: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def main(self) -> CohortResult:
+        """The cohort that the headline is about."""
+        return self.results[0]
+
+    @property
+    def external(self) -> tuple[CohortResult, ...]:
+        """Cohorts of other datasets than the one the network was trained on."""
+        return tuple(result for result in self.results if not result.internal)
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether any image, of training or of a cohort, is a phantom."""
+        return self.info.synthetic or any(result.dataset.synthetic for result in self.results)
