@@ -114,7 +114,7 @@ class Source(ABC):
         return None
 
     def home(self, folder: Path) -> Path | None:
-        """Return ``folder``, or the folder inside it that archives nest, resolved; None without this source's layout."""
+        """Return ``folder``, or the folder nested in it as archives do, resolved; None without this source's layout."""
         inner = [folder, *(folder / name for name in self.info.folders)]
         return next((candidate.resolve() for candidate in inner if self.has_layout(candidate)), None)
 
