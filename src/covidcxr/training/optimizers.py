@@ -38,8 +38,8 @@ class Optimizer:
         self.factored = FactoredAdam(
             self.layers, weight_decay=recipe.weight_decay, decoupled=recipe.name == "adamw", gather=gather
         )
-        parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        self.torch = _torch_optimizer(parameters, recipe)
+        self._parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        self.torch = _torch_optimizer(self._parameters, recipe)
 
     def zero_grad(self) -> None:
         """Forget the gradients of the last step."""
@@ -65,6 +65,7 @@ class Optimizer:
                     tensors[f"torch.{number}.{key}"] = torch.as_tensor(value)
         return tensors
 
+    @torch.no_grad()
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
         """Take back what `state` returned.
 
@@ -82,7 +83,10 @@ class Optimizer:
         for name, value in tensors.items():
             kind, place, key = name.split(".", 2) if name.count(".") >= 2 else (name, "", "")
             if kind == "torch":
-                state.setdefault(int(place), {})[key] = value
+                parameter = self._parameters[int(place)]
+                # The fused kernels walk memory, not indices: a moment must lie in memory as its parameter does.
+                laid_out = torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value
+                state.setdefault(int(place), {})[key] = laid_out
         content = self.torch.state_dict()
         self.torch.load_state_dict({"state": state, "param_groups": content["param_groups"]})
         for layer in self.layers:

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from covidcxr.core.errors import TrainingError
+from covidcxr.core.progress import Silent
+from covidcxr.core.recipe import Recipe
+from covidcxr.models.bundle import Bundle
+from covidcxr.training.fit import train
+from covidcxr.training.history import read_history
+
+Build = Callable[..., Recipe]
+
+
+def curve(run: Path) -> list[tuple[dict[str, float], dict[str, float]]]:
+    history = read_history(run / "history.json")
+    assert history is not None
+    return [(epoch.train, epoch.validation) for epoch in history.epochs]
+
+
+@pytest.fixture
+def run(films: Path, tmp_path: Path) -> Callable[..., Path]:
+    def go(recipe: Recipe, name: str = "run", **options: Any) -> Path:
+        train(recipe, films, tmp_path / name, device="cpu", cache=tmp_path / "cache", **options)
+        return tmp_path / name
+
+    return go
+
+
+class KilledAfter(Silent):
+    """A progress that raises after some steps, as an interruption would."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def status(self, text: str) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt
+
+
+def test_it_learns_what_tells_the_classes_apart(run: Callable[..., Path], small_recipe: Build) -> None:
+    out = run(small_recipe(epochs=4, optimizer={"learning_rate": 2e-3}))
+    bundle = Bundle.load(out / "bundle")
+    assert bundle.info.history.validation["accuracy"] == 1.0
+    assert bundle.info.history.epochs == bundle.info.history.kept_epoch == 4
+    assert bundle.info.classes == ("COVID-19", "Normal")
+    assert bundle.info.recipe["name"] == "small"
+
+
+def test_the_same_seed_gives_the_same_losses_and_another_seed_others(
+    run: Callable[..., Path], small_recipe: Build
+) -> None:
+    first, second = run(small_recipe(), "first"), run(small_recipe(), "second")
+    assert curve(first) == curve(second)
+    weights = [Bundle.load(out / "bundle").network().state_dict() for out in (first, second)]
+    torch.testing.assert_close(weights[0], weights[1], rtol=0, atol=0)
+    assert curve(run(small_recipe(seed=1), "other")) != curve(first)
+
+
+@pytest.mark.parametrize("steps", [6, 9])
+def test_an_interrupted_training_gives_the_uninterrupted_curve(
+    run: Callable[..., Path], small_recipe: Build, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(small_recipe(), "whole")
+    monkeypatch.setattr("covidcxr.training.loop._CHECKPOINT_SECONDS", 0.0)  # after every step
+    with pytest.raises(KeyboardInterrupt):
+        run(small_recipe(), "parts", progress=KilledAfter(steps))
+    parts = run(small_recipe(), "parts")
+    assert curve(parts) == curve(whole)
+
+
+@pytest.mark.slow
+def test_a_training_killed_by_the_system_goes_on_exactly(
+    run: Callable[..., Path], small_recipe: Build, films: Path, tmp_path: Path
+) -> None:
+    recipe = small_recipe(epochs=6)
+    whole, parts = run(recipe, "whole"), tmp_path / "parts"
+    code = (
+        "import sys, json; from pathlib import Path; from covidcxr.core.recipe import resolve_recipe;"
+        "from covidcxr.training.fit import train;"
+        "train(resolve_recipe(json.loads(sys.argv[1]), where='x'), Path(sys.argv[2]), Path(sys.argv[3]), device='cpu',"
+        "cache=Path(sys.argv[4]))"
+    )
+    arguments = [json.dumps(recipe.model_dump(mode="json")), str(films), str(parts), str(tmp_path / "cache")]
+    process = subprocess.Popen([sys.executable, "-c", code, *arguments], stderr=subprocess.DEVNULL)
+    while process.poll() is None and not list((parts / "checkpoints").glob("step-*")):
+        time.sleep(0.005)
+    if process.poll() is None:
+        os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert curve(run(recipe, "parts")) == curve(whole)
+
+
+def test_a_finished_training_is_not_done_again(run: Callable[..., Path], small_recipe: Build) -> None:
+    out = run(small_recipe(epochs=1))
+    before = (out / "bundle" / "model.safetensors").stat().st_mtime_ns
+    assert run(small_recipe(epochs=1)) == out
+    assert (out / "bundle" / "model.safetensors").stat().st_mtime_ns == before
+
+
+def test_the_folder_of_another_training_is_refused(run: Callable[..., Path], small_recipe: Build) -> None:
+    run(small_recipe(epochs=1))
+    with pytest.raises(TrainingError, match="another recipe or dataset"):
+        run(small_recipe(epochs=1, seed=3))
+
+
+def test_a_loss_that_is_no_number_stops_with_its_batch_and_keeps_the_last_checkpoint(
+    run: Callable[..., Path], small_recipe: Build, tmp_path: Path
+) -> None:
+    recipe = small_recipe(
+        optimizer={"name": "sgd", "learning_rate": 1e-3},
+        schedule={"name": "steps", "starts": [0, 1], "rates": [1e-3, 1e30]},
+        precision="float32",
+    )
+    with pytest.raises(TrainingError, match=r"epoch 2, batch \d of 6.*learning_rate"):
+        run(recipe)
+    assert [path.name for path in (tmp_path / "run" / "checkpoints").glob("step-*")] == ["step-00000006"]
+    assert not (tmp_path / "run" / "bundle").exists()
+
+
+def test_early_stopping_keeps_the_best_epoch(run: Callable[..., Path], small_recipe: Build) -> None:
+    recipe = small_recipe(
+        epochs=12,
+        early_stopping=2,
+        optimizer={"learning_rate": 2e-3},
+        schedule={"name": "steps", "starts": [0, 4], "rates": [2e-3, 1e-12]},
+    )
+    out = run(recipe)
+    info = Bundle.load(out / "bundle").info
+    scores = [validation["balanced_accuracy"] for _, validation in curve(out)]
+    assert info.history.epochs == len(scores) < 12
+    assert info.history.kept_epoch == scores.index(max(scores)) + 1 == len(scores) - 2
+
+
+def test_a_dataset_without_a_class_of_the_recipe_is_refused(small_recipe: Build, tmp_path: Path, films: Path) -> None:
+    recipe = small_recipe()
+    wider = recipe.model_copy(
+        update={"dataset": recipe.dataset.model_copy(update={"classes": ("COVID-19", "Normal", "Pneumonia")})}
+    )
+    with pytest.raises(TrainingError, match="Pneumonia"):
+        train(wider, films, tmp_path / "run", device="cpu", cache=tmp_path / "cache")
+
+
+def test_steps_limit_ends_a_training_early(run: Callable[..., Path], small_recipe: Build) -> None:
+    out = run(small_recipe(steps=4))
+    history = read_history(out / "history.json")
+    assert history is not None
+    assert history.finished
+    assert len(history.epochs) == 1
+
+
+def test_tensorboard_shows_curves_confusion_and_a_batch_as_augmented(
+    run: Callable[..., Path], small_recipe: Build
+) -> None:
+    out = run(small_recipe(epochs=2))
+    events = EventAccumulator(str(out / "tensorboard")).Reload()
+    assert {"loss/train", "loss/validation", "accuracy/validation", "learning_rate"} <= set(events.Tags()["scalars"])
+    assert set(events.Tags()["images"]) == {"confusion", "batch as augmented"}
+    logged = [event.value for event in events.Scalars("loss/validation")]
+    assert logged == pytest.approx([validation["loss"] for _, validation in curve(out)])
+
+
+def test_the_validation_part_is_carved_from_training_unless_the_recipe_says_test(
+    run: Callable[..., Path], small_recipe: Build
+) -> None:
+    out = run(small_recipe(epochs=1, validation="patients", validation_fraction=0.25))
+    history = read_history(out / "history.json")
+    assert history is not None
+    assert sum(map(sum, history.epochs[0].confusion)) == 12  # of 48 training films; the test split has 12 too, 6 + 6
+    assert [sum(row) for row in history.epochs[0].confusion] == [6, 6]
+
+
+def test_an_unknown_device_is_refused(small_recipe: Build, films: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="'tpu' is none of auto, cpu, cuda, mps"):
+        train(small_recipe(), films, tmp_path / "run", device="tpu", cache=tmp_path / "cache")
