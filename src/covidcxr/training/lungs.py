@@ -43,12 +43,22 @@ class LungTraining:
 
 
 def fit_lungs(
-    examples: Sequence[LungExample], settings: LungTraining = LungTraining(), *, progress: Progress = SILENT
+    examples: Sequence[LungExample],
+    settings: LungTraining = LungTraining(),
+    *,
+    start: LungNetwork | None = None,
+    progress: Progress = SILENT,
 ) -> LungNetwork:
-    """Return a network trained on ``examples``, in evaluation mode, with averaged weights."""
+    """Return a network trained on ``examples``, in evaluation mode, with averaged weights.
+
+    ``start`` is a trained network to go on from; it stays as it is.
+    """
     torch.manual_seed(settings.seed)
     generator = np.random.default_rng(settings.seed)
-    network: LungNetwork = LungNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network: LungNetwork = copy.deepcopy(start).train() if start else LungNetwork()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        memory_format=torch.channels_last
+    )  # type: ignore[call-overload]
     averaged = copy.deepcopy(network).eval()
     steps = max(1, settings.films // settings.batch_size)
     optimizer = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=settings.decay)

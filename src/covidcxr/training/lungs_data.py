@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from covidcxr.imaging.encoding import to_uint8
 from covidcxr.imaging.preprocess import squeeze
 from covidcxr.imaging.reading import read
 from covidcxr.sources import SOURCES
+from covidcxr.training.not_radiographs import draw_other_picture, tear_film
 
 _MASKED_SOURCE = "covid-chestxray-dataset"
 _CHILDREN_SOURCE = "chest-xray-pneumonia"
@@ -163,6 +164,20 @@ def gather_lung_films(
             continue
         examples.append(make_example(record, read(record.path).pixels, *divide_lungs(mask), size=size))
     return LungFilms(examples=tuple(examples), records=tuple(records), unlabelled=tuple(unlabelled))
+
+
+def other_examples(
+    count: int, size: int, generator: np.random.Generator, *, films: Sequence[LungExample]
+) -> Iterator[LungExample]:
+    """Yield ``count`` pictures without lung fields: other pictures, and films torn into tiles."""
+    empty = np.zeros((size, size), dtype=bool)
+    for number in range(count):
+        if films and generator.random() < 0.25:
+            pixels = tear_film(films[int(generator.integers(len(films)))].pixels, generator)
+        else:
+            pixels = draw_other_picture(generator, size)
+        name = f"other:{number}"
+        yield LungExample(name=name, patient=name, pixels=pixels, right=empty, left=empty, weight=0.5)
 
 
 def make_example(

@@ -25,7 +25,7 @@ from covidcxr.imaging.lungs import LungFields, fields_from_logits
 from covidcxr.imaging.preprocess import squeeze
 from covidcxr.imaging.reading import read
 from covidcxr.training.lungs import LungTraining, fit_lungs
-from covidcxr.training.lungs_data import LungExample, drawn_masks, gather_lung_films, is_held_out
+from covidcxr.training.lungs_data import LungExample, drawn_masks, gather_lung_films, is_held_out, other_examples
 from covidcxr.training.lungs_network import LungNetwork, standardise
 from covidcxr.training.lungs_selftrain import Boxes, box_overlaps, read_lung_boxes, self_label
 from covidcxr.training.small_onnx import export_onnx
@@ -38,16 +38,18 @@ class LungRelease:
     Attributes:
         size: Side of the network's input in pixels.
         children: Films of chest-xray-pneumonia drawn for self-labelling.
-        teacher, student: The two trainings.
+        teacher, student: The two trainings; the student goes on from the teacher.
         self_weight: How often a self-labelled film is drawn, relative to one with a mask.
-        seed: Of the draw of children.
+        others: Pictures that are no radiographs, drawn for the student to refuse.
+        seed: Of the draw of children and of other pictures.
     """
 
     size: int = 160
     children: int = 1500
     teacher: LungTraining = field(default_factory=lambda: LungTraining(films=40000))
-    student: LungTraining = field(default_factory=lambda: LungTraining(films=48000, seed=1))
-    self_weight: float = 0.35
+    student: LungTraining = field(default_factory=lambda: LungTraining(films=30000, rate=3e-3, seed=1))
+    self_weight: float = 0.25
+    others: int = 160
     seed: int = 2020
 
 
@@ -86,7 +88,8 @@ def release_lungs(
     weight = settings.self_weight
     labelled = list(self_label(teacher, free, boxes, size=settings.size, weight=weight, progress=progress))
     progress.message(f"self-labelled {len(labelled)} of {len(free)} films")
-    student = fit_lungs([*known, *labelled], settings.student, progress=progress)
+    others = list(other_examples(settings.others, settings.size, generator, films=known))
+    student = fit_lungs([*known, *labelled, *others], settings.student, start=teacher, progress=progress)
     measured = measure_lungs(student, films.records, root=masks, boxes=boxes, size=settings.size, progress=progress)
     weights = export_onnx(
         student, torch.zeros(2, 1, settings.size, settings.size), inputs="films", outputs=("masks", "presence")
@@ -177,6 +180,7 @@ def _facts(
 def _card(facts: dict[str, Any]) -> str:
     training, measured = facts["training"], facts["held_out"]
     labelled = training["self_labelled"].items()
+    other = facts["settings"]["others"]
     own = "\n".join(f"| {name} (labelled by the teacher) | {count} |" for name, count in labelled)
     found = "\n".join(f"| {name} | {hits} of {total} |" for name, (hits, total) in measured["found"].items())
     return f"""# Lung fields: the weights shipped with covidcxr
@@ -190,6 +194,7 @@ chest film, the parts behind the heart included. Research use only, not a diagno
 | covid-chestxray-dataset with v7labs masks | {training["films_with_masks"]} |
 | covid-chestxray-dataset, CT and lateral: no lung fields | {training["films_without_lungs"]} |
 {own}
+| pictures that are no radiographs, drawn or torn | {other} |
 
 A teacher learned from the masks; the student, which ships, from the masks and from films on which mirrored, zoomed and
 re-toned copies made the teacher agree with itself. Inverted films and films turned by 90 degrees were never shown:
