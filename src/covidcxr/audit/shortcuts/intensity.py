@@ -1,0 +1,37 @@
+"""Six numbers of an image's gray values: whether exposure and processing alone give the class away."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from covidcxr.audit.context import AuditContext, Images
+from covidcxr.audit.pictures import before_and_after
+from covidcxr.audit.probes import probe_classes
+from covidcxr.audit.result import AuditResult
+from covidcxr.audit.shortcuts import AUDITS
+from covidcxr.audit.wording import from_scores
+from covidcxr.evaluation.nuisance import INTENSITY_NAMES, intensity_features
+
+THRESHOLD = 0.5
+
+
+def sorted_gray(images: Images) -> Images:
+    """Return (N, S, S) images with their pixels sorted by brightness: all that is left is the histogram."""
+    return np.sort(images.reshape(len(images), -1), axis=1).reshape(images.shape)
+
+
+@AUDITS.register("intensity")
+def audit_intensity(context: AuditContext) -> AuditResult:
+    """Measure a linear probe on six intensity numbers."""
+    train = None if context.train is None else intensity_features(context.train.images)
+    return from_scores(
+        context,
+        probe_classes(context, intensity_features(context.test.images), train),
+        name="intensity",
+        title="Six intensity numbers",
+        question=f"A logistic regression sees only {', '.join(INTENSITY_NAMES)} of each image's gray values.",
+        subject="A linear probe on six intensity numbers",
+        expectation="lose",
+        threshold=THRESHOLD,
+        picture=before_and_after(context, sorted_gray(context.test.images)),
+    )

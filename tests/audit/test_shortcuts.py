@@ -1,0 +1,141 @@
+"""Each audit sees the shortcut it is made for, and lets a network that reads the lungs pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from audit_films import brightness_score, corner_score, lung_score, make_context
+
+from covidcxr.audit.context import AuditContext
+from covidcxr.audit.plants import plant
+from covidcxr.audit.result import AuditResult
+from covidcxr.audit.shortcuts import AUDITS
+
+
+def planted(kind: str):
+    return lambda images, is_covid: plant(
+        images, is_covid, kind, share=0.9, generator=np.random.default_rng(int(images[0, 0, 0]))
+    )
+
+
+def run(name: str, context: AuditContext) -> AuditResult:
+    return AUDITS.get(name)(context)
+
+
+@pytest.mark.parametrize("name", AUDITS.names())
+def test_a_network_that_reads_the_lungs_is_not_flagged(name: str) -> None:
+    result = run(name, make_context(lung_score))
+    assert result.flagged == (), result.sentence
+    assert result.name == name
+    assert result.sentence.endswith(".")
+
+
+@pytest.mark.parametrize("name", AUDITS.names())
+def test_every_audit_gives_a_share_with_an_interval_or_a_reason(name: str) -> None:
+    for skill in run(name, make_context(lung_score)).skills:
+        if skill.retained.value is None:
+            assert skill.retained.reason
+        else:
+            assert skill.retained.low <= skill.retained.value <= skill.retained.high
+
+
+@pytest.mark.parametrize(
+    ("name", "score", "kind"),
+    [
+        ("lungs-blacked-out", corner_score, "tag"),
+        ("border-only", corner_score, "tag"),
+        ("corner-marks", corner_score, "tag"),
+        ("lungs-blacked-out", brightness_score, "border"),
+        ("intensity", brightness_score, "intensity"),
+        ("histogram-matched", brightness_score, "intensity"),
+    ],
+)
+def test_the_audit_made_for_a_shortcut_flags_it(name: str, score: Callable, kind: str) -> None:
+    sign = -1 if kind == "border" else 1
+    result = run(name, make_context(lambda images: sign * score(images), planted(kind)))
+    assert "COVID-19" in result.flagged, result.sentence
+    assert result.skills[0].whole.low > 0.7
+
+
+def test_lungs_that_carry_all_the_skill_keep_it_alone_and_lose_it_blacked_out() -> None:
+    context = make_context(lung_score)
+    assert run("lungs-blacked-out", context).skills[0].retained.high < 0.25
+    out = run("lungs-blacked-out", context)
+    assert "With the lungs blacked out, the rest of the image keeps" in out.sentence
+
+
+def test_a_source_that_holds_one_class_only_gives_it_away_by_name() -> None:
+    context = make_context(lung_score)
+
+    def by_class(part):
+        return replace(part, sources=np.where(part.labels == 0, "north", "south"))
+
+    result = run("source-name", replace(context, test=by_class(context.test), train=by_class(context.train)))
+    assert result.flagged == ("COVID-19", "Normal")
+    assert result.skills[0].part.value == 1.0
+    alone = run("source-probe", replace(context, test=by_class(context.test), train=by_class(context.train)))
+    assert not alone.estimable
+    assert "one source only" in alone.skills[0].retained.reason
+
+
+def test_features_that_know_the_source_are_flagged_within_each_class() -> None:
+    context = make_context(lung_score)
+
+    def brightened(part):
+        images = part.images.copy()
+        images[part.sources == "north"] //= 2
+        return replace(part, images=images)
+
+    result = run("source-probe", replace(context, test=brightened(context.test), train=brightened(context.train)))
+    assert set(result.flagged) == {"COVID-19", "Normal"}
+
+
+def test_features_that_know_the_age_are_measured() -> None:
+    context = make_context(lung_score)
+
+    def aged(part):
+        images = (part.images * (0.4 + part.ages / 160)[:, None, None]).astype(np.uint8)
+        return replace(part, images=images)
+
+    result = run("age-probe", replace(context, test=aged(context.test), train=aged(context.train)))
+    assert result.skills[0].retained.low > 0.5
+    assert "children from adults within COVID-19" in result.sentence
+    unknown = replace(context, test=replace(context.test, ages=np.full(160, np.nan)), train=None)
+    assert run("age-probe", unknown).sentence == "Not estimable: ages are unknown."
+
+
+def test_without_training_images_the_probes_are_fitted_on_other_patients() -> None:
+    context = replace(make_context(brightness_score, planted("intensity")), train=None)
+    assert "COVID-19" in run("intensity", context).flagged
+    control = run("planted-confounder", context)
+    assert {"border", "intensity"} & set(control.flagged) == set()
+
+
+def test_patients_shared_by_training_and_test_are_seen_by_permuted_labels() -> None:
+    context = make_context(lung_score)
+    codes = np.random.default_rng(0).normal(size=(160, 40))
+
+    class Memory:
+        def probabilities(self, images):
+            return context.judge.probabilities(images)
+
+        def features(self, images):
+            return codes[np.unique(context.test.groups, return_inverse=True)[1]] * 5
+
+    shared = replace(context, train=replace(context.train, groups=context.test.groups), judge=Memory())
+    assert run("label-permutation", shared).flagged == ("COVID-19", "Normal")
+    assert "share patients" in run("label-permutation", shared).sentence
+
+
+def test_a_network_that_guesses_has_no_skill_to_share() -> None:
+    result = run("lungs-blacked-out", make_context(lambda images: images[:, 0, 0] / 255.0))
+    assert not result.estimable
+    assert "not surely better than guessing" in result.skills[0].retained.reason
+
+
+def test_an_unknown_audit_is_refused_with_the_known_names() -> None:
+    with pytest.raises(Exception, match="unknown audit 'lungs'"):
+        AUDITS.get("lungs")
