@@ -57,8 +57,6 @@ def fit_lungs(
     generator = np.random.default_rng(settings.seed)
     network: LungNetwork = copy.deepcopy(start).train() if start else LungNetwork()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        memory_format=torch.channels_last
-    )  # type: ignore[call-overload]
     averaged = copy.deepcopy(network).eval()
     steps = max(1, settings.films // settings.batch_size)
     optimizer = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=settings.decay)

@@ -16,29 +16,6 @@ from numpy.typing import NDArray
 Gray = NDArray[np.uint8]
 _SENTENCES = "the quick report shows no sign of an error in line 42 : value = 3.14 (mean) File Edit View Help OK"
 _WORDS = _SENTENCES.split(" ")
-    "the",
-    "quick",
-    "report",
-    "shows",
-    "no",
-    "sign",
-    "of",
-    "an",
-    "error",
-    "in",
-    "line",
-    "42",
-    ":",
-    "value",
-    "=",
-    "3.14",
-    "(mean)",
-    "File",
-    "Edit",
-    "View",
-    "Help",
-    "OK",
-]
 
 
 def draw_other_picture(generator: np.random.Generator, size: int) -> Gray:
