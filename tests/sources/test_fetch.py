@@ -159,6 +159,17 @@ def test_without_the_kaggle_client_the_extra_is_named(tmp_path: Path, monkeypatc
         fetch_source("chest-xray-pneumonia", tmp_path)
 
 
+def test_an_archive_cut_short_is_fetched_anew_by_the_next_call(origin: Origin, tmp_path: Path) -> None:
+    cohen_origin(origin, tmp_path)
+    (path,) = origin.files
+    whole = origin.files[path]
+    origin.files[path] = whole[: len(whole) // 2]
+    with pytest.raises(SourceError, match="not a whole ZIP or TAR archive"):
+        fetch_source("covid-chestxray-dataset", tmp_path / "s", origins=origins(origin))
+    origin.files[path] = whole
+    assert fetch_source("covid-chestxray-dataset", tmp_path / "s", origins=origins(origin)).is_dir()
+
+
 def test_a_folder_in_the_way_is_not_touched(origin: Origin, tmp_path: Path) -> None:
     (tmp_path / "covid-chestxray-dataset").mkdir()
     (tmp_path / "covid-chestxray-dataset/mine.txt").write_text("mine", encoding="utf-8")

@@ -94,9 +94,7 @@ def unpack(
             _write(stream, target / path, budget)
             number += 1
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise SourceError(
-            f"{archive}: not a whole ZIP or TAR archive ({error}); delete it and fetch it again"
-        ) from None
+        raise SourceError(f"{archive}: not a whole ZIP or TAR archive ({error}); fetch it again") from None
     if left_out:
         progress.message(f"{archive.name}: {left_out} links or special files left out")
     return number

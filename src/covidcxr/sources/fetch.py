@@ -117,7 +117,11 @@ def _fetch_archive(archive: RemoteArchive, url: str, work: Path, *, progress: Pr
         progress=progress,
         pause_seconds=pause_seconds,
     )
-    number = unpack(path, work / "tree", strip=archive.strip, keep=archive.keep, progress=progress)
+    try:
+        number = unpack(path, work / "tree", strip=archive.strip, keep=archive.keep, progress=progress)
+    except SourceError:
+        path.unlink()  # or a later call would take it for whole: not every origin states a size
+        raise
     if number == 0:
         path.unlink()
         raise SourceError(
