@@ -35,7 +35,7 @@ _KEYWORDS = (
 )
 TAGS = (*(tag for keyword in _KEYWORDS if (tag := tag_for_keyword(keyword)) is not None), *_OVERLAY_ROWS)
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
-_MAX_INFLATED_BYTES = 1 << 30
+_MAX_INFLATED_BYTES = 1 << 29
 _META_SEARCH_BYTES = 4096
 
 _VIEWS = {
@@ -92,7 +92,7 @@ def parse(data: bytes, origin: str) -> Dataset:
 
     Raises:
         ImageReadError: ``no-pixels`` or ``truncated``, if there are none to decode.
-        ImageTooLargeError: If a deflated data set (PS3.5 A.5) inflates beyond 1 GiB.
+        ImageTooLargeError: If a deflated data set (PS3.5 A.5) inflates beyond 512 MiB.
     """
     dataset = dcmread(BytesIO(_inflate(data, origin)), force=True, specific_tags=list(TAGS))
     if "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset:
@@ -182,7 +182,7 @@ def _inflate(data: bytes, origin: str) -> bytes:
     inflater = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
     body = inflater.decompress(data[end_of_meta:], _MAX_INFLATED_BYTES)
     if inflater.unconsumed_tail:
-        raise ImageTooLargeError(f"{origin}: its deflated data set holds more than 1 GiB; expected one radiograph")
+        raise ImageTooLargeError(f"{origin}: its deflated data set holds more than 512 MiB; expected one radiograph")
     if not inflater.eof:
         raise ImageReadError(f"{origin}: its deflated data set ends early; get it again", reason="truncated")
     plain = b"1.2.840.10008.1.2.1".ljust(len(_DEFLATED), b"\0")  # same length, so that no other length changes

@@ -16,7 +16,7 @@ from covidcxr.core.errors import ImageReadError, ImageTooLargeError
 from covidcxr.imaging.decoded import MAX_PIXELS, Decoded, check_size
 
 _HEADER_BYTES = 348
-_MAX_INFLATED_BYTES = 1 << 30
+_MAX_INFLATED_BYTES = 1 << 29
 # nifti1.h, DT_* codes
 _TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4"}
 
@@ -113,7 +113,7 @@ def _inflate(data: bytes, origin: str) -> bytes:
     except zlib.error as error:
         raise ImageReadError(f"{origin}: a damaged .nii.gz ({error}); get it again", reason="undecodable") from error
     if inflater.unconsumed_tail:
-        raise ImageTooLargeError(f"{origin}: inflates to more than 1 GiB; expected one radiograph")
+        raise ImageTooLargeError(f"{origin}: inflates to more than 512 MiB; expected one radiograph")
     if not inflater.eof:
         raise ImageReadError(f"{origin}: a .nii.gz that ends early; get it again", reason="truncated")
     return plain
