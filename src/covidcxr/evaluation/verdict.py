@@ -139,7 +139,7 @@ def internal_external_gap(
 
 def _on(evidence: Evidence, cohort: CohortEvidence) -> str:
     """Return the cohort's name as a beginning of a sentence, where there are several."""
-    return f"On {cohort.report.cohort}: " if len(evidence.cohorts) > 1 else ""
+    return f"{cohort.report.cohort}: " if len(evidence.cohorts) > 1 else ""
 
 
 def _synthetic(evidence: Evidence) -> list[Finding]:
@@ -270,7 +270,7 @@ def _miscalibrated(evidence: Evidence) -> list[Finding]:
         error = cohort.report.metrics.get("ece")
         if error is not None and error.value is not None and error.low is not None and error.low > ECE_DOUBT:
             sentence = (
-                f"{_on(evidence, cohort)}probabilities are off by {error.value:.2f} on average (calibration error)."
+                f"{_on(evidence, cohort)}the probabilities are off by {error.value:.2f} on average (calibration error)."
             )
             change = "calibration on a validation part"
             found.append(Finding(rule="miscalibrated", weight="doubt", sentence=sentence, change=change))

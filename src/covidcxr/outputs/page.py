@@ -168,14 +168,14 @@ class Page:
 
 def number(value: float | None, *, digits: int = 3) -> str:
     """Return a value as text, or "not estimable"."""
-    return NOT_ESTIMABLE if value is None else f"{value:.{digits}f}"
+    return NOT_ESTIMABLE if value is None else f"{value:.{digits}f}".replace("-", "−")
 
 
 def interval(metric: Metric, *, digits: int = 3) -> str:
     """Return the 95 % interval of a metric as text; empty if it has none."""
     if metric.low is None or metric.high is None:
         return ""
-    return f"{metric.low:.{digits}f} to {metric.high:.{digits}f}"
+    return f"{metric.low:.{digits}f} to {metric.high:.{digits}f}".replace("-", "−")
 
 
 def metric_cell(metric: Metric | None, *, digits: int = 3, tone: Tone = "") -> Cell:

@@ -12,7 +12,7 @@ import numpy as np
 from covidcxr.core.errors import EvaluationError
 from covidcxr.core.labels import find_label
 from covidcxr.core.progress import Progress
-from covidcxr.core.types import Sample, Split
+from covidcxr.core.types import Sample, Split, View
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.dataset.packed import pack
 from covidcxr.evaluation.cohort import Cohort, cohort_from_predictions
@@ -201,7 +201,9 @@ def shared_with_training(results: Sequence[CohortResult], datasets: Sequence[Dat
 
 def _about(sample: Sample) -> str:
     record = sample.record
-    facts = [record.source, record.view.value]
+    facts = [record.source]
+    if record.view is not View.UNKNOWN:
+        facts.append(record.view.value.replace("_", " ").replace("SUPINE", "supine"))
     if record.age_years is not None:
         facts.append(f"{record.age_years:.0f} years")
     return ", ".join(facts) + f"; {record.record_id.partition(':')[2]}"

@@ -24,12 +24,8 @@ def provenance(study: Study, *, device: str, command: str, seconds: float) -> tu
         ("Trained on dataset", info.dataset_digest or "not recorded"),
     ]
     if history.epochs:
-        items.append(
-            (
-                "Training",
-                f"{history.epochs} epochs, {history.seconds:.0f} s on {history.device}, epoch {history.kept_epoch} kept",
-            )
-        )
+        spent = f"{history.epochs} epochs in {history.seconds:.0f} s on {history.device}"
+        items.append(("Training", f"{spent}; the weights of epoch {history.kept_epoch} were kept"))
     for result in study.results:
         facts = result.dataset
         kind = "internal" if result.internal else "external"

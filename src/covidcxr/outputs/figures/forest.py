@@ -56,7 +56,7 @@ def draw_forest(
                 )
             if row.value is not None:
                 axis.plot([row.value], [height], color=colour, marker="o", ms=5, alpha=alpha, mec="white", mew=0.6)
-            words = row.note if row.value is None else f"{_interval(row)}   {row.note}"
+            words = row.note if row.value is None else " · ".join(part for part in (_interval(row), row.note) if part)
             axis.annotate(
                 words, (1.0, height), xycoords=("axes fraction", "data"), xytext=(8, 0), textcoords="offset points",
                 va="center", size=SMALL, color=MUTED,

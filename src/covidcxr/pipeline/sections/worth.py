@@ -102,8 +102,8 @@ def _nuisance(result: CohortResult, nuisance: NuisanceResult) -> list[Block]:
     )
     method = (
         f"A logistic regression sees only {_listed(nuisance.features)} of the whole image's grey values, nothing "
-        f"of its "
-        f"content. It was fitted on {nuisance.num_train:,} training images and measured on {result.report.cohort}."
+        f"of its content. It was fitted on {nuisance.num_train:,} training images and measured on "
+        f"{result.report.cohort}."
     )
     return [FigureBlock(drawing=drawing), Prose(paragraphs=(method,))]
 

@@ -1,0 +1,126 @@
+"""``covidcxr evaluate``: what a bundle is worth on one dataset or several, as a report."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from covidcxr.cli.options import DeviceOption, JsonOption, QuietOption, print_json, progress_for
+from covidcxr.core.errors import EvaluationError
+
+if TYPE_CHECKING:
+    from covidcxr.core.types import EvaluationReport
+
+_EXAMPLE = "Example: covidcxr evaluate runs/zhong2020/bundle runs/zhong2020/dataset other-hospital --out report"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to ``app``."""
+    app.command("evaluate", epilog=_EXAMPLE)(evaluate_verb)
+
+
+def evaluate_verb(
+    bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")],
+    datasets: Annotated[
+        list[Path], typer.Argument(metavar="DATASET ...", help="Compiled datasets or trees of class folders.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the report; an older report there is replaced.")],
+    split: Annotated[Literal["train", "val", "test"], typer.Option("--split", help="Which split.")] = "test",
+    class_map: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="THEIRS=OURS", help="A dataset's class to one of the bundle's; repeatable."),
+    ] = None,
+    prevalence: Annotated[
+        list[str] | None,
+        typer.Option("--prevalence", metavar="CLASS=P", help="Also give PPV and NPV at this prevalence; repeatable."),
+    ] = None,
+    rounds: Annotated[int | None, typer.Option("--rounds", min=1, help="Bootstrap rounds; by default 2000.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap.")] = 0,
+    pictures: Annotated[bool, typer.Option(help="Put pictures of the surest mistakes into the report.")] = True,
+    device: DeviceOption = "auto",
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure a bundle on datasets and write report.html, report.json, predictions.csv and figures."""
+    from covidcxr.pipeline.evaluate import evaluate
+
+    reports = evaluate(
+        bundle,
+        datasets,
+        out,
+        split=split,
+        device=device,
+        rounds=rounds,
+        seed=seed,
+        class_map=dict(_pair("--map", text) for text in class_map or ()),
+        prevalence={
+            name: _share(name, value) for name, value in (_pair("--prevalence", text) for text in prevalence or ())
+        },
+        pictures=pictures,
+        command=shlex.join(["covidcxr", *sys.argv[1:]]),
+        progress=progress_for(quiet=quiet or as_json),
+    )
+    if as_json:
+        print_json(promised_document(out))
+    elif not quiet:
+        print_reports(reports, out)
+
+
+def promised_document(out: Path) -> dict[str, Any]:
+    """Return what ``--json`` prints of the report in ``out``: the promised keys, and where the report is."""
+    document = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    kept = ("notice", "synthetic", "classes", "cohorts", "verdict")
+    return {key: document[key] for key in kept} | {"report": str(out / "report.html")}
+
+
+def print_reports(reports: list[EvaluationReport], out: Path) -> None:
+    """Print the numbers to remember of every cohort, the verdict, and where the report is."""
+    from rich.console import Console
+    from rich.table import Table
+
+    document = promised_document(out)
+    console = Console()
+    if document["synthetic"]:
+        console.print("[bold red]SYNTHETIC DATA: computed phantoms, not radiographs; no number below means anything.")
+    shown = ["accuracy", "balanced_accuracy", "auroc_macro", "ece"]
+    shown += [f"{name}/{label}" for label in reports[0].classes for name in ("sensitivity", "specificity", "auroc")]
+    for report in reports:
+        table = Table(title=f"{report.cohort}: {report.num_images} images, {report.num_patients} patients")
+        table.add_column("metric")
+        table.add_column("value", justify="right")
+        table.add_column("95 % interval", justify="right")
+        for name in shown:
+            metric = report.metrics[name]
+            if metric.value is None:
+                table.add_row(name, "not estimable", metric.reason)
+            else:
+                limits = metric.reason if metric.low is None else f"{metric.low:.3f} to {metric.high:.3f}"
+                table.add_row(name, f"{metric.value:.3f}", limits)
+        console.print(table)
+    console.print(f"Verdict: {document['verdict']['value']}", markup=False)
+    for reason in document["verdict"]["reasons"]:
+        console.print(f"  - {reason}", markup=False, highlight=False)
+    console.print(f"Report: {out / 'report.html'}", soft_wrap=True, markup=False)
+    console.print("Research use only, not a diagnosis.")
+
+
+def _pair(option: str, text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator or not name.strip() or not value.strip():
+        raise EvaluationError(f"{option} {text!r}: expected NAME=VALUE")
+    return name.strip(), value.strip()
+
+
+def _share(name: str, text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0.0 <= share <= 1.0:
+        raise EvaluationError(f"--prevalence {name}={text}: expected a number from 0 to 1")
+    return share
