@@ -93,8 +93,9 @@ def divide_lungs(mask: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np
 
 
 def is_held_out(patient: str) -> bool:
-    """Return whether films of ``patient`` are only measured on, by a hash of the name."""
-    return hashlib.sha256(patient.encode()).digest()[0] % HELD_OUT_PARTS == 0
+    """Return whether films of ``patient`` ("source:name") are only measured on, by a hash of the name."""
+    name = patient.partition(":")[2] or patient
+    return hashlib.sha256(name.encode()).digest()[0] % HELD_OUT_PARTS == 0
 
 
 @dataclass(frozen=True, kw_only=True)
