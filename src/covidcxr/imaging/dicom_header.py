@@ -34,6 +34,8 @@ _KEYWORDS = (
     *(f"Segmented{colour}PaletteColorLookupTableData" for colour in _COLOURS),
 )
 TAGS = (*(tag for keyword in _KEYWORDS if (tag := tag_for_keyword(keyword)) is not None), *_OVERLAY_ROWS)
+_CR = "1.2.840.10008.5.1.4.1.1.1"  # PS3.4 B.5; DX and its kin are below it
+_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _MAX_INFLATED_BYTES = 1 << 29
 _META_SEARCH_BYTES = 4096
@@ -100,7 +102,7 @@ def parse(data: bytes, origin: str) -> Dataset:
             f"{origin}: a DICOM parametric map (float pixels); expected a radiograph", reason="unsupported"
         )
     if "PixelData" not in dataset:
-        if "Rows" in dataset:
+        if "Rows" in dataset or _is_film(dataset):
             message = "a DICOM image that ends before its pixel data; get it again"
             raise ImageReadError(f"{origin}: {message}", reason="truncated")
         raise ImageReadError(
@@ -189,6 +191,13 @@ def _inflate(data: bytes, origin: str) -> bytes:
     return data[:end_of_meta].replace(_DEFLATED, plain) + body
 
 
+def _is_film(dataset: Dataset) -> bool:
+    """Tell by its SOP class (PS3.4 B.5) that an object must be CR, DX or a secondary capture."""
+    meta = getattr(dataset, "file_meta", None)
+    named = str(dataset.get("SOPClassUID") or (meta or {}).get("MediaStorageSOPClassUID") or "")
+    return any(named == film or named.startswith(f"{film}.") for film in (_CR, _SECONDARY_CAPTURE))
+
+
 def _transfer_syntax(dataset: Dataset) -> UID:
     meta = getattr(dataset, "file_meta", None)
     if meta is not None and "TransferSyntaxUID" in meta:
@@ -258,7 +267,7 @@ def _spacing(dataset: Dataset) -> tuple[float, float] | None:
 def _remarks(dataset: Dataset) -> tuple[str, ...]:
     remarks = []
     modality = str(dataset.get("Modality") or "")
-    secondary = str(dataset.get("SOPClassUID") or "").startswith("1.2.840.10008.5.1.4.1.1.7")  # PS3.4 B.5, SC family
+    secondary = str(dataset.get("SOPClassUID") or "").startswith(_SECONDARY_CAPTURE)
     if modality not in ("CR", "DX", "DR", "RG") and not secondary:
         remarks.append(f"modality {modality or 'unknown'}: expected CR or DX")
     if dataset.get("PresentationIntentType") == "FOR PROCESSING":

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from covidcxr.cli.main import run_command
+from covidcxr.models.bundle import Bundle
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
+import bundles
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return bundles.tiny_bundle(tmp_path_factory.mktemp("run") / "bundle")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "films"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(bundles.png(1))
+    (folder / "b.png").write_bytes(bundles.png(2)[:200])
+    return folder
+
+
+def test_json_is_one_line_an_input_and_nothing_else(
+    bundle: Bundle, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["predict", str(bundle.folder), str(folder), "--json"]) == 0
+    captured = capsys.readouterr()
+    first, second = (json.loads(line) for line in captured.out.splitlines())
+    assert captured.err == ""
+    assert (first["status"], set(first["probabilities"])) == ("ok", set(bundles.CLASSES))
+    assert (second["status"], second["label"], second["bundle"]) == ("error", None, bundle.bundle_id)
+    assert second["reasons"][0].startswith("truncated: ")
+
+
+def test_a_table_is_shown_with_its_notice(bundle: Bundle, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["predict", str(bundle.folder), str(folder)]) == 0
+    captured = capsys.readouterr()
+    assert "Research use only, not a diagnosis." in captured.out
+    assert "2 inputs, 1 could not be read" in captured.err
+
+
+def test_a_file_is_written_instead(
+    bundle: Bundle, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "found.csv"
+    assert run_command(["predict", str(bundle.folder), str(folder), "--out", str(out), "--quiet"]) == 0
+    with out.open(newline="") as stream:
+        assert [row["status"] for row in csv.DictReader(stream)] == ["ok", "error"]
+    assert capsys.readouterr().out == ""
+
+
+def test_the_code_is_two_when_nothing_could_be_read(
+    bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["predict", str(bundle.folder), str(tmp_path / "gone.png"), "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["reasons"][0].startswith("missing: ")
+
+
+def test_a_missing_bundle_is_one_clear_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["predict", str(tmp_path / "nothing"), "film.png"]) == 2
+    error = capsys.readouterr().err
+    assert "expected a bundle" in error
+    assert error.count("\n") == 1
+
+
+def test_a_wrong_table_name_is_refused_before_any_work(
+    bundle: Bundle, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["predict", str(bundle.folder), str(folder), "--out", "found.xlsx"]) == 2
+    assert ".csv or .parquet" in capsys.readouterr().err

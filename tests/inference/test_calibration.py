@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from covidcxr.inference.calibration import calibrated, decide, prediction_set
+
+CLASSES = ("COVID-19", "Normal", "Pneumonia")
+
+
+def shares(*values: float) -> np.ndarray:
+    return np.array(values, np.float32)
+
+
+@given(st.lists(st.floats(-300, 300, width=32), min_size=2, max_size=5), st.floats(0.1, 10))
+def test_probabilities_sum_to_one_and_keep_the_order(logits: list[float], temperature: float) -> None:
+    found = calibrated(np.array(logits, np.float32), temperature)
+    assert found.sum() == pytest.approx(1.0, abs=1e-5)
+    assert found[int(np.argmax(logits))] == found.max()
+
+
+def test_a_higher_temperature_is_less_sure() -> None:
+    logits = np.array([2.0, 0.0], np.float32)
+    assert calibrated(logits, 1.0)[0] == pytest.approx(1 / (1 + np.exp(-2)), abs=1e-6)
+    assert calibrated(logits, 2.0)[0] == pytest.approx(1 / (1 + np.exp(-1)), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "thresholds", "label"),
+    [
+        ((0.3, 0.4, 0.3), {}, "Normal"),
+        ((0.3, 0.4, 0.3), {"COVID-19": 0.25}, "COVID-19"),
+        ((0.2, 0.3, 0.5), {"COVID-19": 0.25}, "Pneumonia"),
+        ((0.6, 0.3, 0.1), {"COVID-19": 0.7}, "Normal"),
+        ((0.5, 0.5, 0.0), {"COVID-19": 0.4, "Normal": 0.2}, "Normal"),
+        ((0.1, 0.3, 0.6), {"COVID-19": 0.9, "Normal": 0.9, "Pneumonia": 0.9}, "Pneumonia"),
+    ],
+)
+def test_thresholds_decide_before_the_largest(
+    probabilities: tuple[float, ...], thresholds: dict[str, float], label: str
+) -> None:
+    assert decide(shares(*probabilities), CLASSES, thresholds) == label
+
+
+def test_the_conformal_set_holds_what_is_probable_enough() -> None:
+    quantiles = {"0.80": 0.3, "0.90": 0.65}
+    assert prediction_set(shares(0.55, 0.4, 0.05), CLASSES, quantiles) == ("COVID-19", "Normal")
+    assert prediction_set(shares(0.55, 0.4, 0.05), CLASSES, {}) == ()

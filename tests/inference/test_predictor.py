@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import bundles
+import numpy as np
+import pytest
+import torch
+
+from covidcxr.core.errors import BundleError, RegistryError
+from covidcxr.core.types import Prediction, Radiograph
+from covidcxr.imaging.preprocess import preprocess
+from covidcxr.imaging.reading import read
+from covidcxr.inference.predictor import Predictor
+from covidcxr.models.bundle import Bundle
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return bundles.tiny_bundle(tmp_path_factory.mktemp("run") / "bundle", temperature=2.0)
+
+
+@pytest.fixture
+def predictor(bundle: Bundle) -> Predictor:
+    return Predictor.load(bundle.folder, batch_size=4)
+
+
+def same(first: list[Prediction], second: list[Prediction]) -> bool:
+    assert [one.record_id for one in first] == [one.record_id for one in second]
+    return all(
+        one.status == other.status and np.array_equal(one.probabilities, other.probabilities)
+        for one, other in zip(first, second, strict=True)
+        if one.probabilities is not None
+    )
+
+
+def test_probabilities_are_the_networks_softmax_at_the_bundles_temperature(bundle: Bundle) -> None:
+    data = bundles.png(1)
+    found = Predictor.load(bundle.folder).predict_one(data, "film")
+    image = torch.from_numpy(preprocess(read(data), bundle.info.preprocess.spec()))[None]
+    logits = bundle.network()(image)[0]
+    np.testing.assert_allclose(found.logits, logits.numpy(), atol=1e-4)
+    np.testing.assert_allclose(found.probabilities, torch.softmax(logits / 2.0, 0).numpy(), atol=1e-5)
+    assert found.probabilities is not None
+    assert found.label == bundles.CLASSES[int(found.probabilities.argmax())]
+    assert (found.status, found.record_id, found.bundle_id) == ("ok", "film", bundle.bundle_id)
+
+
+def test_results_come_in_the_order_of_the_inputs_and_one_fault_stops_nothing(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    (tmp_path / "a.png").write_bytes(bundles.png(1))
+    inputs = [tmp_path / "a.png", b"text, no film", bundles.png(2), tmp_path / "gone.png", io.BytesIO(bundles.png(3))]
+    found = list(predictor.predict(inputs))
+    assert [one.status for one in found] == ["ok", "error", "ok", "error", "ok"]
+    assert found[0].record_id == str(tmp_path / "a.png")
+    assert found[1].reasons[0].startswith("text: <input 1>: is a text file")
+    assert found[3].reasons[0].startswith("missing: ")
+    assert found[3].probabilities is None
+    assert not np.array_equal(found[0].probabilities, found[2].probabilities)
+
+
+def test_paths_bytes_and_radiographs_of_one_film_give_one_result(predictor: Predictor, tmp_path: Path) -> None:
+    path = tmp_path / "film.png"
+    path.write_bytes(bundles.png(5))
+    first, second, third = predictor.predict([path, bundles.png(5), read(path)])
+    np.testing.assert_array_equal(first.probabilities, second.probabilities)
+    np.testing.assert_array_equal(first.probabilities, third.probabilities)
+
+
+def test_the_number_of_decoding_workers_changes_nothing(predictor: Predictor) -> None:
+    inputs = [bundles.png(number) if number % 5 else b"no film" for number in range(23)]
+    assert same(list(predictor.predict(inputs)), list(predictor.predict(inputs, workers=2)))
+
+
+def test_inputs_are_taken_only_a_little_ahead(predictor: Predictor) -> None:
+    taken = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield bundles.png(taken % 3)
+
+    results = predictor.predict(endless())
+    for _ in range(20):
+        next(results)
+    results.close()  # type: ignore[attr-defined]
+    assert taken <= 20 + 5 * predictor.batch_size
+
+
+class DeadlyFilm:
+    """A file object that ends the process which reads it, as a crashing decoder would."""
+
+    def read(self, size: int = -1) -> bytes:
+        del size
+        os._exit(3)
+
+
+def test_a_decoder_that_crashes_costs_one_input(predictor: Predictor) -> None:
+    inputs = [bundles.png(1), bundles.png(2), DeadlyFilm(), bundles.png(3), bundles.png(4)]
+    found = list(predictor.predict(inputs, workers=1))  # type: ignore[arg-type]
+    assert [one.status for one in found] == ["ok", "ok", "error", "ok", "ok"]
+    assert found[2].reasons[0].startswith("crashed: ")
+
+
+def test_batches_end_with_the_group(bundle: Bundle) -> None:
+    sizes = []
+    predictor = Predictor.load(bundle.folder, batch_size=4)
+    run = predictor.backend.logits
+
+    def recorded(images: np.ndarray) -> np.ndarray:
+        sizes.append(len(images))
+        return run(images)
+
+    predictor.backend.logits = recorded  # type: ignore[method-assign]
+    list(predictor.predict([bundles.png(number) for number in range(13)], group=6))
+    assert sizes == [4, 2, 4, 2, 1]
+
+
+def test_packed_images_give_nearly_the_files_results(predictor: Predictor) -> None:
+    packed = np.stack([bundles.film(number, side=16) for number in range(6)])
+    found = list(predictor.predict_packed(packed, [f"film {number}" for number in range(6)]))
+    radiographs = [Radiograph(pixels=(one / 255).astype(np.float32), origin="film") for one in packed]
+    expected = list(predictor.predict(radiographs))
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-5)
+    assert [one.record_id for one in found] == [f"film {number}" for number in range(6)]
+
+
+def test_a_network_that_gives_no_numbers_is_an_error_not_a_label(tmp_path: Path) -> None:
+    broken = bundles.tiny_bundle(tmp_path / "bundle", gain=float("nan"))
+    found = Predictor.load(broken.folder).predict_one(bundles.png(1))
+    assert found.status == "error"
+    assert found.label is None
+    assert found.reasons[0].startswith("not-finite: ")
+
+
+def test_warnings_of_the_reader_travel_with_the_result(predictor: Predictor) -> None:
+    radiograph = Radiograph(pixels=np.zeros((9, 9), np.float32), origin="film", warnings=("overlay left out",))
+    assert predictor.predict_one(radiograph).warnings == ("overlay left out",)
+
+
+def test_bf16_stays_near_fp32(bundle: Bundle) -> None:
+    inputs = [bundles.png(number) for number in range(6)]
+    exact = list(Predictor.load(bundle.folder).predict(inputs))
+    half = list(Predictor.load(bundle.folder, precision="bf16").predict(inputs))
+    for one, other in zip(exact, half, strict=True):
+        np.testing.assert_allclose(one.probabilities, other.probabilities, atol=0.05)
+
+
+def test_an_altered_bundle_is_refused(tmp_path: Path) -> None:
+    bundle = bundles.tiny_bundle(tmp_path / "bundle")
+    weights = bundle.folder / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    with pytest.raises(BundleError, match="altered or damaged"):
+        Predictor.load(bundle.folder)
+
+
+def test_what_cannot_run_it_is_refused_by_name(bundle: Bundle) -> None:
+    with pytest.raises(RegistryError, match="onnxruntime"):
+        Predictor.load(bundle.folder, backend="onnx-runtime")
+    with pytest.raises(BundleError, match=r"no model\.onnx; run: covidcxr export"):
+        Predictor.load(bundle.folder, backend="onnxruntime")
+    with pytest.raises(BundleError, match="device 'tpu' is not available"):
+        Predictor.load(bundle.folder, device="tpu")
+
+
+def test_it_says_what_it_runs_on(predictor: Predictor) -> None:
+    assert predictor.device.startswith("cpu (fp32, torch 2.")
+
+
+def test_the_module_does_not_import_torch() -> None:
+    code = "import sys; import covidcxr.inference.predictor as p; p.BACKENDS.names(); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
