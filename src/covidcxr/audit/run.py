@@ -13,18 +13,21 @@ from pathlib import Path
 import numpy as np
 
 from covidcxr.audit.context import AuditContext, ImageSet, Judge
+from covidcxr.audit.findings import audit_findings
 from covidcxr.audit.judge import BundleJudge
 from covidcxr.audit.lung_regions import FieldMasker
 from covidcxr.audit.result import AuditResult
 from covidcxr.audit.shortcuts import AUDITS
-from covidcxr.audit.verdict import Circumstances, Verdict, decide
 from covidcxr.core.errors import DatasetError
-from covidcxr.core.labels import COVID19
 from covidcxr.core.progress import SILENT, Progress
-from covidcxr.core.types import Metric, Sample, Split
+from covidcxr.core.types import EvaluationReport, Sample, Split
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.dataset.packed import pack
-from covidcxr.metrics.metric_set import measure
+from covidcxr.evaluation.cohort import Cohort, subgroup_columns
+from covidcxr.evaluation.confounds import find_confounding
+from covidcxr.evaluation.report import evaluate_cohort
+from covidcxr.evaluation.verdict import CohortEvidence, Evidence, Verdict, target_class
+from covidcxr.evaluation.verdict import judge as decide
 from covidcxr.models.bundle import Bundle
 
 FILM_SIDE = 256  # pixels lungs are found at
@@ -42,8 +45,8 @@ class Audited:
         split: Which of its parts was audited.
         context: What the audits worked on.
         results: One for each audit, in the order of the registry.
-        internal: AUROC of the focus class on the audited images.
-        verdict: From the results.
+        report: The network's figures on the audited images.
+        verdict: From the results, the figures and the dataset's facts.
         seconds: Wall time of each audit.
         device: Where the network ran.
     """
@@ -53,7 +56,7 @@ class Audited:
     split: Split
     context: AuditContext
     results: tuple[AuditResult, ...]
-    internal: Metric
+    report: EvaluationReport
     verdict: Verdict
     seconds: dict[str, float]
     device: str
@@ -69,7 +72,6 @@ def run_audits(
     rounds: int = DEFAULT_ROUNDS,
     seed: int = 0,
     device: str = "auto",
-    external: Sequence[Metric] = (),
     progress: Progress = SILENT,
 ) -> Audited:
     """Audit a bundle on a dataset.
@@ -83,7 +85,6 @@ def run_audits(
         rounds: Bootstrap rounds of each interval.
         seed: Of everything random.
         device: Where the network runs.
-        external: AUROC of the focus class on external cohorts, if they were measured.
         progress: Listens.
 
     Raises:
@@ -104,12 +105,16 @@ def run_audits(
         start = time.perf_counter()
         results.append(audit(context))
         seconds[name] = round(time.perf_counter() - start, 2)
-    internal = focus_auroc(context)
-    circumstances = Circumstances(
-        test_was_validation=split == "test" and loaded.info.history.validation_split == "test",
-        internal=internal,
-        external=external,
-        is_external=bool(loaded.info.dataset_digest) and loaded.info.dataset_digest != opened.digest,
+    evidence = _cohort_evidence(context, opened, split, internal=opened.digest == loaded.info.dataset_digest)
+    verdict = decide(
+        Evidence(
+            cohorts=[evidence],
+            test_seen=split == "test" and evidence.internal and loaded.info.history.validation_split == "test",
+            synthetic=loaded.info.synthetic or opened.synthetic,
+            target=context.focus,
+            audits=audit_findings(results),
+            audited=True,
+        )
     )
     return Audited(
         bundle=loaded,
@@ -117,8 +122,8 @@ def run_audits(
         split=split,
         context=context,
         results=tuple(results),
-        internal=internal,
-        verdict=decide(results, circumstances),
+        report=evidence.report,
+        verdict=verdict,
         seconds=seconds,
         device=judge.device,
     )
@@ -156,7 +161,7 @@ def build_context(
     enough = len({sample.label for sample in train}) == len(present)
     return AuditContext(
         classes=classes,
-        focus=COVID19 if COVID19 in present else next(label for label in classes if label in present),
+        focus=target_class(tuple(label for label in classes if label in present)),
         test=_image_set(np.asarray(small.images), samples, classes),
         films=np.asarray(films.images),
         train=_image_set(np.asarray(fitted.images), train, classes) if fitted is not None and enough else None,
@@ -180,13 +185,22 @@ def thinned(
     return tuple(kept)
 
 
-def focus_auroc(context: AuditContext) -> Metric:
-    """Return the AUROC of the focus class on the unaltered test images, with its interval."""
-    test = context.test
-    scored = measure(
-        test.labels, context.baseline, context.classes, groups=test.groups, rounds=context.rounds, seed=context.seed
+def _cohort_evidence(context: AuditContext, dataset: Dataset, split: Split, *, internal: bool) -> CohortEvidence:
+    samples = dataset.split(split)
+    cohort = Cohort(
+        name=dataset.name,
+        classes=context.classes,
+        record_ids=tuple(sample.record.record_id for sample in samples),
+        labels=context.test.labels,
+        probabilities=context.baseline,
+        groups=context.test.groups,
+        columns=subgroup_columns(samples),
     )
-    return scored.metrics[f"auroc/{context.focus}"]
+    return CohortEvidence(
+        report=evaluate_cohort(cohort, rounds=context.rounds, seed=context.seed, subgroups=False),
+        confounding=find_confounding(samples, context.classes),
+        internal=internal,
+    )
 
 
 def _image_set(

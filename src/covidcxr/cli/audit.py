@@ -1,0 +1,81 @@
+"""``covidcxr audit``: which shortcuts a network takes, and what its score is worth."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from covidcxr.cli.options import DeviceOption, JsonOption, QuietOption, print_json, progress_for
+
+if TYPE_CHECKING:
+    from covidcxr.audit.run import Audited
+
+_EXAMPLE = "Example: covidcxr audit runs/zhong2020/bundle runs/zhong2020/dataset --out audit"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to ``app``."""
+    app.command("audit", epilog=_EXAMPLE)(audit_verb)
+
+
+def audit_verb(
+    bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")],
+    dataset: Annotated[Path, typer.Argument(help="Compiled dataset or tree of class folders.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the report; an older report there is replaced.")],
+    split: Annotated[Literal["train", "val", "test"], typer.Option("--split", help="Which part to audit.")] = "test",
+    names: Annotated[
+        list[str] | None, typer.Option("--only", metavar="AUDIT", help="Run only this audit; repeatable.")
+    ] = None,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Bootstrap rounds of each interval.")] = 1000,
+    seed: Annotated[int, typer.Option("--seed", help="Of everything random.")] = 0,
+    device: DeviceOption = "auto",
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Audit a bundle on a dataset for shortcuts, and give a verdict on its score."""
+    from covidcxr.pipeline.audit import audit, document
+
+    audited = audit(
+        bundle,
+        dataset,
+        out,
+        split=split,
+        names=names,
+        rounds=rounds,
+        seed=seed,
+        device=device,
+        command=shlex.join(["covidcxr", *sys.argv[1:]]),
+        progress=progress_for(quiet=quiet or as_json),
+    )
+    if as_json:
+        print_json(document(audited) | {"report": str(out / "report.html")})
+    elif not quiet:
+        _print(audited, out)
+
+
+def _print(audited: Audited, out: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from covidcxr.audit.wording import share
+
+    console = Console()
+    if audited.dataset.synthetic or audited.bundle.info.synthetic:
+        console.print("[bold red]SYNTHETIC DATA: computed phantoms, not radiographs; no number below means anything.")
+    table = Table(title=f"{audited.dataset.name}: skill that is left at {audited.context.focus}")
+    for column in ("audit", "retained skill", "flagged"):
+        table.add_column(column)
+    for result in audited.results:
+        head = result.skills[0]
+        words = share(head.retained) if head.retained.value is not None else f"not estimable: {head.retained.reason}"
+        table.add_row(result.title, words, ", ".join(result.flagged) or "-")
+    console.print(table)
+    console.print(f"Verdict: {audited.verdict.value}", markup=False)
+    for reason in audited.verdict.reasons:
+        console.print(f"  - {reason}", markup=False, highlight=False)
+    console.print(f"Report: {out / 'report.html'}", soft_wrap=True, markup=False)
+    console.print("Research use only, not a diagnosis.")

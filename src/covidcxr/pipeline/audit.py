@@ -1,0 +1,142 @@
+"""``audit``: a bundle and a dataset in, a report folder of its shortcut audits out.
+
+The folder holds ``report.html``, ``report.json`` and ``figures/``; it appears whole or not at all. What an audit does
+is known to `covidcxr.audit`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import covidcxr
+from covidcxr.audit.run import DEFAULT_ROUNDS, Audited, run_audits
+from covidcxr.audit.sections import audit_document, audit_section
+from covidcxr.core.artefacts import atomic_directory
+from covidcxr.core.progress import SILENT, Progress
+from covidcxr.core.types import Split
+from covidcxr.outputs.figures.style import write_drawings
+from covidcxr.outputs.html import drawings_of, write_page
+from covidcxr.outputs.page import Facts, Headline, Page, Section, Tile, interval, number
+from covidcxr.outputs.report_json import report_document, write_json
+
+
+def audit(
+    bundle: Path,
+    dataset: Path,
+    out: Path,
+    *,
+    split: Split = "test",
+    names: Sequence[str] | None = None,
+    rounds: int = DEFAULT_ROUNDS,
+    seed: int = 0,
+    device: str = "auto",
+    command: str = "",
+    cache: Path | None = None,
+    progress: Progress = SILENT,
+) -> Audited:
+    """Audit ``bundle`` on ``dataset`` for shortcuts and write the report to the folder ``out``.
+
+    Args:
+        bundle: Folder of the bundle.
+        dataset: Compiled dataset or class-folder tree; probes are fitted on its ``train`` part where it has one.
+        out: Folder of the report; an older report there is replaced.
+        split: Which part is audited.
+        names: Which audits; None for all.
+        rounds: Bootstrap rounds.
+        seed: Of everything random.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        command: What was typed, for the provenance.
+        cache: Folder of packed images; by default the training's.
+        progress: Who follows the work.
+
+    Raises:
+        CovidCxrError: If the bundle or the dataset is not whole, an audit is unknown, or ``out`` cannot be written.
+    """
+    audited = run_audits(
+        bundle,
+        dataset,
+        cache=cache or _training_cache(),
+        split=split,
+        names=names,
+        rounds=rounds,
+        seed=seed,
+        device=device,
+        progress=progress,
+    )
+    page = audit_page(audited, command=command)
+    with atomic_directory(out) as folder:
+        (folder / "figures").mkdir()
+        write_page(page, folder / "report.html")
+        write_drawings(drawings_of(page), folder / "figures")
+        write_json(document(audited), folder / "report.json")
+    return audited
+
+
+def document(audited: Audited) -> dict[str, Any]:
+    """Return what ``report.json`` and ``--json`` say."""
+    findings = audited.verdict.findings
+    return report_document(
+        [audited.report],
+        verdict=audited.verdict.value,
+        reasons=audited.verdict.reasons,
+        synthetic=audited.dataset.synthetic or audited.bundle.info.synthetic,
+        details={
+            "bundle": audited.bundle.bundle_id,
+            "dataset": audited.dataset.digest,
+            "split": audited.split,
+            "device": audited.device,
+            "change": list(dict.fromkeys(finding.change for finding in findings if finding.change)),
+            "audits": audit_document(audited.results),
+            "seconds": audited.seconds,
+        },
+    )
+
+
+def audit_page(audited: Audited, *, command: str = "") -> Page:
+    """Return the page of one run of the audits."""
+    info, report, focus = audited.bundle.info, audited.report, audited.context.focus
+    findings = audited.verdict.findings
+    auroc = report.metrics[f"auroc/{focus}"]
+    flagged = sum(bool(result.flagged) for result in audited.results)
+    limits = f" (95 % interval {interval(auroc, digits=2)})" if auroc.low is not None else ""
+    headline = Headline(
+        score=f"AUROC {number(auroc.value, digits=2)} for {focus}{limits}: what is it worth?",
+        verdict=audited.verdict.value,
+        worth=audited.verdict.reasons,
+        change=tuple(dict.fromkeys(finding.change for finding in findings if finding.change)),
+        tiles=(
+            Tile(
+                label="Audits flagged", value=f"{flagged} of {len(audited.results)}", tone="bad" if flagged else "good"
+            ),
+            Tile(label=f"AUROC, {focus}", value=number(auroc.value, digits=2), detail=interval(auroc, digits=2)),
+            Tile(label="Patients", value=str(report.num_patients), detail=f"{report.num_images} images"),
+        ),
+    )
+    facts = (
+        ("Command", command or "Python API: covidcxr.pipeline.audit"),
+        ("Bundle", f"{audited.bundle.bundle_id}, {info.title or info.name}"),
+        ("Dataset", f"{audited.dataset.name}, split {audited.split}, digest {audited.dataset.digest}"),
+        ("Device", audited.device),
+        ("Bootstrap", f"{audited.context.rounds} rounds, seed {audited.context.seed}, patients drawn"),
+        ("Seconds", ", ".join(f"{name} {seconds}" for name, seconds in audited.seconds.items())),
+    )
+    return Page(
+        kicker="covidcxr shortcut audit",
+        title=info.title or info.name,
+        subtitle=f"{info.network.name}, bundle {audited.bundle.bundle_id}, audited on {audited.dataset.name}",
+        headline=headline,
+        sections=(
+            audit_section(audited.results, focus),
+            Section(anchor="provenance", title="Provenance", blocks=(Facts(items=facts),)),
+        ),
+        synthetic=info.synthetic or audited.dataset.synthetic,
+        footer=f"covidcxr {covidcxr.__version__}. Every number is also in report.json.",
+    )
+
+
+def _training_cache() -> Path:
+    from covidcxr.training.loading import default_cache
+
+    return default_cache()
