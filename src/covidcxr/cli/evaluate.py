@@ -104,7 +104,7 @@ def print_reports(reports: list[EvaluationReport], out: Path) -> None:
         console.print(table)
     console.print(f"Verdict: {document['verdict']['value']}", markup=False)
     for reason in document["verdict"]["reasons"]:
-        console.print(f"  - {reason}", markup=False, highlight=False)
+        console.print(f"  - {reason}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"Report: {out / 'report.html'}", soft_wrap=True, markup=False)
     console.print("Research use only, not a diagnosis.")
 

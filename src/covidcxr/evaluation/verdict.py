@@ -137,9 +137,10 @@ def internal_external_gap(
     return None
 
 
-def _on(evidence: Evidence, cohort: CohortEvidence) -> str:
-    """Return the cohort's name as a beginning of a sentence, where there are several."""
-    return f"{cohort.report.cohort}: " if len(evidence.cohorts) > 1 else ""
+def _about(evidence: Evidence, cohort: CohortEvidence, sentence: str) -> str:
+    """Return ``sentence`` with the cohort's name before it, where there are several."""
+    several = len(evidence.cohorts) > 1
+    return f"{cohort.report.cohort}: {sentence}" if several else sentence[:1].upper() + sentence[1:]
 
 
 def _synthetic(evidence: Evidence) -> list[Finding]:
@@ -154,18 +155,18 @@ def _confounded(evidence: Evidence) -> list[Finding]:
     weight: Weight = "doubt" if any(cohort.clean for cohort in evidence.cohorts) else "against"
     found = []
     for cohort in evidence.cohorts:
-        name = _on(evidence, cohort)
         if cohort.confounding.ages_apart:
             change = "controls of the same ages as the patients"
-            found.append(
-                Finding(rule="age", weight=weight, sentence=f"{name}{cohort.confounding.findings[0]}", change=change)
-            )
+            sentence = _about(evidence, cohort, cohort.confounding.findings[0])
+            found.append(Finding(rule="age", weight=weight, sentence=sentence, change=change))
         if cohort.confounding.disjoint_sources:
             sentence = next(
                 text for text in cohort.confounding.findings if "shares no source" in text or "share no source" in text
             )
             change = "every class from the same hospitals and scanners"
-            found.append(Finding(rule="source", weight=weight, sentence=f"{name}{sentence}", change=change))
+            found.append(
+                Finding(rule="source", weight=weight, sentence=_about(evidence, cohort, sentence), change=change)
+            )
     return found
 
 
@@ -194,7 +195,8 @@ def _no_skill(evidence: Evidence) -> list[Finding]:
     for cohort in evidence.cohorts:
         metric = cohort.report.metrics.get(f"auroc/{evidence.target}")
         if metric is not None and metric.low is not None and metric.low <= 0.5:
-            sentence = f"{_on(evidence, cohort)}the AUROC of {evidence.target} is not shown to be better than chance."
+            words = f"the AUROC of {evidence.target} is not shown to be better than chance."
+            sentence = _about(evidence, cohort, words)
             found.append(
                 Finding(rule="no-skill", weight="against", sentence=sentence, change="more cases, or another network")
             )
@@ -257,7 +259,7 @@ def _imprecise(evidence: Evidence) -> list[Finding]:
             words = f"is anywhere from {metric.low:.2f} to {metric.high:.2f}"
         else:
             continue
-        sentence = f"{_on(evidence, cohort)}too few patients; the sensitivity for {evidence.target} {words}."
+        sentence = _about(evidence, cohort, f"too few patients; the sensitivity for {evidence.target} {words}.")
         found.append(
             Finding(rule="imprecise", weight="doubt", sentence=sentence, change=f"more patients with {evidence.target}")
         )
@@ -269,9 +271,8 @@ def _miscalibrated(evidence: Evidence) -> list[Finding]:
     for cohort in evidence.cohorts:
         error = cohort.report.metrics.get("ece")
         if error is not None and error.value is not None and error.low is not None and error.low > ECE_DOUBT:
-            sentence = (
-                f"{_on(evidence, cohort)}the probabilities are off by {error.value:.2f} on average (calibration error)."
-            )
+            words = f"the probabilities are off by {error.value:.2f} on average (calibration error)."
+            sentence = _about(evidence, cohort, words)
             change = "calibration on a validation part"
             found.append(Finding(rule="miscalibrated", weight="doubt", sentence=sentence, change=change))
     return found

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from cohort_builders import CLASSES, cohort_of_counts, random_cohort, sample
+
+from covidcxr.core.types import Metric
+from covidcxr.evaluation.confounds import find_confounding
+from covidcxr.evaluation.nuisance import NuisanceResult
+from covidcxr.evaluation.report import evaluate_cohort
+from covidcxr.evaluation.verdict import CohortEvidence, Evidence, Finding, internal_external_gap, judge, target_class
+
+CLEAN = find_confounding(
+    [
+        sample(f"{label}{i}", label=label, source=source, age=50)
+        for label in CLASSES
+        for source in "ab"
+        for i in range(9)
+    ],
+    CLASSES,
+)
+CONFOUNDED = find_confounding(
+    [sample(f"c{i}", age=60) for i in range(9)]
+    + [sample(f"{label}{i}", label=label, source="kids", age=3) for label in CLASSES[1:] for i in range(9)],
+    CLASSES,
+)
+
+
+def cohort_evidence(
+    *, clean: bool = True, internal: bool = True, skill: float = 6.0, name: str = "home"
+) -> CohortEvidence:
+    cohort = replace(random_cohort(num_cases=300, skill=skill, images_a_patient=1), name=name)
+    report = evaluate_cohort(cohort, rounds=100, subgroups=False)
+    calm = dict(report.metrics) | {"ece": Metric(name="ece", value=0.01, low=0.0, high=0.02)}
+    return CohortEvidence(
+        report=replace(report, metrics=calm), confounding=CLEAN if clean else CONFOUNDED, internal=internal
+    )
+
+
+def evidence(*cohorts: CohortEvidence, **changes: object) -> Evidence:
+    fields: dict[str, object] = {"test_seen": False, "synthetic": False, "target": "COVID-19", "audited": True}
+    return Evidence(cohorts=cohorts, **(fields | changes))  # type: ignore[arg-type]
+
+
+def rules(found: Evidence) -> set[str]:
+    return {finding.rule for finding in judge(found).findings}
+
+
+def test_a_clean_score_that_holds_outside_is_believable() -> None:
+    verdict = judge(evidence(cohort_evidence(), cohort_evidence(internal=False, name="away")))
+    assert verdict.value == "believable"
+    assert verdict.findings == ()
+
+
+def test_classes_apart_by_age_and_source_are_not_believable_by_their_manifest() -> None:
+    verdict = judge(evidence(cohort_evidence(clean=False)))
+    assert verdict.value == "not believable"
+    assert [finding.rule for finding in verdict.findings[:2]] == ["age", "source"]
+    assert verdict.reasons[0].startswith("Age separates the classes")
+
+
+def test_a_clean_external_cohort_turns_confounding_into_a_doubt() -> None:
+    verdict = judge(evidence(cohort_evidence(clean=False), cohort_evidence(internal=False, name="away")))
+    assert verdict.value == "doubtful"
+    assert verdict.reasons[0].startswith("home: Age separates")
+
+
+def test_a_fall_outside_with_intervals_apart_is_not_believable() -> None:
+    away = cohort_evidence(internal=False, skill=0.7, name="away")
+    verdict = judge(evidence(cohort_evidence(), away))
+    assert verdict.value == "not believable"
+    assert any(finding.rule == "external-gap" and "on away" in finding.sentence for finding in verdict.findings)
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [({"test_seen": True}, "test-seen"), ({"audited": False}, "no-audit"), ({"synthetic": True}, "synthetic")],
+)
+def test_each_circumstance_is_named(changes: dict[str, bool], rule: str) -> None:
+    both = (cohort_evidence(), cohort_evidence(internal=False, name="away"))
+    assert rule not in rules(evidence(*both))
+    assert rule in rules(evidence(*both, **changes))
+
+
+def test_no_external_cohort_is_a_doubt() -> None:
+    verdict = judge(evidence(cohort_evidence()))
+    assert verdict.value == "doubtful"
+    assert [finding.rule for finding in verdict.findings] == ["no-external"]
+
+
+def test_a_network_at_chance_is_not_believable() -> None:
+    assert "no-skill" in rules(evidence(cohort_evidence(skill=0.0)))
+
+
+@pytest.mark.parametrize(("share", "weight"), [(0.9, "against"), (0.6, "doubt"), (0.3, None)])
+def test_nuisance_weighs_by_the_skill_it_retains(share: float, weight: str | None) -> None:
+    nuisance = NuisanceResult(
+        name="six numbers",
+        features=("mean",),
+        num_train=10,
+        metrics={"auroc/COVID-19": Metric(name="auroc", value=0.9, low=0.8, high=0.95)},
+        retained={"COVID-19": share},
+    )
+    found = judge(evidence(replace(cohort_evidence(), nuisance=nuisance))).findings
+    assert [finding.weight for finding in found if finding.rule == "nuisance"] == ([weight] if weight else [])
+
+
+def test_few_patients_and_audit_findings_are_reasons() -> None:
+    few = CohortEvidence(
+        report=evaluate_cohort(cohort_of_counts([[6, 2, 0], [0, 20, 0], [0, 0, 20]]), rounds=100), confounding=CLEAN
+    )
+    assert "imprecise" in rules(evidence(few))
+    audit = Finding(rule="lungs-out", weight="against", sentence="It does not need the lungs.")
+    assert judge(evidence(cohort_evidence(), audits=[audit])).findings[0] is audit
+
+
+def test_the_gap_falls_back_to_a_metric_that_both_cohorts_have() -> None:
+    inside = evaluate_cohort(cohort_of_counts([[5, 1, 0], [1, 5, 0], [0, 0, 6]]), rounds=20)
+    outside = evaluate_cohort(cohort_of_counts([[5, 3, 0], [0, 0, 0], [0, 0, 0]]), rounds=20)
+    found = internal_external_gap(inside, outside, "COVID-19")
+    assert found is not None
+    assert found[0] == "accuracy"
+    assert found[2].value == pytest.approx(5 / 8)
+
+
+def test_the_target_is_covid19_or_the_first_class() -> None:
+    assert target_class(("Normal", "COVID-19")) == "COVID-19"
+    assert target_class(("Sick", "Well")) == "Sick"
