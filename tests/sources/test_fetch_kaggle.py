@@ -1,9 +1,16 @@
-"""The real Kaggle client against a local server that answers as Kaggle does; runs where the extra is installed."""
+"""The real Kaggle client against a local server that answers as Kaggle does; runs where the extra is installed.
+
+The client runs in a process of its own: it leaves connections open, which here would be another test's warning.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
+import os
+import subprocess
+import sys
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -13,12 +20,11 @@ from pathlib import Path
 
 import pytest
 
-from covidcxr.core.errors import SourceError
-from covidcxr.sources.fetch import fetch_source
 from covidcxr.sources.lookup import read_source
 
-kaggle_env = pytest.importorskip("kagglesdk.kaggle_env", reason="the extra kaggle is not installed")
-pytest.importorskip("kagglehub", reason="the extra kaggle is not installed")
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("kagglehub") is None, reason="the extra kaggle is not installed"
+)
 
 FILES = (
     "chest_xray/train/NORMAL/IM-0001-0001.jpeg",
@@ -27,12 +33,20 @@ FILES = (
     "chest_xray/test/PNEUMONIA/person2_virus_1.jpeg",
     "chest_xray/__MACOSX/train/NORMAL/._IM-0001-0001.jpeg",
 )
+FETCH = """
+import sys
+from kagglesdk import kaggle_env
+kaggle_env._env_to_endpoint[kaggle_env.KaggleEnv.LOCAL] = sys.argv[1]
+from covidcxr.cli.main import run_command
+sys.exit(run_command(["sources", "fetch", "chest-xray-pneumonia", "--sources", sys.argv[2], "--quiet"]))
+"""
 
 
 @dataclass
 class Kaggle:
     requests: list[dict[str, object]] = field(default_factory=list)
     refuses: bool = False
+    url: str = ""
 
 
 def kaggle_archive() -> bytes:
@@ -44,17 +58,16 @@ def kaggle_archive() -> bytes:
 
 
 @pytest.fixture
-def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kaggle]:
+def kaggle() -> Iterator[Kaggle]:
     """Serve the two requests that the client makes: the service call, and the file it is redirected to."""
     kaggle = Kaggle()
     data = kaggle_archive()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            kaggle.requests.append(body)
+            kaggle.requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(403 if kaggle.refuses else 302)
-            self.send_header("Location", f"{url}/archive.zip")
+            self.send_header("Location", f"{kaggle.url}/archive.zip")
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -68,22 +81,25 @@ def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kaggle]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    url = f"http://127.0.0.1:{server.server_address[1]}"
+    kaggle.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
-    monkeypatch.setenv("KAGGLE_API_ENVIRONMENT", "LOCALHOST")
-    monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.LOCAL, url)
-    monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(tmp_path / "no-account"))
     yield kaggle
     server.shutdown()
     server.server_close()
     thread.join()
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def fetch(kaggle: Kaggle, folder: Path) -> subprocess.CompletedProcess[str]:
+    own = {"KAGGLE_API_ENVIRONMENT": "LOCALHOST", "KAGGLEHUB_CACHE": str(folder / "cache")}
+    environment = {**os.environ, **own, "KAGGLE_CONFIG_DIR": str(folder / "no-account")}
+    command = [sys.executable, "-c", FETCH, kaggle.url, str(folder / "sources")]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
 def test_the_real_client_fetches_the_pinned_version(kaggle: Kaggle, tmp_path: Path) -> None:
-    fetch_source("chest-xray-pneumonia", tmp_path / "sources")
+    done = fetch(kaggle, tmp_path)
+    assert done.returncode == 0, done.stderr
     (request,) = kaggle.requests
     assert (request["ownerSlug"], request["datasetSlug"], request["datasetVersionNumber"]) == (
         "paultimothymooney",
@@ -94,10 +110,11 @@ def test_the_real_client_fetches_the_pinned_version(kaggle: Kaggle, tmp_path: Pa
     assert (len(listing.records), listing.problems, listing.version) == (4, (), "Kaggle version 2")
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_refusal_of_the_real_client_is_one_sentence(kaggle: Kaggle, tmp_path: Path) -> None:
+def test_a_refusal_of_the_real_client_is_one_sentence_and_exit_code_2(kaggle: Kaggle, tmp_path: Path) -> None:
     kaggle.refuses = True
-    with pytest.raises(SourceError, match=r"versions/2: could not be downloaded \(403.*Kaggle account") as caught:
-        fetch_source("chest-xray-pneumonia", tmp_path / "sources")
-    assert "\n" not in str(caught.value)
+    done = fetch(kaggle, tmp_path)
+    assert done.returncode == 2
+    (sentence,) = [line for line in done.stderr.splitlines() if line.startswith("covidcxr: ")]
+    assert "versions/2: could not be downloaded (403" in sentence
+    assert "Kaggle account" in sentence
     assert not (tmp_path / "sources/chest-xray-pneumonia").exists()
