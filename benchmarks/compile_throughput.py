@@ -13,6 +13,7 @@ import shutil
 import statistics
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from PIL import Image
@@ -22,7 +23,6 @@ from covidcxr.core.recipe import Recipe, resolve_recipe
 from covidcxr.curation.compile import compile_dataset
 from covidcxr.dataset import Dataset
 from covidcxr.dataset.manifest import count_exclusions
-from covidcxr.sources import SOURCES
 from covidcxr.sources.lookup import find_sources_root, locate_sources
 
 LONGEST_SIDE = 512
@@ -62,11 +62,11 @@ def time_compile(recipe: Recipe, root: Path, out: Path, workers: int) -> tuple[f
     return time.perf_counter() - start, dataset
 
 
-def all_images_recipe() -> Recipe:
-    """Return a recipe that takes every class of every source and has no rule that looks at metadata alone."""
+def all_images_recipe(names: Iterable[str]) -> Recipe:
+    """Return a recipe that takes every class of these sources."""
     table = {
         "classes": CLASSES,
-        "take": {name: CLASSES for name in SOURCES.names()},
+        "take": dict.fromkeys(names, CLASSES),
         "rules": ["undecodable", "unlabelled"],
         "longest_side": LONGEST_SIDE,
         "jpeg_quality": JPEG_QUALITY,
@@ -86,10 +86,7 @@ def main() -> None:
     if root is None:
         parser.error("no public sources found; give --sources")
     located = locate_sources(root)
-    recipe = all_images_recipe()
-    recipe = recipe.model_copy(
-        update={"dataset": recipe.dataset.model_copy(update={"take": {name: CLASSES for name in located}})}
-    )
+    recipe = all_images_recipe(located)
     files = sorted(p for folder in located.values() for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
     for path in files:
         path.read_bytes()  # both find the files in the page cache
