@@ -114,8 +114,8 @@ def _segment(batch: list[Pixels]) -> Iterator[LungFields]:
 
 def _standardised(pixels: Pixels, size: int) -> NDArray[np.float32]:
     shrinking = min(pixels.shape) >= size
-    square = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR)
-    square = square.astype(np.float32)
+    values = pixels.astype(np.float32, copy=False)
+    square = cv2.resize(values, (size, size), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR)
     # The training films lie in [0, 1]; a constant film must not divide by zero in any scale.
     return np.asarray((square - square.mean()) / max(float(square.std()), 1e-6), np.float32)
 

@@ -73,7 +73,7 @@ def outline_lungs(image: NDArray[np.float32] | NDArray[np.uint8], fields: LungFi
     width = max(1, round(min(drawn.shape[:2]) / 200))
     for lung, colour in ((fields.right, RIGHT_COLOUR), (fields.left, LEFT_COLOUR)):
         outlines, _ = cv2.findContours(lung.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(drawn, outlines, -1, colour, width, cv2.LINE_AA)
+        cv2.drawContours(drawn, outlines, -1, colour, width)
     return drawn
 
 
