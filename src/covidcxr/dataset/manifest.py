@@ -15,11 +15,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from covidcxr import __version__
 from covidcxr.core.artefacts import write_bytes, write_text
 from covidcxr.core.digests import bytes_sha256, file_sha256, json_sha256
 from covidcxr.core.errors import DatasetError
 from covidcxr.core.types import SPLITS, Exclusion, Manifest, Sample
+from covidcxr.core.version import release
 from covidcxr.dataset.tables import (
     EXCLUSION_COLUMNS,
     MANIFEST_COLUMNS,
@@ -155,7 +155,7 @@ def write_manifest(
     if (folder / SUMS_FILE).is_file():
         files[SUMS_FILE] = file_sha256(folder / SUMS_FILE)
     info = DatasetFile(
-        covidcxr_version=__version__,
+        covidcxr_version=release(),
         notice=f"{SYNTHETIC_NOTICE} {NOTICE}" if manifest.synthetic else NOTICE,
         digest=manifest.digest,
         classes=manifest.classes,

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-import covidcxr
 from covidcxr.core.artefacts import atomic_directory, write_text
 from covidcxr.core.digests import bytes_sha256, file_sha256
 from covidcxr.core.errors import BundleError
 from covidcxr.core.types import Intensity, PreprocessSpec
+from covidcxr.core.version import release
 from covidcxr.models.card import model_card
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class BundleInfo(_Table):
     """
 
     format_version: int = FORMAT_VERSION
-    release: str = Field(default_factory=lambda: str(covidcxr.__version__))
+    release: str = Field(default_factory=release)
     name: str
     title: str = ""
     network: NetworkInfo

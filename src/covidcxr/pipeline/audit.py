@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import covidcxr
 from covidcxr.audit.run import DEFAULT_ROUNDS, Audited, run_audits
 from covidcxr.audit.sections import audit_document, audit_section
 from covidcxr.core.artefacts import atomic_directory
 from covidcxr.core.progress import SILENT, Progress
 from covidcxr.core.types import Split
+from covidcxr.core.version import release
 from covidcxr.outputs.figures.style import write_drawings
 from covidcxr.outputs.html import drawings_of, write_page
 from covidcxr.outputs.page import Facts, Headline, Page, Section, Tile, interval, number
@@ -132,7 +132,7 @@ def audit_page(audited: Audited, *, command: str = "") -> Page:
             Section(anchor="provenance", title="Provenance", blocks=(Facts(items=facts),)),
         ),
         synthetic=info.synthetic or audited.dataset.synthetic,
-        footer=f"covidcxr {covidcxr.__version__}. Every number is also in report.json.",
+        footer=f"covidcxr {release()}. Every number is also in report.json.",
     )
 
 

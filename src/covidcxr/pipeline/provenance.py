@@ -6,7 +6,7 @@ import platform
 from datetime import UTC, datetime
 from importlib import metadata
 
-import covidcxr
+from covidcxr.core.version import release
 from covidcxr.pipeline.study import Study
 
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "onnxruntime", "matplotlib")
@@ -17,7 +17,7 @@ def provenance(study: Study, *, device: str, command: str, seconds: float) -> tu
     info, history = study.info, study.info.history
     items = [
         ("Written", datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")),
-        ("covidcxr", f"{covidcxr.__version__} (bundle written by {info.release})"),
+        ("covidcxr", f"{release()} (bundle written by {info.release})"),
         ("Command", command or "Python API: covidcxr.evaluate"),
         ("Bundle", f"{study.bundle_id}, {info.title or info.name}"),
         ("Network", f"{info.network.name}, {info.network.num_parameters:,} parameters"),

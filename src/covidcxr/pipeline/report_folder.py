@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-import covidcxr
 from covidcxr.core.types import EvaluationReport, Metric
+from covidcxr.core.version import release
 from covidcxr.evaluation.published import compare_with_published
 from covidcxr.outputs.case_table import Case, write_cases
 from covidcxr.outputs.figures.style import write_drawings
@@ -55,7 +55,7 @@ def report_page(study: Study, *extra: Section) -> Page:
         headline=headline(study),
         sections=tuple(section for section in sections if section is not None),
         synthetic=study.synthetic,
-        footer=f"covidcxr {covidcxr.__version__}. Every number is also in report.json, every case in predictions.csv.",
+        footer=f"covidcxr {release()}. Every number is also in report.json, every case in predictions.csv.",
     )
 
 
