@@ -9,6 +9,7 @@
     │   └── SplitError                 a patient or a duplicate in two splits
     ├── BundleError                    a model bundle that is missing, partial or altered
     ├── TrainingError                  a training that cannot start or go on
+    ├── ExplainError                   a network, class or film that cannot be explained as asked
     ├── EvaluationError                predictions that cannot be evaluated
     ├── RegistryError                  an unknown or doubly registered name
     ├── OutputError                    a place that cannot be written
@@ -62,6 +63,10 @@ class BundleError(CovidCxrError):
 
 class TrainingError(CovidCxrError):
     """A training that cannot start or cannot go on."""
+
+
+class ExplainError(CovidCxrError):
+    """A network, class or film that cannot be explained in the way that was asked for."""
 
 
 class EvaluationError(CovidCxrError):
