@@ -63,6 +63,7 @@ class DatasetRecipe(_Table):
         balance: Applied after the split, in this order.
         keep_published_copies: Keep copies of an image that lie in one part of a split published by their source, so
             that the part stays as published; ``duplicate-file`` leaves out all others.
+        archive: Also write the images as one ZIP whose name carries the date.
         licences: Where not empty, images are kept only if their licence allows each of these uses
             (``commercial``, ``derivatives``); a blank licence allows nothing.
         longest_side: Images are scaled down, never up, so that their longer side has at most this many pixels.
@@ -77,6 +78,7 @@ class DatasetRecipe(_Table):
     split: SplitRecipe = SplitRecipe()
     balance: tuple[BalanceRecipe, ...] = ()
     keep_published_copies: bool = False
+    archive: bool = False
     licences: tuple[Literal["commercial", "derivatives"], ...] = ()
     longest_side: int = Field(default=512, ge=16)
     jpeg_quality: int = Field(default=90, ge=1, le=95)

@@ -22,7 +22,7 @@ from covidcxr.curation.rules import RULES
 from covidcxr.curation.splits import SPLIT_STRATEGIES, check_disjoint
 from covidcxr.dataset.manifest import make_manifest
 
-ALWAYS = ("undecodable", "not-taken")
+ALWAYS = ("undecodable", "not-taken", "licence")
 CROSSES_SPLIT = "crosses-split"
 BALANCE_PREFIX = "balance-"
 

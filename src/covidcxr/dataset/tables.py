@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ MANIFEST_COLUMNS = (
 )
 EXCLUSION_COLUMNS = ("record_id", "source", "path", "rule", "detail", "group_id")
 
+_AGE_SPAN = re.compile(r"(\d+)-(\d+) years")
 _RECORD_FIELDS = (
     *("record_id", "source", "patient_id", "study_id", "view", "view_verbatim", "modality", "finding"),
     *("sex", "age_years", "age_verbatim", "day_offset", "licence", "url", "notes"),
@@ -51,10 +53,17 @@ def exclusion_row(item: Exclusion) -> dict[str, str]:
 
 
 def age_group(record: Record) -> str:
-    """Return ``paediatric`` (under 18 years), ``adult``, or an empty text where the age is unknown."""
-    if record.age_years is None:
+    """Return ``paediatric`` (under 18 years), ``adult``, or an empty text where the age is unknown.
+
+    A span such as "1-5 years", which a source states of all its patients, tells the group where it lies on one side.
+    """
+    if record.age_years is not None:
+        return "adult" if record.age_years >= ADULT_YEARS else "paediatric"
+    span = _AGE_SPAN.match(record.age_verbatim)
+    if span is None:
         return ""
-    return "adult" if record.age_years >= ADULT_YEARS else "paediatric"
+    low, high = float(span[1]), float(span[2])
+    return "adult" if low >= ADULT_YEARS else "paediatric" if high < ADULT_YEARS else ""
 
 
 def parse_sample(row: Mapping[str, str]) -> Sample:

@@ -30,6 +30,7 @@ _PATIENTS = (
     re.compile(r"(?P<kind>(?:NORMAL2-)?IM)-(?P<number>\d+)(?:-\d+)+", re.IGNORECASE),
     re.compile(r"(?P<kind>BACTERIA|VIRUS|NORMAL)-(?P<number>\d+)-\d+", re.IGNORECASE),
 )
+_AGES = "1-5 years, as the release says of all its patients"
 _CAUSES = {"bacteria": "bacterial by file name", "virus": "viral by file name"}
 
 
@@ -98,6 +99,7 @@ class ChestXrayPneumonia(Source):
             finding=parts[1],
             label=label,
             split=_SPLITS[parts[0]],
+            age_verbatim=_AGES,
             licence="CC BY 4.0",
             url=self.info.homepage,
             notes=join_notes(
