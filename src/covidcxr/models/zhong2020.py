@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from covidcxr.core.errors import RecipeError
 from covidcxr.models import MODELS
+from covidcxr.models.activations import elu
 from covidcxr.models.network import ChestNetwork, GrayConv2d, initialise_as_keras
 
 _BLOCKS = ((32, 32), (64, 64), (128, 128, 128), (128, 128, 128))
@@ -68,8 +69,8 @@ class Zhong2020(ChestNetwork):
         pooled, last = self._blocks(images)
         flat = last.permute(0, 2, 3, 1).flatten(1)  # rows, columns, channels: Keras' order, no copy channels-last
         hidden = torch.cat([*pooled, flat], dim=1)
-        hidden = functional.dropout(functional.elu(self.dense1(hidden)), self.dropout[0], self.training)
-        hidden = functional.dropout(functional.elu(self.dense2(hidden)), self.dropout[1], self.training)
+        hidden = functional.dropout(elu(self.dense1(hidden)), self.dropout[0], self.training)
+        hidden = functional.dropout(elu(self.dense2(hidden)), self.dropout[1], self.training)
         return self.classifier(hidden), last
 
     def _blocks(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
@@ -78,13 +79,13 @@ class Zhong2020(ChestNetwork):
         for number, block in enumerate(self.blocks):
             *inner, outer = block.children()
             for layer in inner:
-                x = functional.elu(layer(x))
+                x = elu(layer(x))
             x = outer(x)
             if number < len(self.blocks) - 1:
                 # ELU is increasing, so pooling before it gives the same values and touches a quarter of them.
-                x = functional.elu(functional.max_pool2d(x, 2))
+                x = elu(functional.max_pool2d(x, 2))
                 pooled.append(self._global(x))
-        last = functional.elu(x)
+        last = elu(x)
         pooled.append(self._global(functional.max_pool2d(last, 2)))
         return pooled, last
 
