@@ -9,7 +9,7 @@ import sys
 
 import benchmarks
 
-_NOT_BENCHMARKS = {"__main__", "record", "labels"}
+_NOT_BENCHMARKS = {"__main__", "record", "labels", "films", "edits"}
 
 
 def names() -> list[str]:

@@ -132,5 +132,5 @@ def _describe(thumbnail: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArra
 def _tools() -> tuple[cv2.CLAHE, cv2.SIFT]:
     clahe = cv2.createCLAHE(_CLAHE_LIMIT, (_CLAHE_TILES, _CLAHE_TILES))
     # Lower thresholds than Lowe's: a radiograph is smooth, and a scaled-down copy smoother still.
-    sift = cv2.SIFT_create(nfeatures=MAX_KEYPOINTS, contrastThreshold=0.01, edgeThreshold=20, nOctaveLayers=2)
+    sift = cv2.SIFT.create(nfeatures=MAX_KEYPOINTS, contrastThreshold=0.01, edgeThreshold=20, nOctaveLayers=2)
     return clahe, sift

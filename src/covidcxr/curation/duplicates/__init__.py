@@ -1,0 +1,23 @@
+"""Copies of one film, found whatever was done to them: cropped, scaled, re-exposed, tilted, mirrored, drawn upon."""
+
+from covidcxr.curation.duplicates.confirm import MIN_SCORE, Confirmation, confirm
+from covidcxr.curation.duplicates.features import ImageFeatures, compute_features
+from covidcxr.curation.duplicates.find import find_duplicates
+from covidcxr.curation.duplicates.grouping import group, group_rows
+from covidcxr.curation.duplicates.hashes import near_hashes
+from covidcxr.curation.duplicates.pairs import DuplicatePair, DuplicatePairs, write_pairs
+
+__all__ = [
+    "MIN_SCORE",
+    "Confirmation",
+    "DuplicatePair",
+    "DuplicatePairs",
+    "ImageFeatures",
+    "compute_features",
+    "confirm",
+    "find_duplicates",
+    "group",
+    "group_rows",
+    "near_hashes",
+    "write_pairs",
+]
