@@ -1,0 +1,202 @@
+"""The explainer: a bundle and a method, films in, explanations out.
+
+The network runs in torch, because a gradient is needed; lung fields come from `covidcxr.imaging.lungs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covidcxr.core.errors import ExplainError
+from covidcxr.core.labels import match_label
+from covidcxr.core.types import PreprocessSpec, Radiograph
+from covidcxr.explain.explanation import Explanation, judge
+from covidcxr.explain.faithfulness import Checks, check
+from covidcxr.explain.methods import METHODS
+from covidcxr.imaging.lungs import LungFields, segment_lungs_batch
+from covidcxr.imaging.preprocess import preprocess
+from covidcxr.models.bundle import Bundle
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from covidcxr.models.network import ChestNetwork
+
+DEFAULT_METHOD = "grad-cam"
+
+
+class Explainer:
+    """A network that explains itself.
+
+    Attributes:
+        network: In evaluation mode, on ``device``.
+        classes: In the order of its outputs.
+        spec: How a film becomes its input.
+        method_name: In ``METHODS``.
+    """
+
+    def __init__(
+        self,
+        network: ChestNetwork,
+        *,
+        classes: Sequence[str],
+        spec: PreprocessSpec,
+        method: str = DEFAULT_METHOD,
+        temperature: float = 1.0,
+        device: str = "cpu",
+        batch_size: int = 16,
+    ) -> None:
+        import torch
+
+        self.device = torch.device(device)
+        self.network = network.to(self.device).eval()
+        self.classes = tuple(classes)
+        self.spec = spec
+        self.method_name = method
+        self.method = METHODS.get(method)()
+        self.temperature = temperature
+        self.batch_size = batch_size
+
+    @classmethod
+    def load(cls, bundle: Path | str | Bundle, *, method: str = DEFAULT_METHOD, device: str = "auto") -> Explainer:
+        """Load the network of a bundle.
+
+        Raises:
+            BundleError: If the bundle is missing, partial or altered.
+            RegistryError: If there is no such method.
+        """
+        METHODS.get(method)
+        loaded = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
+        info = loaded.info
+        return cls(
+            loaded.network(),
+            classes=info.classes,
+            spec=info.preprocess.spec(),
+            method=method,
+            temperature=info.temperature,
+            device=_device(device),
+        )
+
+    def explain(
+        self,
+        radiograph: Radiograph,
+        *,
+        target: str | None = None,
+        lungs: LungFields | None = None,
+        checks: bool = False,
+    ) -> Explanation:
+        """Return the explanation of one film.
+
+        Args:
+            radiograph: The film.
+            target: The class to explain; None takes the predicted one.
+            lungs: Its lung fields, if they are known already.
+            checks: Whether to make the (slower) faithfulness checks.
+
+        Raises:
+            ExplainError: If the network cannot be explained by this method, or the lung fields do not fit the film.
+            DatasetError: If ``target`` is no class of the bundle.
+        """
+        known = None if lungs is None else [lungs]
+        return next(self.explain_all([radiograph], target=target, lungs=known, checks=checks))
+
+    def explain_all(
+        self,
+        radiographs: Iterable[Radiograph],
+        *,
+        target: str | None = None,
+        lungs: Iterable[LungFields] | None = None,
+        checks: bool = False,
+    ) -> Iterator[Explanation]:
+        """Yield the explanations of many films in their order, a batch at a time through the network.
+
+        Raises:
+            ExplainError, DatasetError: As `explain`.
+        """
+        wanted = None if target is None else self.classes.index(match_label(target, self.classes, where="--class"))
+        known = None if lungs is None else iter(lungs)
+        for films in _chunks(radiographs, max(1, self.batch_size // self.method.cost)):
+            fields = (
+                list(segment_lungs_batch(films, batch_size=self.batch_size))
+                if known is None
+                else [next(known) for _ in films]
+            )
+            yield from self._batch(films, fields, wanted, checks=checks)
+
+    def probabilities(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return calibrated probabilities (N, classes) of preprocessed images (N, C, S, S)."""
+        import torch
+
+        with torch.inference_mode():
+            logits = self.network(torch.from_numpy(images).to(self.device)).double() / self.temperature
+            found: NDArray[np.float64] = logits.softmax(dim=1).cpu().numpy()
+        return found
+
+    def _batch(
+        self, films: Sequence[Radiograph], fields: Sequence[LungFields], wanted: int | None, *, checks: bool
+    ) -> Iterator[Explanation]:
+        import torch
+
+        for film, lungs in zip(films, fields, strict=True):
+            if lungs.right.shape != film.pixels.shape:
+                raise ExplainError(
+                    f"{film.origin}: lung fields of {lungs.right.shape} for a film of {film.pixels.shape}; expected "
+                    "one size: scale the mask to the film"
+                )
+        inputs = np.stack([preprocess(film, self.spec) for film in films]).astype(np.float32)
+        probabilities = self.probabilities(inputs)
+        targets = probabilities.argmax(axis=1) if wanted is None else np.full(len(films), wanted)
+        images = torch.from_numpy(inputs).to(self.device)
+        maps = self.method.attribute(self.network, images, torch.from_numpy(targets).to(self.device))
+        signed = np.asarray(maps.float().cpu().numpy(), np.float32)
+        for row, (film, lungs) in enumerate(zip(films, fields, strict=True)):
+            number = int(targets[row])
+            yield judge(
+                film,
+                signed[row],
+                lungs,
+                spec=self.spec,
+                method=self.method_name,
+                target=self.classes[number],
+                probability=float(probabilities[row, number]),
+                checks=self._check(images[row], number, signed[row]) if checks else None,
+            )
+
+    def _check(self, image: Tensor, target: int, signed: NDArray[np.float32]) -> Checks:
+        others = {name: METHODS.get(name)() for name in ("grad-cam", "hires-cam") if name != self.method_name}
+        return check(
+            self.network,
+            self.method,
+            image,
+            target,
+            signed,
+            score=lambda images: self.probabilities(images)[:, target],
+            generator=np.random.default_rng(0),
+            others=others if self.method.needs_map else None,
+        )
+
+
+def _device(name: str) -> str:
+    import torch
+
+    if name != "auto":
+        return name
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _chunks(items: Iterable[Radiograph], size: int) -> Iterator[list[Radiograph]]:
+    chunk: list[Radiograph] = []
+    for item in items:
+        chunk.append(item)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

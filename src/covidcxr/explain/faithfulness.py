@@ -1,0 +1,182 @@
+"""Checks on an explanation: deletion and insertion, randomised weights, agreement between methods and copies.
+
+A heat map that passes is not right; one that fails is wrong, or says nothing about this network.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from covidcxr.explain.focus import positive, rank_agreement
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from covidcxr.explain.method import Method
+    from covidcxr.models.network import ChestNetwork
+
+Score = Callable[[NDArray[np.float32]], NDArray[np.float64]]
+
+CELLS = 14  # the film is deleted and inserted in 14 x 14 cells
+STEPS = 14
+MAX_RANDOMISED_AGREEMENT = 0.7
+MIN_COPY_AGREEMENT = 0.3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checks:
+    """How one explanation stood up.
+
+    Attributes:
+        deletion, insertion: Areas under the probability while the hottest cells are deleted, or inserted, first
+            (Petsiuk 2018, arXiv:1806.07421); low and high are good.
+        random_deletion, random_insertion: The same in random order, the mean of several.
+        deletion_curve, insertion_curve: Probability after each step, first and last film included.
+        randomised_agreement: Spearman's correlation with the map of the same network after its weights were shuffled
+            (Adebayo 2018, arXiv:1810.03292); high means that the map does not depend on what was learned.
+        copy_agreement: The lowest correlation with the maps of slightly changed copies of the film.
+        method_agreement: Correlation with other methods, by name.
+    """
+
+    deletion: float
+    insertion: float
+    random_deletion: float
+    random_insertion: float
+    deletion_curve: tuple[float, ...]
+    insertion_curve: tuple[float, ...]
+    randomised_agreement: float
+    copy_agreement: float
+    method_agreement: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """Why the explanation cannot be believed; empty if nothing speaks against it."""
+        failures = []
+        if self.deletion >= self.random_deletion and self.insertion <= self.random_insertion:
+            failures.append(
+                f"not-faithful: deleting what is hot changes the probability no more than chance "
+                f"({self.deletion:.2f} against {self.random_deletion:.2f})"
+            )
+        if self.randomised_agreement > MAX_RANDOMISED_AGREEMENT:
+            failures.append(
+                f"not-learned: the map of shuffled weights is the same (correlation {self.randomised_agreement:.2f})"
+            )
+        if self.copy_agreement < MIN_COPY_AGREEMENT:
+            failures.append(
+                f"unstable: a slightly changed film has another map (correlation {self.copy_agreement:.2f})"
+            )
+        return tuple(failures)
+
+
+def deletion_insertion(
+    score: Score, image: NDArray[np.float32], heat: NDArray[np.float32], generator: np.random.Generator
+) -> tuple[list[float], list[float], float, float]:
+    """Return the deletion curve, the insertion curve, and the areas under both in random order.
+
+    Args:
+        score: Returns the probability (N,) of the explained class for images (N, C, S, S).
+        image: (C, S, S), the network's input.
+        heat: (h, w), larger is hotter.
+        generator: For the random orders, of which three are averaged.
+    """
+    cells = cv2.resize(heat.astype(np.float32), (CELLS, CELLS), interpolation=cv2.INTER_AREA)
+    blurred = np.stack([cv2.GaussianBlur(channel, (0, 0), image.shape[-1] / 12) for channel in image])
+    order = np.argsort(-cells.ravel(), kind="stable")
+    orders = [order, *(generator.permutation(order.size) for _ in range(3))]
+    deleted = [_curve(score, image, blurred, one) for one in orders]
+    inserted = [_curve(score, blurred, image, one) for one in orders]
+    return (
+        deleted[0],
+        inserted[0],
+        float(np.mean([area(curve) for curve in deleted[1:]])),
+        float(np.mean([area(curve) for curve in inserted[1:]])),
+    )
+
+
+def area(curve: list[float]) -> float:
+    """Return the area under a curve over [0, 1], by trapezia."""
+    return float(np.trapezoid(curve, dx=1.0 / (len(curve) - 1)))
+
+
+def _curve(score: Score, start: NDArray[np.float32], end: NDArray[np.float32], order: NDArray[np.intp]) -> list[float]:
+    size = start.shape[-1]
+    films = [start]
+    for step in range(1, STEPS + 1):
+        mask = np.zeros(CELLS * CELLS, dtype=np.uint8)
+        mask[order[: round(step * order.size / STEPS)]] = 1
+        large = cv2.resize(mask.reshape(CELLS, CELLS), (size, size), interpolation=cv2.INTER_NEAREST).astype(bool)
+        films.append(np.where(large, end, start))
+    return [float(value) for value in score(np.stack(films).astype(np.float32))]
+
+
+def shuffled_network(network: ChestNetwork, generator: np.random.Generator) -> ChestNetwork:
+    """Return a copy whose every weight tensor has its values in random order; statistics of batches stay."""
+    import torch
+
+    shuffled = copy.deepcopy(network)
+    with torch.no_grad():
+        for parameter in shuffled.parameters():
+            flat = parameter.view(-1)
+            order = torch.from_numpy(generator.permutation(flat.numel()))
+            flat.copy_(flat[order.to(flat.device)].clone())
+    return shuffled
+
+
+def check(
+    network: ChestNetwork,
+    method: Method,
+    image: Tensor,
+    target: int,
+    signed: NDArray[np.float32],
+    *,
+    score: Score,
+    generator: np.random.Generator,
+    others: Mapping[str, Method] | None = None,
+) -> Checks:
+    """Return the checks of one map ``signed`` (h, w) that ``method`` made of one image (C, S, S)."""
+    heat = positive(signed)
+    deletion, insertion, random_deletion, random_insertion = deletion_insertion(
+        score, image.cpu().numpy(), heat, generator
+    )
+    randomised = _map(method, shuffled_network(network, generator), image, target)
+    copies = [
+        rank_agreement(heat, positive(back(_map(method, network, change(image), target)))) for change, back in _copies()
+    ]
+    agreements = {
+        name: rank_agreement(heat, positive(_map(other, network, image, target)))
+        for name, other in (others or {}).items()
+    }
+    return Checks(
+        deletion=area(deletion),
+        insertion=area(insertion),
+        random_deletion=random_deletion,
+        random_insertion=random_insertion,
+        deletion_curve=tuple(deletion),
+        insertion_curve=tuple(insertion),
+        randomised_agreement=rank_agreement(heat, positive(randomised)),
+        copy_agreement=min(copies),
+        method_agreement=agreements,
+    )
+
+
+def _copies() -> list[tuple[Callable[[Tensor], Tensor], Callable[[NDArray[np.float32]], NDArray[np.float32]]]]:
+    """Return pairs of a change of the film (C, S, S) and what brings its map back."""
+    return [
+        (lambda image: image * 0.9 + 0.1 * image.mean(), lambda heat: heat),
+        (lambda image: image.flip(-1), lambda heat: np.ascontiguousarray(heat[:, ::-1])),
+    ]
+
+
+def _map(method: Method, network: ChestNetwork, image: Tensor, target: int) -> NDArray[np.float32]:
+    import torch
+
+    targets = torch.tensor([target], device=image.device)
+    found = method.attribute(network, image[None], targets)[0]
+    return np.asarray(found.float().cpu().numpy(), np.float32)
