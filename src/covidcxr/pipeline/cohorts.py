@@ -40,28 +40,15 @@ def open_dataset(path: Path, classes: Sequence[str], class_map: Mapping[str, str
         DatasetError: If it is missing, altered, or has a class that is none of ``classes`` and is not mapped.
         EvaluationError: If ``class_map`` maps to a class that the bundle does not have.
     """
-    for theirs, ours in class_map.items():
+    for name, ours in class_map.items():
         if find_label(ours, classes) is None:
             raise EvaluationError(
-                f"--map {theirs}={ours}: {ours!r} is none of the bundle's classes, {', '.join(classes)}"
+                f"--map {name}={ours}: {ours!r} is none of the bundle's classes, {', '.join(classes)}"
             )
-    if not class_map:
-        return Dataset.open(path, classes=classes)
-    opened = Dataset.open(path)
-    renamed = {
-        label: next((ours for theirs, ours in class_map.items() if find_label(label, [theirs])), None)
-        for label in opened.classes
-    }
-    samples = tuple(
-        replace(sample, label=find_label(renamed[sample.label] or sample.label, classes) or sample.label)
-        for sample in opened.samples
-    )
-    unknown = sorted({sample.label for sample in samples} - set(classes))
-    if unknown:
-        raise EvaluationError(
-            f"{path}: class {unknown[0]!r} is none of {', '.join(classes)}; "
-            f"map it with --map '{unknown[0]}={classes[0]}'"
-        )
+    theirs = [name for name in class_map if find_label(name, classes) is None]
+    opened = Dataset.open(path, classes=[*classes, *theirs])
+    renamed = {label: find_label(class_map.get(label, label), classes) or label for label in opened.classes}
+    samples = tuple(replace(sample, label=renamed[sample.label]) for sample in opened.samples)
     return replace(opened, manifest=replace(opened.manifest, samples=samples, classes=tuple(classes)))
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -38,6 +39,7 @@ _PAGE_PIXELS_PER_INCH = 104  # so that every drawing has the same size of type o
 _PAGE_VARIABLES = {INK: "--ink", MUTED: "--muted", RULE: "--rule", FILL: "--fill", THEIRS: "--theirs"} | {
     colour: f"--series-{position}" for position, colour in enumerate(SERIES)
 }
+_SVG: WeakKeyDictionary[Drawing, str] = WeakKeyDictionary()  # a page and a file show the same drawing
 _SETTINGS: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
@@ -73,7 +75,7 @@ _SETTINGS: dict[Any, Any] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, weakref_slot=True)
 class Drawing:
     """A finished figure and the words that go with it.
 
@@ -122,12 +124,15 @@ def percent_axis(axis: Axes, which: str = "both") -> None:
 
 def svg_text(drawing: Drawing) -> str:
     """Return the figure as a standalone SVG document with real text and a title and description in it."""
-    stream = io.StringIO()
-    metadata = {"Date": None, "Title": drawing.title, "Description": drawing.caption}
-    with styled():
-        FigureCanvasSVG(drawing.figure)
-        drawing.figure.savefig(stream, format="svg", transparent=True, metadata=metadata)
-    return re.sub(r"font(-family)?: ([^;\"]*)'DejaVu Sans'[^;\"]*", _font, stream.getvalue())
+    if drawing not in _SVG:
+        _settle(drawing.figure)
+        stream = io.StringIO()
+        metadata = {"Date": None, "Title": drawing.title, "Description": drawing.caption}
+        with styled():
+            FigureCanvasSVG(drawing.figure)
+            drawing.figure.savefig(stream, format="svg", transparent=True, metadata=metadata)
+        _SVG[drawing] = re.sub(r"font(-family)?: ([^;\"]*)'DejaVu Sans'[^;\"]*", _font, stream.getvalue())
+    return _SVG[drawing]
 
 
 def inline_svg(drawing: Drawing) -> str:
@@ -146,6 +151,7 @@ def inline_svg(drawing: Drawing) -> str:
 
 def png_bytes(drawing: Drawing, *, dpi: int = PNG_DPI) -> bytes:
     """Return the figure as PNG on white."""
+    _settle(drawing.figure)
     stream = io.BytesIO()
     with styled():
         FigureCanvasAgg(drawing.figure)
@@ -166,6 +172,15 @@ def write_drawings(drawings: Sequence[Drawing], folder: Path) -> list[Path]:
         write_bytes(png, png_bytes(drawing))
         paths += [svg, png]
     return paths
+
+
+def _settle(figure: Figure) -> None:
+    """Lay the figure out once; every later drawing of it then keeps the places and saves the time."""
+    if figure.get_layout_engine() is not None:
+        with styled():
+            FigureCanvasAgg(figure)
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")
 
 
 def _font(match: re.Match[str]) -> str:

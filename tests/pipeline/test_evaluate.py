@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from study_builders import CLASSES, write_bundle, write_class_folders, write_dataset
+
+from covidcxr.cli.main import run_command
+from covidcxr.core.errors import BundleError, DatasetError, EvaluationError, OutputError
+from covidcxr.pipeline.evaluate import evaluate
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with dataset/, bundle/ trained on it, external/ with two classes, and report/ on both."""
+    root = tmp_path_factory.mktemp("home")
+    manifest = write_dataset(root / "dataset")
+    write_bundle(root, manifest.digest)
+    write_class_folders(root / "external", {"covid": 5, "no finding": 6})
+    evaluate(
+        root / "bundle", [root / "external", root / "dataset"], root / "report", cache=root / "cache", command="it"
+    )
+    return root
+
+
+def document(folder: Path) -> dict:
+    return json.loads((folder / "report.json").read_text(encoding="utf-8"))
+
+
+def test_the_report_folder_is_whole(home: Path) -> None:
+    names = {path.name for path in (home / "report").iterdir()}
+    assert names == {"report.html", "report.json", "predictions.csv", "figures"}
+    figures = {path.name for path in (home / "report" / "figures").iterdir()}
+    for stem in ("confusion-published", "accuracy-and-loss", "true-class-probability", "reliability", "roc-pr-1"):
+        assert {f"{stem}.svg", f"{stem}.png"} <= figures
+    assert not [path for path in home.iterdir() if path.name.startswith(".")]
+
+
+def test_the_dataset_it_was_trained_on_leads_and_the_other_is_external(home: Path) -> None:
+    cohorts = document(home / "report")["cohorts"]
+    assert [cohort["name"] for cohort in cohorts] == ["mini, test", "external, test"]
+    assert [cohort["num_images"] for cohort in cohorts] == [18, 11]
+    assert cohorts[0]["num_patients"] == 9
+    assert cohorts[1]["metrics"]["sensitivity/Pneumonia"]["value"] is None
+
+
+def test_predictions_hold_every_case_and_agree_with_the_confusion_matrix(home: Path) -> None:
+    with (home / "report" / "predictions.csv").open(newline="", encoding="utf-8") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["cohort"] == "mini, test"]
+    assert len(rows) == 18
+    confusion = document(home / "report")["cohorts"][0]["confusion"]
+    assert sum(int(row["correct"]) for row in rows) == sum(confusion[i][i] for i in range(3))
+    for row in rows:
+        assert sum(float(row[f"probability/{label}"]) for label in CLASSES) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_verdict_names_what_the_manifest_shows(home: Path) -> None:
+    found = document(home / "report")
+    assert found["verdict"]["value"] == "not believable"
+    rules = {finding["rule"] for finding in found["findings"]}
+    assert {"test-seen", "no-audit"} <= rules
+    text = " ".join(found["verdict"]["reasons"])
+    assert "Age separates the classes" in text
+    html = (home / "report" / "report.html").read_text(encoding="utf-8")
+    assert "Beside Zhong 2020" in html
+    assert "Inside and outside" in html
+    assert "0.8730" in html
+    assert "epoch 2, whose weights were kept" in html
+
+
+def test_nuisance_is_measured_on_every_cohort(home: Path) -> None:
+    nuisance = document(home / "report")["nuisance"]
+    assert set(nuisance) == {"mini, test", "external, test"}
+    planted = nuisance["mini, test"]["metrics"]["auroc/COVID-19"]
+    assert planted["value"] > 0.95  # the miniature's classes differ in brightness
+
+
+def test_the_same_inputs_are_not_evaluated_twice(home: Path) -> None:
+    before = (home / "report" / "report.json").stat().st_mtime_ns
+    again = evaluate(home / "bundle", [home / "external", home / "dataset"], home / "report", cache=home / "cache")
+    assert (home / "report" / "report.json").stat().st_mtime_ns == before
+    assert [report.cohort for report in again] == ["mini, test", "external, test"]
+    assert again[0].metrics["accuracy"].low is not None
+    assert again[0].confusion.sum() == 18
+
+
+def test_other_settings_are_evaluated_anew(home: Path, tmp_path: Path) -> None:
+    out = tmp_path / "report"
+    first = evaluate(home / "bundle", [home / "dataset"], out, rounds=20, pictures=False, cache=home / "cache")
+    second = evaluate(home / "bundle", [home / "dataset"], out, rounds=40, pictures=False, cache=home / "cache")
+    assert document(out)["settings"]["rounds"] == 40
+    assert first[0].metrics["accuracy"].value == second[0].metrics["accuracy"].value
+    assert "The surest mistakes" not in (out / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_command_prints_the_promised_document(
+    home: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "report"
+    arguments = [
+        "evaluate",
+        str(home / "bundle"),
+        str(home / "external"),
+        "--out",
+        str(out),
+        "--rounds",
+        "20",
+        "--json",
+    ]
+    assert run_command(arguments) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert {"classes", "cohorts", "verdict", "report"} <= set(printed)
+    assert printed["classes"] == list(CLASSES)
+    assert {"value", "low", "high"} <= set(printed["cohorts"][0]["metrics"]["accuracy"])
+    assert Path(printed["report"]).is_file()
+
+
+def test_synthetic_data_are_announced(tmp_path: Path) -> None:
+    manifest = write_dataset(tmp_path / "dataset", num_each=3, synthetic=True)
+    bundle = write_bundle(tmp_path, manifest.digest, synthetic=True)
+    evaluate(bundle, [tmp_path / "dataset"], tmp_path / "report", rounds=10, cache=tmp_path / "cache")
+    assert document(tmp_path / "report")["synthetic"] is True
+    assert "Synthetic data: these are computed phantoms" in (tmp_path / "report" / "report.html").read_text()
+
+
+def test_a_class_the_bundle_does_not_know_is_refused_or_mapped(home: Path, tmp_path: Path) -> None:
+    folder = write_class_folders(tmp_path / "ward", {"COVID-19": 3, "Viral Pneumonia": 3})
+    with pytest.raises(DatasetError, match="Viral Pneumonia"):
+        evaluate(home / "bundle", [folder], tmp_path / "report", rounds=10)
+    with pytest.raises(EvaluationError, match=r"'Flu' is none of the bundle's classes"):
+        evaluate(home / "bundle", [folder], tmp_path / "report", rounds=10, class_map={"Viral Pneumonia": "Flu"})
+    assert not (tmp_path / "report").exists()
+    reports = evaluate(
+        home / "bundle", [folder], tmp_path / "report", rounds=10, class_map={"viral pneumonia": "Pneumonia"}
+    )
+    assert reports[0].confusion.sum(axis=1).tolist() == [3, 0, 3]
+
+
+def test_an_unreadable_image_is_left_out_by_name(home: Path, tmp_path: Path) -> None:
+    folder = write_class_folders(tmp_path / "ward", {"COVID-19": 4, "Normal": 4})
+    (folder / "Normal" / "0.png").write_bytes(b"not an image")
+    reports = evaluate(home / "bundle", [folder], tmp_path / "report", rounds=10)
+    assert reports[0].num_images == 7
+    assert any("1 of 8 images could not be judged" in note for note in reports[0].notes)
+
+
+def test_a_tampered_bundle_is_refused(tmp_path: Path) -> None:
+    manifest = write_dataset(tmp_path / "dataset", num_each=2)
+    bundle = write_bundle(tmp_path, manifest.digest)
+    weights = bundle / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4] + b"evil")
+    with pytest.raises(BundleError, match="altered"):
+        evaluate(bundle, [tmp_path / "dataset"], tmp_path / "report", rounds=10)
+
+
+def test_a_file_in_the_place_of_the_report_is_not_overwritten(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "report").write_text("mine")
+    with pytest.raises(OutputError, match="is a file"):
+        evaluate(home / "bundle", [home / "dataset"], tmp_path / "report", rounds=10, cache=home / "cache")
+    assert (tmp_path / "report").read_text() == "mine"
+
+
+def test_an_external_copy_of_training_images_is_noted(home: Path, tmp_path: Path) -> None:
+    copies = tmp_path / "copies" / "COVID-19"
+    copies.mkdir(parents=True)
+    for path in sorted((home / "dataset" / "images" / "train" / "COVID-19").iterdir())[:3]:
+        (copies / path.name).write_bytes(path.read_bytes())
+    reports = evaluate(
+        home / "bundle", [home / "dataset", tmp_path / "copies"], tmp_path / "report", rounds=10, cache=home / "cache"
+    )
+    assert any("3 of its files are byte for byte in the training images" in note for note in reports[1].notes)
