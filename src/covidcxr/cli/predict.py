@@ -34,8 +34,11 @@ def predict_verb(
         Path | None, typer.Option("--out", help="Write a table: FILE.csv or FILE.parquet, instead of printing one.")
     ] = None,
     backend: Annotated[
-        str | None, typer.Option("--backend", help="torch or onnxruntime; by default the fastest that fits.")
+        str | None, typer.Option("--backend", help="torch, onnxruntime or openvino; by default one that fits.")
     ] = None,
+    precision: Annotated[
+        str, typer.Option("--precision", help="fp32, or bf16 for speed where the processor has it.")
+    ] = "fp32",
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images a pass of the network takes.")] = 64,
     workers: Annotated[
         int, typer.Option("--workers", min=0, help="Decoding processes; 0 decodes in threads of this one.")
@@ -49,9 +52,17 @@ def predict_verb(
     from covidcxr.inference.predictor import Predictor
     from covidcxr.outputs.predictions import check_suffix, write_predictions
 
+    if precision not in ("fp32", "bf16"):
+        raise typer.BadParameter(f"{precision!r} is neither fp32 nor bf16", param_hint="--precision")
     if out is not None:
         check_suffix(out)
-    predictor = Predictor.load(bundle, backend=backend, device=device, batch_size=batch_size)
+    predictor = Predictor.load(
+        bundle,
+        backend=backend,
+        device=device,
+        batch_size=batch_size,
+        precision=precision,  # type: ignore[arg-type]
+    )
     items = list(expand(inputs))
     results = predictor.predict((item.source for item in items), (item.record_id for item in items), workers=workers)
     progress = progress_for(quiet=quiet or as_json)

@@ -1,0 +1,95 @@
+"""What an export is asked for, what it gives back, and the one function that runs it by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from covidcxr.core.errors import BundleError
+from covidcxr.export import EXPORTERS
+from covidcxr.export.parity import Parity
+from covidcxr.models.bundle import NOTICE, Bundle
+
+Variant = Literal["fp32", "int8", "bf16"]
+TOLERANCE = 1e-4  # between fp32 probabilities of two runtimes
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportRequest:
+    """What to export.
+
+    Attributes:
+        bundle: The bundle, verified.
+        out: Where to; None puts what can be put into the bundle itself.
+        variant: ``fp32`` keeps every number; ``int8`` stores dense weights in eight bits; ``bf16`` computes in
+            bfloat16 where the runtime can.
+        data: Dataset whose test part is used to measure what a variant changes; None uses computed films.
+    """
+
+    bundle: Bundle
+    out: Path | None = None
+    variant: Variant = "fp32"
+    data: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportResult:
+    """What was written, and how near it is to the bundle.
+
+    Attributes:
+        path: The file or folder.
+        parity: Probabilities of the export beside those of the bundle's own weights.
+        notes: What a user of the export should know.
+    """
+
+    path: Path
+    parity: Parity
+    notes: tuple[str, ...] = field(default=())
+
+    def document(self) -> dict[str, Any]:
+        """Return it as a JSON-able dictionary."""
+        return {
+            "path": str(self.path),
+            "parity": self.parity.document(),
+            "notes": list(self.notes),
+            "notice": NOTICE,
+        }
+
+
+Exporter = Callable[[ExportRequest], ExportResult]
+
+
+def export_bundle(
+    bundle: Path | str,
+    to: str,
+    out: Path | None = None,
+    *,
+    variant: Variant = "fp32",
+    data: Path | None = None,
+) -> ExportResult:
+    """Export the bundle in a folder to the format called ``to``.
+
+    Raises:
+        RegistryError: If there is no such format.
+        BundleError: If the bundle is faulty or cannot be expressed in it, or the result strays from the original.
+        MissingExtraError: If a library is not installed.
+        OutputError: If the place cannot be written.
+    """
+    exporter = EXPORTERS.get(to)
+    return exporter(ExportRequest(bundle=Bundle.load(Path(bundle)), out=out, variant=variant, data=data))
+
+
+def check_parity(parity: Parity, what: Path | str) -> Parity:
+    """Return ``parity`` if it is within `TOLERANCE`.
+
+    Raises:
+        BundleError: If it is not.
+    """
+    if parity.largest_difference > TOLERANCE:
+        raise BundleError(
+            f"{what}: its probabilities differ from the bundle's by up to {parity.largest_difference:.2g}, expected at "
+            f"most {TOLERANCE:g}; the export is not kept"
+        )
+    return parity

@@ -1,0 +1,63 @@
+"""OpenVINO: ``model.xml`` and ``model.bin``, films of any size in, probabilities out."""
+
+from __future__ import annotations
+
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covidcxr.core.artefacts import atomic_directory
+from covidcxr.core.errors import BundleError, MissingExtraError
+from covidcxr.export import EXPORTERS
+from covidcxr.export.exporter import ExportRequest, ExportResult, check_parity
+from covidcxr.export.onnx_graph import original_probabilities, require_onnx, write_film_graph
+from covidcxr.export.parity import Judge, choose_trial, compare
+from covidcxr.models.bundle import NOTICE
+
+
+@EXPORTERS.register("openvino")
+def export_openvino(request: ExportRequest) -> ExportResult:
+    """Write a folder with ``model.xml`` and ``model.bin``, in 32 bits.
+
+    Bfloat16 is for the network alone: the positions of pixels, which the preprocessing computes with, do not fit in its
+    eight bits. The predictor's openvino backend, which preprocesses outside the graph, can use it.
+    """
+    require_onnx()
+    if find_spec("openvino") is None:
+        raise MissingExtraError("openvino", "openvino", "exporting to OpenVINO")
+    if request.out is None:
+        raise BundleError("an OpenVINO model needs a folder of its own; give --out FOLDER")
+    if request.variant != "fp32":
+        raise BundleError(
+            f"no {request.variant} variant for OpenVINO: preprocessing is in the graph and needs 32 bits; for bf16 use "
+            "covidcxr predict --backend openvino --precision bf16, for int8 --to onnx --variant int8"
+        )
+    import openvino
+
+    bundle = request.bundle
+    trial = choose_trial(request.data, bundle.info.classes)
+    with tempfile.TemporaryDirectory() as scratch, atomic_directory(request.out) as partial:
+        graph = Path(scratch) / "film.onnx"
+        write_film_graph(bundle, graph)
+        openvino.save_model(openvino.convert_model(graph), partial / "model.xml", compress_to_fp16=False)
+        judge = _judge(partial / "model.xml")
+        parity = compare(trial, bundle.info.classes, original_probabilities(bundle, trial), judge)
+        check_parity(parity, request.out)
+        (partial / "classes.txt").write_text("\n".join(bundle.info.classes) + "\n", encoding="utf-8")
+        (partial / "NOTICE.txt").write_text(NOTICE + "\n", encoding="utf-8")
+    needed = 'compile it with {"INFERENCE_PRECISION_HINT": "f32"}: by default OpenVINO may compute in bfloat16'
+    return ExportResult(path=request.out, parity=parity, notes=(needed, *bundle.info.notes, NOTICE))
+
+
+def _judge(path: Path) -> Judge:
+    import openvino
+
+    compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+
+    def judge(film: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.array(compiled(film[None, None])[0][0], dtype=np.float32)
+
+    return judge

@@ -1,0 +1,56 @@
+"""Runs a bundle's ``model.onnx`` with OpenVINO on the CPU; the fastest on processors with bfloat16 units."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covidcxr.core.errors import BundleError, MissingExtraError
+from covidcxr.inference.backends import BACKENDS
+from covidcxr.inference.backends.backend import Backend, Precision
+from covidcxr.inference.decoding import num_processors
+from covidcxr.models.bundle import Bundle
+
+_HINTS = {"fp32": "f32", "bf16": "bf16"}
+
+
+@BACKENDS.register("openvino")
+class OpenVinoBackend(Backend):
+    """OpenVINO's CPU plugin, compiled for throughput; never chosen unasked."""
+
+    name: ClassVar[str] = "openvino"
+
+    def __init__(self, bundle: Bundle, *, device: str, precision: Precision) -> None:
+        if find_spec("openvino") is None:
+            raise MissingExtraError("openvino", "openvino", "backend openvino")
+        import openvino
+
+        if bundle.onnx_path is None:
+            raise BundleError(f"{bundle.folder}: no model.onnx; run: covidcxr export {bundle.folder} --to onnx")
+        if device not in ("auto", "cpu"):
+            raise BundleError(f"backend openvino runs on the CPU, not on {device}; use backend torch")
+        core = openvino.Core()
+        model = core.read_model(bundle.onnx_path)
+        self._channels = model.inputs[0].get_partial_shape()[1].get_length()
+        settings: dict[str, Any] = {
+            "INFERENCE_PRECISION_HINT": _HINTS[precision],
+            "INFERENCE_NUM_THREADS": int(os.environ.get("OMP_NUM_THREADS") or num_processors()),
+            "PERFORMANCE_HINT": "LATENCY",  # one batch at a time, all threads on it
+        }
+        self._compiled = core.compile_model(model, "CPU", settings)
+        self.device = f"cpu ({precision}, openvino {openvino.__version__.partition('-')[0]})"
+
+    @staticmethod
+    def suits(bundle: Bundle, device: str) -> bool:
+        """Only by name: its library is an extra."""
+        return False
+
+    def logits(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return float32 (N, classes) logits."""
+        if images.shape[1] != self._channels:
+            images = np.repeat(images, self._channels, axis=1)
+        return np.array(self._compiled(images)[0], dtype=np.float32)
