@@ -20,6 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from covidcxr.core.artefacts import write_bytes, write_text
 
@@ -72,6 +73,8 @@ _SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "covidcxr",
     "figure.dpi": 100,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
 }
 
 
@@ -128,9 +131,9 @@ def svg_text(drawing: Drawing) -> str:
         _settle(drawing.figure)
         stream = io.StringIO()
         metadata = {"Date": None, "Title": drawing.title, "Description": drawing.caption}
+        canvas: Any = FigureCanvasSVG(drawing.figure)
         with styled():
-            FigureCanvasSVG(drawing.figure)
-            drawing.figure.savefig(stream, format="svg", transparent=True, metadata=metadata)
+            canvas.print_svg(stream, metadata=metadata)
         _SVG[drawing] = re.sub(r"font(-family)?: ([^;\"]*)'DejaVu Sans'[^;\"]*", _font, stream.getvalue())
     return _SVG[drawing]
 
@@ -153,9 +156,12 @@ def png_bytes(drawing: Drawing, *, dpi: int = PNG_DPI) -> bytes:
     """Return the figure as PNG on white."""
     _settle(drawing.figure)
     stream = io.BytesIO()
+    canvas: Any = FigureCanvasAgg(drawing.figure)
+    screen_dpi = drawing.figure.dpi
+    drawing.figure.set(dpi=dpi, facecolor="white")
     with styled():
-        FigureCanvasAgg(drawing.figure)
-        drawing.figure.savefig(stream, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
+        canvas.print_png(stream, metadata={"Software": None})
+    drawing.figure.set(dpi=screen_dpi, facecolor="none")
     return stream.getvalue()
 
 
@@ -176,11 +182,11 @@ def write_drawings(drawings: Sequence[Drawing], folder: Path) -> list[Path]:
 
 def _settle(figure: Figure) -> None:
     """Lay the figure out once; every later drawing of it then keeps the places and saves the time."""
-    if figure.get_layout_engine() is not None:
+    if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
         with styled():
             FigureCanvasAgg(figure)
             figure.draw_without_rendering()
-            figure.set_layout_engine("none")
+        figure.set_layout_engine("none")
 
 
 def _font(match: re.Match[str]) -> str:
