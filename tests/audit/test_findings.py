@@ -14,6 +14,7 @@ EXPECTATIONS = {
     "lungs-blacked-out": ("lose", 0.25),
     "border-only": ("lose", 0.25),
     "intensity": ("lose", 0.5),
+    "outside-probe": ("lose", 0.25),
     "source-name": ("lose", 0.5),
     "source-probe": ("lose", 0.4),
     "corner-marks": ("keep", 0.8),
@@ -55,7 +56,12 @@ def test_nothing_found_leaves_no_finding() -> None:
 
 @pytest.mark.parametrize(
     ("name", "rule"),
-    [("lungs_blacked_out", "outside-lungs"), ("border_only", "outside-lungs"), ("intensity", "intensity")],
+    [
+        ("lungs_blacked_out", "outside-lungs"),
+        ("border_only", "outside-lungs"),
+        ("intensity", "nuisance"),
+        ("outside_probe", "nuisance"),
+    ],
 )
 def test_half_of_the_skill_without_disease_speaks_against_the_score_once(name: str, rule: str) -> None:
     assert rules(**{name: (0.55, 0.8, True)}) == [(rule, "against")]
@@ -72,7 +78,8 @@ def test_a_telling_source_name_is_a_doubt_until_the_network_can_read_sources() -
     telling = (0.9, 1.0, True)
     assert rules(source_name=telling) == [("audit", "doubt")]
     assert rules(source_name=telling, source_probe=(0.5, 0.9, True)) == [("reads-source", "against")]
-    assert rules(source_name=telling, intensity=(0.3, 0.6, False)) == [("reads-source", "against")]
+    assert rules(source_name=telling, outside_probe=(0.3, 0.6, True))[0] == ("reads-source", "against")
+    assert rules(source_name=telling, intensity=(0.3, 0.6, False)) == [("audit", "doubt")]
     finding = audit_findings(results(source_name=telling, source_probe=(0.5, 0.9, True)))[0]
     assert "tell the sources within COVID-19 apart" in finding.sentence
     assert "same hospitals" in finding.change

@@ -50,6 +50,8 @@ def test_every_audit_gives_a_share_with_an_interval_or_a_reason(name: str) -> No
         ("corner-marks", corner_score, "tag"),
         ("lungs-blacked-out", brightness_score, "border"),
         ("intensity", brightness_score, "intensity"),
+        ("outside-probe", corner_score, "tag"),
+        ("outside-probe", lung_score, "border"),
         ("histogram-matched", brightness_score, "intensity"),
     ],
 )

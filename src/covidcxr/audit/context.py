@@ -61,6 +61,13 @@ class LungRegions:
         columns = (centres >= edges[:, [2]]) & (centres <= edges[:, [3]])
         return np.asarray(rows[:, :, np.newaxis] & columns[:, np.newaxis, :])
 
+    def common_box(self, size: int, *, margin: float = 0.04) -> BoolArray:
+        """Return one box (size, size) that holds nearly all lungs of the set, so that its place tells nothing."""
+        low, high = np.percentile(self.boxes, [5, 95], axis=0)
+        box = np.array([[low[0], high[1], low[2], high[3]]])
+        one = LungRegions(masks=self.masks[:1], boxes=box, found=self.found[:1])
+        return np.asarray(one.box_masks(size, margin=margin)[0])
+
     def masks_at(self, size: int) -> BoolArray:
         """Return the masks at another size, nearest neighbour, (N, size, size)."""
         taken = ((np.arange(size) + 0.5) * self.masks.shape[1] / size).astype(np.int64)

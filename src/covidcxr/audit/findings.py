@@ -5,10 +5,11 @@ Every rule looks at the whole interval and not at the value, so chance alone rar
 Against the score, for any class:
 
 1. ``outside-lungs``: at least half of the skill stays with the lungs blacked out, or with only the border left.
-2. ``intensity``: six intensity numbers have at least half of the skill.
+2. ``nuisance``: at least half of the skill is in six intensity numbers, inside and outside the lungs, or in a linear
+   probe that never sees the lungs.
 3. ``reads-source``: the source's name alone has at least half of the skill, and the network can or does read it: its
    features tell the sources of a class apart (skill 0.4), or at least a quarter of its skill is outside the lungs or
-   in six intensity numbers.
+   in such a probe.
 
 A doubt:
 
@@ -34,6 +35,10 @@ OUTSIDE_THE_LUNGS = {
     "lungs-blacked-out": "With the lungs blacked out",
     "border-only": "With only the film's border left",
 }
+NUISANCE = {
+    "intensity": "Six intensity numbers have",
+    "outside-probe": "A linear probe that never sees the lungs has",
+}
 NEEDED = ("lungs-blacked-out", "intensity")
 
 _NEED_SOURCES = "every class from the same hospitals and devices, at ages that overlap"
@@ -45,7 +50,7 @@ _NEED_MORE = "more patients in every class, so that the intervals decide"
 def audit_findings(results: Sequence[AuditResult]) -> tuple[Finding, ...]:
     """Return what speaks against the score or makes it doubtful, the weightiest first; empty if nothing does."""
     by_name = {result.name: result for result in results}
-    against = (*_outside_the_lungs(by_name), *_intensity(by_name), *_reads_source(by_name))
+    against = (*_outside_the_lungs(by_name), *_nuisance(by_name), *_reads_source(by_name))
     covered = {name for finding in against for name in _audits_of(finding.rule)}
     return (*against, *_flagged(by_name, covered), *_missing(by_name))
 
@@ -59,22 +64,21 @@ def _outside_the_lungs(results: Mapping[str, AuditResult]) -> list[Finding]:
     return found
 
 
-def _intensity(results: Mapping[str, AuditResult]) -> list[Finding]:
-    return [
-        Finding(
-            rule="intensity",
-            weight="against",
-            sentence=f"Six intensity numbers have {share(skill.retained)} of the network's skill at {skill.label}.",
-            change=_NEED_EXPOSURE,
-        )
-        for skill in _at_least(results, "intensity", HALF)[:1]
-    ]
+def _nuisance(results: Mapping[str, AuditResult]) -> list[Finding]:
+    found = []
+    for name, words in NUISANCE.items():
+        for skill in _at_least(results, name, HALF, flagged=True)[:1]:
+            sentence = f"{words} {share(skill.retained)} of the network's skill at {skill.label}."
+            change = _NEED_EXPOSURE if name == "intensity" else _NEED_SOURCES
+            found.append(Finding(rule="nuisance", weight="against", sentence=sentence, change=change))
+    return found
 
 
 def _reads_source(results: Mapping[str, AuditResult]) -> list[Finding]:
     named = _at_least(results, "source-name", HALF)
     reads = [skill.label for skill in _at_least(results, "source-probe", SOURCE_READ)]
-    outside = [name for name in (*OUTSIDE_THE_LUNGS, "intensity") if _at_least(results, name, QUARTER)]
+    elsewhere = (*OUTSIDE_THE_LUNGS, *NUISANCE)
+    outside = [name for name in elsewhere if _at_least(results, name, QUARTER, flagged=True)]
     if not named or not (reads or outside):
         return []
     how = (
@@ -110,17 +114,19 @@ def _missing(results: Mapping[str, AuditResult]) -> list[Finding]:
     return found
 
 
-def _at_least(results: Mapping[str, AuditResult], name: str, limit: float) -> list[Skill]:
+def _at_least(results: Mapping[str, AuditResult], name: str, limit: float, *, flagged: bool = False) -> list[Skill]:
+    """Return the skills whose interval lies above ``limit``; with ``flagged``, only those the audit flags itself."""
     if name not in results:
         return []
-    return [skill for skill in results[name].skills if skill.retained.low is not None and skill.retained.low >= limit]
+    sure = [skill for skill in results[name].skills if skill.retained.low is not None and skill.retained.low >= limit]
+    return [skill for skill in sure if not flagged or skill.label in results[name].flagged]
 
 
 def _audits_of(rule: str) -> tuple[str, ...]:
     """Return the audits that a rule against the score already speaks of."""
     spoken = {
         "outside-lungs": tuple(OUTSIDE_THE_LUNGS),
-        "intensity": ("intensity",),
+        "nuisance": tuple(NUISANCE),
         "reads-source": ("source-name", "source-probe"),
     }
     return spoken.get(rule, ())
