@@ -127,3 +127,10 @@ def test_the_gap_falls_back_to_a_metric_that_both_cohorts_have() -> None:
 def test_the_target_is_covid19_or_the_first_class() -> None:
     assert target_class(("Normal", "COVID-19")) == "COVID-19"
     assert target_class(("Sick", "Well")) == "Sick"
+
+
+@pytest.mark.parametrize(("number", "weight"), [(0, None), (3, "doubt"), (30, "against")])
+def test_training_files_in_an_external_cohort_are_a_leak(number: int, weight: str | None) -> None:
+    away = replace(cohort_evidence(internal=False, name="away"), in_training=number)
+    found = judge(evidence(cohort_evidence(), away)).findings
+    assert [finding.weight for finding in found if finding.rule == "leak"] == ([weight] if weight else [])

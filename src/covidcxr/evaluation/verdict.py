@@ -23,6 +23,7 @@ RETAINED_DOUBT = 0.5
 GAP_AGAINST = 0.10  # of AUROC, with intervals that do not overlap
 GAP_DOUBT = 0.05
 ECE_DOUBT = 0.05  # the whole interval lies above it
+LEAK_AGAINST = 0.05  # of the cohort's files
 WIDTH_DOUBT = 0.20  # of the target class's sensitivity interval
 
 
@@ -65,12 +66,14 @@ class CohortEvidence:
         confounding: Counts from its manifest.
         nuisance: How far nuisance alone gets on it; None if it was not measured.
         internal: True if its images come from the dataset the network was trained on.
+        in_training: Cases whose file is byte for byte in the training images.
     """
 
     report: EvaluationReport
     confounding: Confounding
     nuisance: NuisanceResult | None = None
     internal: bool = True
+    in_training: int = 0
 
     @property
     def clean(self) -> bool:
@@ -186,7 +189,9 @@ def _nuisance(evidence: Evidence) -> list[Finding]:
         )
         weight = weight_if_high if share >= RETAINED_AGAINST else "doubt"
         change = "images of all classes with the same exposure and post-processing"
-        found.append(Finding(rule="nuisance", weight=weight, sentence=sentence, change=change))
+        found.append(
+            Finding(rule="nuisance", weight=weight, sentence=_about(evidence, cohort, sentence), change=change)
+        )
     return found
 
 
@@ -226,6 +231,19 @@ def _external_gap(evidence: Evidence) -> list[Finding]:
         found.append(
             Finding(rule="external-gap", weight=weight, sentence=sentence, change="training data from more hospitals")
         )
+    return found
+
+
+def _leak(evidence: Evidence) -> list[Finding]:
+    found = []
+    for cohort in evidence.cohorts:
+        if cohort.in_training:
+            share = cohort.in_training / cohort.report.num_images
+            weight: Weight = "against" if share >= LEAK_AGAINST else "doubt"
+            words = f"{cohort.in_training} of its {cohort.report.num_images} files are in the training images."
+            change = "a cohort without files of the training"
+            sentence = _about(evidence, cohort, words)
+            found.append(Finding(rule="leak", weight=weight, sentence=sentence, change=change))
     return found
 
 
@@ -283,6 +301,7 @@ _RULES: tuple[Callable[[Evidence], list[Finding]], ...] = (
     _confounded,
     _nuisance,
     _no_skill,
+    _leak,
     _external_gap,
     _test_seen,
     _not_audited,

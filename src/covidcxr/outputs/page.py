@@ -191,4 +191,7 @@ def metric_cell(metric: Metric | None, *, digits: int = 3, tone: Tone = "") -> C
 
 def signed(value: float | None, *, digits: int = 3) -> str:
     """Return a difference with its sign (a true minus), or a dash."""
-    return "–" if value is None else f"{value:+.{digits}f}".replace("-", "−")
+    if value is None:
+        return "–"
+    rounded = round(value, digits) + 0.0  # the sum turns a negative zero into a plain one
+    return f"{rounded:+.{digits}f}".replace("-", "−")

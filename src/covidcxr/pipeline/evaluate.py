@@ -169,7 +169,9 @@ def _with_leak_notes(results: Sequence[CohortResult], datasets: Sequence[Dataset
     for position, number in shared_with_training(results, datasets).items():
         report = results[position].report
         note = f"{number} of its files are byte for byte in the training images: it is not wholly external."
-        noted[position] = replace(results[position], report=replace(report, notes=(*report.notes, note)))
+        noted[position] = replace(
+            results[position], report=replace(report, notes=(*report.notes, note)), in_training=number
+        )
     return noted
 
 

@@ -50,12 +50,17 @@ class CohortResult:
     internal: bool
     nuisance: NuisanceResult | None = None
     mistakes: tuple[Picture, ...] = ()
+    in_training: int = 0
 
     @property
     def evidence(self) -> CohortEvidence:
         """What a verdict looks at."""
         return CohortEvidence(
-            report=self.report, confounding=self.confounding, nuisance=self.nuisance, internal=self.internal
+            report=self.report,
+            confounding=self.confounding,
+            nuisance=self.nuisance,
+            internal=self.internal,
+            in_training=self.in_training,
         )
 
 

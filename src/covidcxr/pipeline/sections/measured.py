@@ -239,7 +239,7 @@ def _curve(label: str, metric: Metric, band: BandedCurve, position: int) -> Curv
 
 
 def _panel(result: CohortResult) -> ConfusionPanel:
-    title = f"{result.report.cohort}, {result.report.num_images:,} images"
+    title = f"{result.report.cohort}\n{result.report.num_images:,} images"
     return ConfusionPanel(title=title, classes=result.report.classes, counts=result.report.confusion)
 
 

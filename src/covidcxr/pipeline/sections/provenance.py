@@ -45,7 +45,8 @@ def provenance_section(study: Study) -> Section:
 
 def _verdict_rules() -> str:
     return (
-        "The verdict follows fixed rules. Against a score speak: synthetic images; source or age that alone "
+        "The verdict follows fixed rules. Against a score speak: synthetic images; files of the training in a "
+        "cohort; source or age that alone "
         "tells the classes apart in every cohort; nuisance alone with 80 % or more of the network's skill; an "
         "AUROC not shown to be above 0.5; an AUROC that falls by 0.10 or more outside, with intervals apart. "
         "Doubts are: nuisance with half of the skill; no external cohort, or a fall of 0.05; test images that "
