@@ -198,12 +198,10 @@ def save_bundle(folder: Path, network: ChestNetwork, info: BundleInfo) -> Bundle
     Raises:
         OutputError: If the place cannot be written.
     """
-    from safetensors.torch import save_file
+    from covidcxr.models.tensor_file import write_tensors
 
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     with atomic_directory(folder) as partial:
-        save_file(tensors, partial / WEIGHTS)
-        (partial / WEIGHTS).chmod(0o644)  # safetensors leaves it readable by its owner alone
+        write_tensors(partial / WEIGHTS, network.state_dict())
         (partial / INFO).write_text(info.model_dump_json(indent=2) + "\n", encoding="utf-8")
         (partial / CARD).write_text(model_card(info), encoding="utf-8")
         write_sums(partial)

@@ -15,11 +15,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from covidcxr.core.artefacts import atomic_directory
 from covidcxr.core.errors import TrainingError
+from covidcxr.models.tensor_file import write_tensors
 
 _PREFIX = "step-"
 _NETWORK, _STATE, _POSITION = "network.safetensors", "optimizer.safetensors", "position.json"
@@ -58,8 +59,8 @@ def save_checkpoint(
     """
     target = folder / f"{_PREFIX}{step:08d}"
     with atomic_directory(target) as partial:
-        save_tensors(partial / _NETWORK, network.state_dict())
-        save_tensors(partial / _STATE, optimizer)
+        write_tensors(partial / _NETWORK, network.state_dict())
+        write_tensors(partial / _STATE, optimizer)
         (partial / _POSITION).write_text(json.dumps({"step": step, **position}, allow_nan=False), encoding="utf-8")
     for old in _folders(folder):
         if old != target:
@@ -83,11 +84,6 @@ def newest_checkpoint(folder: Path) -> Checkpoint | None:
         raise TrainingError(
             f"{path}: cannot be read ({error}); delete {folders[-1]} and start the training again"
         ) from error
-
-
-def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write named tensors to a safetensors file."""
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path)
 
 
 def load_network(network: nn.Module, tensors: Mapping[str, Tensor], *, where: Path) -> None:

@@ -246,10 +246,10 @@ class Loop:
 
     def _save_best(self) -> None:
         from covidcxr.core.artefacts import atomic_file
-        from covidcxr.training.checkpoints import save_tensors
+        from covidcxr.models.tensor_file import write_tensors
 
         with atomic_file(self._best_file) as partial:
-            save_tensors(partial, self.network.state_dict())
+            write_tensors(partial, self.network.state_dict())
 
     def _checkpoint(self) -> None:
         if self._leads:
