@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from covidcxr.core.errors import BundleError, OutputError, RegistryError
+from covidcxr.core.types import PreprocessSpec
+from covidcxr.export.exporter import ExportResult, check_parity, export_bundle
+from covidcxr.export.film_network import FilmNetwork, squeeze_matrix
+from covidcxr.export.parity import Parity, compare, computed_trial
+from covidcxr.imaging.preprocess import finish, squeeze
+from covidcxr.inference.predictor import Predictor
+from covidcxr.models.bundle import Bundle
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
+import bundles
+
+pytest.importorskip("onnxscript", reason="the extra `export` is not installed")
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return bundles.tiny_bundle(tmp_path_factory.mktemp("run") / "bundle", temperature=1.5)
+
+
+@pytest.fixture(scope="module")
+def graph(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> ExportResult:
+    return export_bundle(bundle.folder, "onnx", tmp_path_factory.mktemp("onnx") / "film.onnx")
+
+
+@pytest.fixture(scope="module")
+def with_onnx(bundle: Bundle) -> Bundle:
+    export_bundle(bundle.folder, "onnx")
+    return Bundle.load(bundle.folder)
+
+
+@pytest.mark.parametrize("crop", [1.0, 0.83])
+@pytest.mark.parametrize("shape", [(24, 24), (300, 211), (24, 500), (7, 500), (5, 3), (25, 23), (1, 1)])
+def test_squeezing_by_matrices_is_squeezing(shape: tuple[int, int], crop: float) -> None:
+    spec = PreprocessSpec(size=24, crop=crop)
+    film = np.random.default_rng(1).random(shape).astype(np.float32)
+    tensor = torch.from_numpy(film)
+    found = squeeze_matrix(tensor[:, 0], spec) @ tensor @ squeeze_matrix(tensor[0], spec).T
+    np.testing.assert_allclose(found.numpy(), squeeze(film, 24, crop), atol=1e-5)
+
+
+@pytest.mark.parametrize("intensity", ["none", "standardize"])
+def test_the_graphs_preprocessing_is_the_predictors(intensity: str) -> None:
+    spec = PreprocessSpec(size=20, intensity=intensity, mean=0.4, std=0.3)  # type: ignore[arg-type]
+    seen = []
+
+    class Spy(torch.nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            seen.append(images)
+            return torch.zeros(len(images), 3)
+
+    film = np.random.default_rng(2).random((64, 50)).astype(np.float32)
+    FilmNetwork(Spy(), spec, 1.0)(torch.from_numpy(film)[None, None])
+    np.testing.assert_allclose(seen[0][0].numpy(), finish(squeeze(film, 20), spec), atol=1e-4)
+
+
+def test_histogram_modes_are_refused_for_a_graph(tmp_path: Path) -> None:
+    bundle = bundles.tiny_bundle(tmp_path / "bundle")
+    changed = bundle.info.model_copy(
+        update={"preprocess": bundle.info.preprocess.model_copy(update={"intensity": "clahe"})}
+    )
+    with pytest.raises(BundleError, match="'clahe' cannot be computed inside a graph"):
+        FilmNetwork.of(Bundle(folder=bundle.folder, info=changed, bundle_id="x"))
+
+
+@pytest.mark.slow
+def test_a_film_graph_agrees_with_the_bundle_on_films_of_any_size(graph: ExportResult) -> None:
+    assert graph.parity.largest_difference < 1e-4
+    assert graph.parity.agreement == 1.0
+    assert graph.parity.num_films == 24
+    assert graph.document()["notice"] == "Research use only, not a diagnosis."
+
+
+@pytest.mark.slow
+def test_a_film_graph_runs_in_plain_onnxruntime_from_an_image_file(
+    graph: ExportResult, bundle: Bundle, tmp_path: Path
+) -> None:
+    (tmp_path / "film.png").write_bytes(bundles.png(3))
+    code = """
+import json, sys
+import numpy as np, onnxruntime
+from PIL import Image
+session = onnxruntime.InferenceSession(sys.argv[1])
+film = np.asarray(Image.open(sys.argv[2]).convert("L"), np.float32)[None, None] / 255
+probabilities, logits = session.run(None, {"film": film})
+meta = session.get_modelmeta().custom_metadata_map
+assert not {"torch", "covidcxr"} & set(sys.modules)
+print(json.dumps({"probabilities": probabilities[0].tolist(), **meta}))
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(graph.path), str(tmp_path / "film.png")], capture_output=True, check=True
+    )
+    found = json.loads(run.stdout)
+    expected = Predictor.load(bundle.folder, backend="torch").predict_one(tmp_path / "film.png")
+    np.testing.assert_allclose(found["probabilities"], expected.probabilities, atol=1e-4)
+    assert json.loads(found["classes"]) == list(bundles.CLASSES)
+    assert found["notice"] == "Research use only, not a diagnosis."
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_every_backend_gives_torchs_probabilities(with_onnx: Bundle, backend: str) -> None:
+    if backend == "openvino":
+        pytest.importorskip("openvino", reason="the extra `openvino` is not installed")
+    inputs = [bundles.png(number) for number in range(10)]
+    found = list(Predictor.load(with_onnx.folder, backend=backend, batch_size=4).predict(inputs))
+    expected = list(Predictor.load(with_onnx.folder, backend="torch", batch_size=4).predict(inputs))
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_the_bundle_keeps_its_id_and_prefers_onnxruntime_without_torch(with_onnx: Bundle, bundle: Bundle) -> None:
+    assert with_onnx.bundle_id == bundle.bundle_id
+    code = (
+        "import sys; from pathlib import Path; from covidcxr.inference.predictor import Predictor; "
+        "p = Predictor.load(sys.argv[1], device='cpu'); r = p.predict_one(Path(sys.argv[1]) / 'none.png'); "
+        "assert r.status == 'error' and 'torch' not in sys.modules; print(p.device)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(with_onnx.folder)], capture_output=True, check=True, text=True
+    )
+    assert "onnxruntime" in run.stdout
+
+
+@pytest.mark.slow
+def test_int8_is_smaller_and_its_change_is_measured(bundle: Bundle, graph: ExportResult, tmp_path: Path) -> None:
+    small = export_bundle(bundle.folder, "onnx", tmp_path / "int8.onnx", variant="int8")
+    assert small.path.stat().st_size < 0.5 * graph.path.stat().st_size
+    assert 0.0 < small.parity.largest_difference < 0.2
+
+
+@pytest.mark.slow
+def test_openvino_agrees_with_the_bundle(bundle: Bundle, tmp_path: Path) -> None:
+    pytest.importorskip("openvino", reason="the extra `openvino` is not installed")
+    result = export_bundle(bundle.folder, "openvino", tmp_path / "model")
+    assert result.parity.largest_difference < 1e-4
+    assert {path.name for path in result.path.iterdir()} == {"model.xml", "model.bin", "classes.txt", "NOTICE.txt"}
+
+
+def test_formats_and_variants_that_do_not_exist_are_refused(bundle: Bundle, tmp_path: Path) -> None:
+    with pytest.raises(RegistryError, match="unknown export format 'onix'; did you mean 'onnx'"):
+        export_bundle(bundle.folder, "onix", tmp_path / "x")
+    with pytest.raises(BundleError, match="no bfloat16"):
+        export_bundle(bundle.folder, "onnx", tmp_path / "x", variant="bf16")
+    with pytest.raises(BundleError, match="--out"):
+        export_bundle(bundle.folder, "onnx", variant="int8")
+
+
+def test_an_export_that_strays_is_not_kept() -> None:
+    parity = Parity(
+        films="computed", num_films=3, largest_difference=0.01, mean_difference=0.001, agreement=1.0, auroc={}
+    )
+    with pytest.raises(BundleError, match=r"differ from the bundle's by up to 0\.01"):
+        check_parity(parity, "film.onnx")
+
+
+def test_parity_measures_difference_agreement_and_auroc() -> None:
+    trial = computed_trial(num_films=2)
+    labelled = type(trial)(name="two", films=trial.films, labels=("A", "B"))
+    answers = iter([np.array([0.6, 0.4], np.float32), np.array([0.7, 0.3], np.float32)])
+    original = [np.array([0.9, 0.1], np.float32), np.array([0.4, 0.6], np.float32)]
+    parity = compare(labelled, ("A", "B"), original, lambda film: next(answers))
+    assert parity.largest_difference == pytest.approx(0.3)
+    assert parity.agreement == 0.5
+    assert parity.auroc == {"A": (1.0, 0.0), "B": (1.0, 0.0)}
+
+
+@pytest.mark.slow
+def test_a_place_that_cannot_be_written_is_told(bundle: Bundle, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="cannot be written"):
+        export_bundle(bundle.folder, "onnx", tmp_path / "file" / "film.onnx")
