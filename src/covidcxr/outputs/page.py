@@ -111,7 +111,16 @@ class Facts:
     kind: Literal["facts"] = "facts"
 
 
-Block = Table | Prose | Findings | FigureBlock | Gallery | Facts
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lines:
+    """Text in a fixed-width font, line by line, such as a resolved recipe."""
+
+    title: str
+    text: str
+    kind: Literal["lines"] = "lines"
+
+
+Block = Table | Prose | Findings | FigureBlock | Gallery | Facts | Lines
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -1,23 +1,26 @@
 """Predictions as rows: JSON lines, CSV, Parquet. Every row says what it is not for.
 
-A file appears whole or not at all. Which inputs were predicted, and how, is not known here.
+Which inputs were predicted, and how, is not known here.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from covidcxr.core.artefacts import atomic_file, writing_to
 from covidcxr.core.errors import OutputError
 from covidcxr.core.types import Prediction
 
 NOTICE = "research use only, not a diagnosis"
+Row = dict[str, Any]
 _DECIMALS = 6
 _ROWS_A_GROUP = 4096
+_JOINT = " | "
+_LISTS = ("prediction_set", "reasons", "warnings")
+_SHARE = "probability/"
 
 
 def document(prediction: Prediction) -> dict[str, Any]:
@@ -38,33 +41,37 @@ def document(prediction: Prediction) -> dict[str, Any]:
 
 def columns(classes: Sequence[str]) -> list[str]:
     """Return the columns of a table of predictions, in order."""
-    shares = [f"probability/{name}" for name in classes]
-    tail = ["prediction_set", "reasons", "warnings", "lung_fraction", "bundle", "notice"]
-    return ["input", "status", "label", *shares, *tail]
+    return [
+        "input",
+        "status",
+        "label",
+        *(_SHARE + name for name in classes),
+        *_LISTS,
+        "lung_fraction",
+        "bundle",
+        "notice",
+    ]
 
 
-def row(prediction: Prediction) -> dict[str, Any]:
+def to_row(prediction: Prediction) -> Row:
     """Return one prediction as a flat row of `columns`; lists are joined by `` | ``."""
     found = document(prediction)
-    shares = {f"probability/{name}": None for name in prediction.classes}
-    shares |= {f"probability/{name}": value for name, value in found.pop("probabilities").items()}
-    joined = {name: " | ".join(found[name]) for name in ("prediction_set", "reasons", "warnings")}
-    flat = {**found, **joined, **shares}
-    return {name: flat[name] for name in columns(prediction.classes)}
+    shares = found.pop("probabilities")
+    found |= {name: _JOINT.join(found[name]) for name in _LISTS}
+    found |= {_SHARE + name: shares.get(name) for name in prediction.classes}
+    return {name: found[name] for name in columns(prediction.classes)}
 
 
-def write_predictions(path: Path, predictions: Iterable[Prediction], classes: Sequence[str]) -> Iterator[Prediction]:
-    """Write ``predictions`` to ``path`` (.csv or .parquet) while yielding them on; the file appears after the last.
-
-    Raises:
-        OutputError: If the suffix is another, or the place cannot be written.
-    """
-    check_suffix(path)
-    with atomic_file(path) as partial, table_writer(partial, classes) as table:
-        for prediction in predictions:
-            with writing_to(path):
-                table.add(row(prediction))
-            yield prediction
+def row_document(row: Row) -> dict[str, Any]:
+    """Return what `document` gives for the prediction that a row was made of."""
+    shares = {
+        name.removeprefix(_SHARE): round(float(value), _DECIMALS)
+        for name, value in row.items()
+        if name.startswith(_SHARE) and value is not None
+    }
+    lists = {name: row[name].split(_JOINT) if row[name] else [] for name in _LISTS}
+    head = {"input": row["input"], "status": row["status"], "label": row["label"], "probabilities": shares}
+    return {**head, **lists, **{name: row[name] for name in ("lung_fraction", "bundle", "notice")}}
 
 
 def check_suffix(path: Path) -> None:
@@ -80,14 +87,14 @@ def check_suffix(path: Path) -> None:
 class TableWriter(Protocol):
     """Something that takes rows of `columns`, one after another."""
 
-    def add(self, values: dict[str, Any]) -> None:
+    def add(self, row: Row) -> None:
         """Take one row."""
         ...
 
 
 @contextmanager
 def table_writer(path: Path, classes: Sequence[str]) -> Iterator[TableWriter]:
-    """Yield a writer of rows to ``path``, as its suffix says; memory does not grow with the rows."""
+    """Yield a writer of rows to ``path``, CSV or Parquet as its suffix says; memory does not grow with the rows."""
     if path.suffix.lower() == ".parquet":
         parquet = _ParquetTable(path, classes)
         try:
@@ -101,12 +108,25 @@ def table_writer(path: Path, classes: Sequence[str]) -> Iterator[TableWriter]:
         yield _CsvTable(writer)
 
 
+def read_parquet_rows(path: Path) -> list[Row]:
+    """Return the rows of one Parquet table of predictions."""
+    import pyarrow.parquet as pq
+
+    rows: list[Row] = pq.read_table(path).to_pylist()
+    return rows
+
+
 class _CsvTable:
     def __init__(self, writer: csv.DictWriter[str]) -> None:
         self._writer = writer
 
-    def add(self, values: dict[str, Any]) -> None:
-        self._writer.writerow(values)
+    def add(self, row: Row) -> None:
+        shares = {
+            name: round(value, _DECIMALS)
+            for name, value in row.items()
+            if name.startswith(_SHARE) and value is not None
+        }
+        self._writer.writerow({**row, **shares})
 
 
 class _ParquetTable:
@@ -116,15 +136,15 @@ class _ParquetTable:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        floats = {"lung_fraction", *(f"probability/{name}" for name in classes)}
+        floats = {"lung_fraction", *(_SHARE + name for name in classes)}
         fields = [pa.field(name, pa.float32() if name in floats else pa.string()) for name in columns(classes)]
         self._table = pa.Table
         self._schema = pa.schema(fields, metadata={"notice": NOTICE})
         self._writer = pq.ParquetWriter(path, self._schema)
-        self._rows: list[dict[str, Any]] = []
+        self._rows: list[Row] = []
 
-    def add(self, values: dict[str, Any]) -> None:
-        self._rows.append(values)
+    def add(self, row: Row) -> None:
+        self._rows.append(row)
         if len(self._rows) >= _ROWS_A_GROUP:
             self._flush()
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from covidcxr.outputs.page import Facts, Prose, Section
+from covidcxr.outputs.page import Facts, Lines, Prose, Section
 from covidcxr.pipeline.study import Study
 
 
@@ -35,12 +37,18 @@ def methods_section(study: Study) -> Section:
 
 def provenance_section(study: Study) -> Section:
     """Return the digests, versions, device and command, and the resolved recipe."""
-    recipe = json.dumps(study.info.recipe, indent=2, ensure_ascii=False) if study.info.recipe else "not recorded"
-    return Section(
-        anchor="provenance",
-        title="Provenance",
-        blocks=(Facts(items=study.provenance), Facts(items=(("Resolved recipe", recipe),))),
-    )
+    recipe = "\n".join(_dotted(study.info.recipe)) or "not recorded"
+    blocks = (Facts(items=study.provenance), Lines(title="Resolved recipe", text=recipe))
+    return Section(anchor="provenance", title="Provenance", blocks=blocks)
+
+
+def _dotted(table: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yield one ``key = value`` line a leaf, as ``--set`` takes them."""
+    for key, value in table.items():
+        if isinstance(value, Mapping) and value:
+            yield from _dotted(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key} = {json.dumps(value, ensure_ascii=False)}"
 
 
 def _verdict_rules() -> str:
