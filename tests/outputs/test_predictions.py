@@ -10,7 +10,16 @@ import pytest
 
 from covidcxr.core.errors import OutputError
 from covidcxr.core.types import Prediction
-from covidcxr.outputs.predictions import NOTICE, columns, document, write_predictions
+from covidcxr.outputs.predictions import (
+    NOTICE,
+    check_suffix,
+    columns,
+    document,
+    read_parquet_rows,
+    row_document,
+    table_writer,
+    to_row,
+)
 
 CLASSES = ("COVID-19", "Normal")
 FOUND = Prediction(
@@ -44,11 +53,20 @@ def test_the_document_has_the_stable_shape() -> None:
     assert json.loads(json.dumps(document(FAILED)))["probabilities"] == {}
 
 
+@pytest.mark.parametrize("prediction", [FOUND, FAILED])
+def test_a_row_gives_the_document_back(prediction: Prediction) -> None:
+    assert row_document(to_row(prediction)) == document(prediction)
+
+
+def write(path: Path) -> None:
+    with table_writer(path, CLASSES) as table:
+        for prediction in (FOUND, FAILED):
+            table.add(to_row(prediction))
+
+
 def test_a_csv_holds_every_prediction_in_order(tmp_path: Path) -> None:
-    path = tmp_path / "found.csv"
-    passed_on = list(write_predictions(path, iter([FOUND, FAILED]), CLASSES))
-    assert [one.record_id for one in passed_on] == ["a.png", "b.png"]
-    with path.open(newline="") as stream:
+    write(tmp_path / "found.csv")
+    with (tmp_path / "found.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert list(rows[0]) == columns(CLASSES)
     assert (rows[0]["probability/Normal"], rows[0]["warnings"]) == ("0.75", "overlay left out | mirrored")
@@ -56,22 +74,17 @@ def test_a_csv_holds_every_prediction_in_order(tmp_path: Path) -> None:
 
 
 def test_a_parquet_file_holds_the_same(tmp_path: Path) -> None:
-    path = tmp_path / "found.parquet"
-    list(write_predictions(path, iter([FOUND, FAILED]), CLASSES))
-    table = pq.read_table(path)
+    write(tmp_path / "found.parquet")
+    table = pq.read_table(tmp_path / "found.parquet")
     assert table.column_names == columns(CLASSES)
     assert table["probability/COVID-19"].to_pylist() == [0.25, None]
     assert table.schema.metadata[b"notice"] == NOTICE.encode()
+    assert [row_document(row) for row in read_parquet_rows(tmp_path / "found.parquet")] == [
+        document(FOUND),
+        document(FAILED),
+    ]
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
-def test_an_interrupted_run_leaves_no_file(suffix: str, tmp_path: Path) -> None:
-    results = write_predictions(tmp_path / f"found{suffix}", iter([FOUND, FAILED]), CLASSES)
-    next(results)
-    results.close()  # type: ignore[attr-defined]
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_another_kind_of_table_is_refused(tmp_path: Path) -> None:
+def test_another_kind_of_table_is_refused() -> None:
     with pytest.raises(OutputError, match=r"\.csv or \.parquet"):
-        next(write_predictions(tmp_path / "found.xlsx", iter([FOUND]), CLASSES))
+        check_suffix(Path("found.xlsx"))

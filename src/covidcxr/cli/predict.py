@@ -12,8 +12,8 @@ import typer
 from covidcxr.cli.options import DeviceOption, JsonOption, QuietOption, print_json, progress_for
 
 if TYPE_CHECKING:
-    from covidcxr.core.types import Prediction
     from covidcxr.inference.predictor import Predictor
+    from covidcxr.outputs.predictions import Row
 
 _EPILOG = (
     "Example: covidcxr predict runs/zhong2020/bundle film.dcm folder/ --out predictions.csv. "
@@ -31,7 +31,10 @@ def predict_verb(
     bundle: Annotated[Path, typer.Argument(help="Folder of a trained bundle.")],
     inputs: Annotated[list[Path], typer.Argument(help="Images, folders of images, or .csv tables with a column path.")],
     out: Annotated[
-        Path | None, typer.Option("--out", help="Write a table: FILE.csv or FILE.parquet, instead of printing one.")
+        Path | None,
+        typer.Option(
+            "--out", help="Write a table, FILE.csv or FILE.parquet, instead of showing one; resumed after a kill."
+        ),
     ] = None,
     backend: Annotated[
         str | None, typer.Option("--backend", help="torch, onnxruntime or openvino; by default one that fits.")
@@ -50,7 +53,7 @@ def predict_verb(
     """Print a calibrated probability for each class and input, or why there is none; --json prints a line an input."""
     from covidcxr.inference.inputs import expand
     from covidcxr.inference.predictor import Predictor
-    from covidcxr.outputs.predictions import check_suffix, write_predictions
+    from covidcxr.outputs.predictions import check_suffix, to_row
 
     if precision not in ("fp32", "bf16"):
         raise typer.BadParameter(f"{precision!r} is neither fp32 nor bf16", param_hint="--precision")
@@ -63,30 +66,30 @@ def predict_verb(
         batch_size=batch_size,
         precision=precision,  # type: ignore[arg-type]
     )
-    items = list(expand(inputs))
-    results = predictor.predict((item.source for item in items), (item.record_id for item in items), workers=workers)
-    progress = progress_for(quiet=quiet or as_json)
-    results = progress.track(results, total=len(items), label="predict")
+    total = None if quiet or as_json else sum(1 for _ in expand(inputs))
     if out is not None:
-        results = write_predictions(out, results, predictor.classes)
-    _report(results, predictor, out, as_json=as_json, quiet=quiet)
+        from covidcxr.inference.bulk import predict_to_table
+
+        rows = predict_to_table(predictor, expand(inputs), out, workers=workers)
+    else:
+        rows = (to_row(prediction) for prediction in predictor.predict_items(expand(inputs), workers=workers))
+    rows = progress_for(quiet=quiet or as_json).track(rows, total=total, label="predict")
+    _report(rows, predictor, out, as_json=as_json, quiet=quiet)
 
 
-def _report(
-    results: Iterator[Prediction], predictor: Predictor, out: Path | None, *, as_json: bool, quiet: bool
-) -> None:
-    from covidcxr.outputs.predictions import document
+def _report(rows: Iterator[Row], predictor: Predictor, out: Path | None, *, as_json: bool, quiet: bool) -> None:
+    from covidcxr.outputs.predictions import row_document
 
     num_inputs = num_errors = 0
-    shown: list[Prediction] = []
-    for prediction in results:
+    shown: list[Row] = []
+    for row in rows:
         num_inputs += 1
-        num_errors += prediction.status == "error"
+        num_errors += row["status"] == "error"
         if as_json:
-            print_json(document(prediction))
+            print_json(row_document(row))
             sys.stdout.flush()
         elif out is None and len(shown) < _MANY:
-            shown.append(prediction)
+            shown.append(row)
     if shown:
         _print_table(shown, predictor.classes)
     if not quiet and not as_json:
@@ -96,7 +99,7 @@ def _report(
         raise typer.Exit(2)
 
 
-def _print_table(predictions: list[Prediction], classes: tuple[str, ...]) -> None:
+def _print_table(rows: list[Row], classes: tuple[str, ...]) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -106,11 +109,11 @@ def _print_table(predictions: list[Prediction], classes: tuple[str, ...]) -> Non
     for name in classes:
         table.add_column(name, justify="right")
     table.add_column("remarks", overflow="fold")
-    for prediction in predictions:
-        shares = prediction.probabilities
-        cells = [f"{value:.3f}" for value in shares] if shares is not None else [""] * len(classes)
-        remarks = "; ".join((*prediction.reasons, *prediction.warnings))
-        table.add_row(prediction.record_id, prediction.label or prediction.status, *cells, remarks)
+    for row in rows:
+        shares = (row[f"probability/{name}"] for name in classes)
+        cells = ("" if share is None else f"{share:.3f}" for share in shares)
+        remarks = "; ".join(filter(None, (row["reasons"], row["warnings"])))
+        table.add_row(row["input"], row["label"] or row["status"], *cells, remarks)
     console = Console()
     if not console.is_terminal:  # a pipe has no width; nothing should be cut there
         console.width = 200

@@ -92,7 +92,7 @@ class Predictor:
         workers: int = 0,
         group: int | None = None,
     ) -> Iterator[Prediction]:
-        """Yield one prediction an input, in order.
+        """Return an iterator over one prediction an input, in order.
 
         Args:
             inputs: Paths, bytes, open files or radiographs; taken only a little ahead of the results.
@@ -106,6 +106,12 @@ class Predictor:
             Item(record_id=name if name is not None else _name(source, number), source=source)
             for number, source, name in zip(count(), inputs, names, strict=False)
         )
+        return self.predict_items(items, workers=workers, group=group)
+
+    def predict_items(
+        self, items: Iterable[Item], *, workers: int = 0, group: int | None = None
+    ) -> Iterator[Prediction]:
+        """Yield one prediction an item, as `predict` does for inputs and names."""
         outcomes = prepare_all(items, self.spec, workers=workers, lookahead=3 * self.batch_size)
         waiting: list[Ready | Fault] = []
         num_ready = 0
