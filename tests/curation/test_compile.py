@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import zipfile
 from collections import Counter
 from pathlib import Path
 
@@ -48,6 +49,12 @@ def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_phantom_sources(root, num_covid=15, num_normal=8, num_pneumonia=8, size=64)
 
 
+@pytest.fixture(scope="session")
+def compiled(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """A dataset that tests only read."""
+    return compile_dataset(recipe(), tmp_path_factory.mktemp("compiled") / "data", sources=phantoms, workers=1)
+
+
 @pytest.fixture
 def sources(phantoms: Path, tmp_path: Path) -> Path:
     return shutil.copytree(phantoms, tmp_path / "sources")
@@ -74,8 +81,8 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
     return counter
 
 
-def test_every_image_is_in_the_manifest_or_in_the_exclusions(phantoms: Path, tmp_path: Path) -> None:
-    dataset = compile_dataset(recipe(), tmp_path / "data", sources=phantoms, workers=1)
+def test_every_image_is_in_the_manifest_or_in_the_exclusions(compiled: Dataset, phantoms: Path) -> None:
+    dataset = compiled
     assert dataset.verify() == ()
     folders = [folder for folder in phantoms.iterdir() if folder.is_dir() and "nih" not in folder.name]
     suffixes = {".png", ".jpg", ".jpeg"}
@@ -84,8 +91,8 @@ def test_every_image_is_in_the_manifest_or_in_the_exclusions(phantoms: Path, tmp
     assert len(dataset.samples) + len(dataset.manifest.exclusions) - no_image == num_files
 
 
-def test_counts_and_rules_are_those_of_the_phantoms(phantoms: Path, tmp_path: Path) -> None:
-    dataset = compile_dataset(recipe(), tmp_path / "data", sources=phantoms, workers=1)
+def test_counts_and_rules_are_those_of_the_phantoms(compiled: Dataset) -> None:
+    dataset = compiled
     assert Counter((item.label, item.split) for item in dataset.samples) == {
         ("COVID-19", "train"): 12,
         ("COVID-19", "test"): 3,
@@ -102,8 +109,8 @@ def test_counts_and_rules_are_those_of_the_phantoms(phantoms: Path, tmp_path: Pa
     assert all(len(splits) == 1 for splits in groups.values())
 
 
-def test_images_are_gray_eight_bit_jpegs_of_limited_size(phantoms: Path, tmp_path: Path) -> None:
-    dataset = compile_dataset(recipe(), tmp_path / "data", sources=phantoms, workers=1)
+def test_images_are_gray_eight_bit_jpegs_of_limited_size(compiled: Dataset) -> None:
+    dataset = compiled
     for item in dataset.samples:
         with Image.open(dataset.image_path(item)) as image:
             assert (image.format, image.mode) == ("JPEG", "L")
@@ -242,8 +249,8 @@ def test_a_copied_file_is_left_out_and_a_copy_under_another_label_takes_both_out
     assert found["IM-0102-0001.jpeg"] == found["person77_virus_1.jpeg"] == "conflicting-label"
 
 
-def test_synthetic_data_are_called_so_in_every_artefact(phantoms: Path, tmp_path: Path) -> None:
-    dataset = compile_dataset(recipe(), tmp_path / "data", sources=phantoms, workers=1)
+def test_synthetic_data_are_called_so_in_every_artefact(compiled: Dataset) -> None:
+    dataset = compiled
     assert dataset.synthetic
     assert "SYNTHETIC DATA" in (dataset.root / "DATASHEET.md").read_text()
     assert "SYNTHETIC DATA" in json.loads((dataset.root / "dataset.json").read_text())["notice"]
@@ -274,3 +281,55 @@ def test_a_full_disk_is_one_clear_error_and_no_dataset(
     with pytest.raises(OutputError, match="the disk is full"):
         compile_dataset(recipe(), tmp_path / "data", sources=phantoms, workers=1)
     assert not (tmp_path / "data").exists()
+
+
+def test_the_dataset_explains_itself(compiled: Dataset) -> None:
+    dataset = compiled
+    sheet = (dataset.root / "DATASHEET.md").read_text()
+    assert dataset.digest in sheet
+    assert "| lateral | 1 |" in sheet
+    assert "Figure 1" in sheet
+    leaks = json.loads((dataset.root / "leaks.json").read_text())
+    assert leaks["num_crossing_groups"] == 0
+    assert leaks["sentences"][0] in sheet
+    with Image.open(dataset.root / "contact-sheet.png") as picture:
+        assert picture.size[0] > 1000
+
+
+def test_the_page_holds_every_image_and_every_exclusion_and_loads_nothing(compiled: Dataset) -> None:
+    dataset = compiled
+    page = (dataset.root / "dataset.html").read_text()
+    data = json.loads(page.partition('<script id="data" type="application/json">')[2].partition("</script>")[0])
+    rows = [dict(zip(data["columns"], values, strict=True)) for values in data["rows"]]
+    assert Counter(row["rule"] for row in rows) == Counter(
+        {"kept": len(dataset.samples), **Counter(item.rule for item in dataset.manifest.exclusions)}
+    )
+    assert all(row["thumbnail"] for row in rows if row["rule"] in {"kept", "ct", "lateral"})
+    assert "SYNTHETIC DATA" in page
+    assert not any(mark in page for mark in ("http://", "https://", 'src="//', "@@"))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # rdflib's and pandas' own
+def test_croissant_metadata_load_and_iterate_with_images(compiled: Dataset) -> None:
+    mlcroissant = pytest.importorskip("mlcroissant", reason="the croissant extra is not installed")
+    dataset = compiled
+    loaded = mlcroissant.Dataset(jsonld=str(dataset.root / "croissant.json"))
+    assert not loaded.metadata.issues.errors
+    records = {record["samples/record_id"].decode(): record for record in loaded.records("samples")}
+    assert records.keys() == {item.record.record_id for item in dataset.samples}
+    for item in dataset.samples:
+        record = records[item.record.record_id]
+        assert record["samples/label"].decode() == item.label
+        with Image.open(dataset.image_path(item)) as image:
+            assert record["samples/image"].size == image.size
+
+
+def test_an_archive_is_named_with_its_date(phantoms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1590000000")
+    dataset = compile_dataset(recipe(archive=True), tmp_path / "data", sources=phantoms, workers=1)
+    with zipfile.ZipFile(dataset.root / "miniature-2020-05-20.zip") as archive:
+        assert len([name for name in archive.namelist() if name.endswith(".jpg")]) == len(dataset.samples)
+    again = compile_dataset(recipe(archive=True), tmp_path / "again", sources=phantoms, workers=1)
+    first, second = (item.root / "miniature-2020-05-20.zip" for item in (dataset, again))
+    assert first.read_bytes() == second.read_bytes()
+    assert dataset.verify() == ()

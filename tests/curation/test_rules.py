@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from candidates_builder import RECIPE, candidate
 
 from covidcxr.core.types import View
 from covidcxr.curation.rules import RULES
 from covidcxr.curation.rules.annotated import annotated_keys
+from covidcxr.curation.rules.licence import allowed_uses
 
 
 def judge(name: str, *candidates, recipe=RECIPE) -> dict[str, str]:  # type: ignore[no-untyped-def]
@@ -86,3 +89,40 @@ def test_an_annotated_film_is_left_out_by_its_key() -> None:
 
 def test_the_annotated_list_names_registered_sources() -> None:
     assert {key.partition(":")[0] for key in annotated_keys()} <= {"covid-chestxray-dataset", "figure1", "actualmed"}
+
+
+@pytest.mark.parametrize(
+    ("licence", "uses"),
+    [
+        ("CC BY 4.0", {"commercial", "derivatives"}),
+        ("CC BY-NC-SA 4.0", {"derivatives"}),
+        ("CC BY-NC-ND", set()),
+        ("CC-BY-ND 3.0", {"commercial"}),
+        ("Apache 2.0", {"commercial", "derivatives"}),
+        ("", set()),
+        ("listed as authorized for everyone", set()),
+    ],
+)
+def test_a_licence_allows_what_it_states_and_nothing_else(licence: str, uses: set[str]) -> None:
+    assert allowed_uses(licence) == uses
+
+
+def test_a_recipe_can_ask_for_licences_that_allow_a_use() -> None:
+    asking = RECIPE.model_copy(update={"licences": ("commercial",)})
+    candidates = [candidate("a", licence="CC BY-NC-SA"), candidate("b", licence="CC BY 3.0"), candidate("c")]
+    assert judge("licence", *candidates, recipe=asking) == {
+        "cohen:a": "licence 'CC BY-NC-SA' does not allow commercial use",
+        "cohen:c": "licence 'not stated' does not allow commercial use",
+    }
+    assert judge("licence", *candidates) == {}
+
+
+def test_children_are_left_out_and_unknown_ages_kept() -> None:
+    ages = [candidate("a", age_years=17.0), candidate("b", age_years=18.0), candidate("c")]
+    assert judge("paediatric", *ages) == {"cohen:a": "age 17.0"}
+
+
+def test_a_source_that_states_an_age_span_of_all_its_patients_is_paediatric() -> None:
+    child = candidate("a")
+    child = replace(child, record=replace(child.record, age_verbatim="1-5 years, as the release says"))
+    assert judge("paediatric", child) == {"cohen:a": "age 1-5 years, as the release says"}

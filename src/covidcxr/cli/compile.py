@@ -89,7 +89,12 @@ def _print_summary(dataset: Dataset) -> None:
     console.print(table)
     left_out = count_exclusions(dataset.manifest.exclusions)
     console.print("Left out: " + ", ".join(f"{rule} {number}" for rule, number in left_out.items()), soft_wrap=True)
-    for note in read_dataset_file(dataset.root).details.get("notes", []):
+    details = read_dataset_file(dataset.root).details
+    for note in details.get("notes", []):
         console.print(f"- {note}", soft_wrap=True, markup=False, highlight=False)
+    leaks = details.get("leaks", {"verdict": "not measured", "sentences": []})
+    console.print(f"Leak report: {leaks['verdict']}", soft_wrap=True)
+    for sentence in leaks["sentences"]:
+        console.print(f"- {sentence}", soft_wrap=True, markup=False, highlight=False)
     console.print(f"Digest:  {dataset.digest}", soft_wrap=True)
     console.print(f"Dataset: {dataset.root}", soft_wrap=True)

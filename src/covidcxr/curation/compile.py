@@ -21,6 +21,7 @@ from covidcxr.curation.image_store import ImageStore
 from covidcxr.curation.image_work import ImageFacts
 from covidcxr.curation.publish import SourcePart, publish
 from covidcxr.dataset.dataset import Dataset
+from covidcxr.dataset.exports.archive import archive_name, write_archive
 from covidcxr.dataset.manifest import DATASET_FILE, SUMS_FILE
 from covidcxr.sources import SOURCES
 from covidcxr.sources.lookup import find_sources_root, is_synthetic
@@ -87,6 +88,8 @@ def compile_dataset(
     facts |= store.work(missing, workers=workers, progress=progress)
     with atomic_directory(out) as folder, writing_to(out):
         publish(folder, recipe=recipe, assembly=assembly, parts=parts, facts=facts, store=store, progress=progress)
+        if recipe.dataset.archive:
+            write_archive(Dataset.open(folder), folder / archive_name(recipe.name), progress)
     store.discard()
     return Dataset.open(out)
 

@@ -6,6 +6,7 @@ for any of them. What the measurements mean is known to `covidcxr.curation.rules
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ from covidcxr.imaging.reading import read_gray8
 
 MAX_FILE_BYTES = 1 << 30
 _SMALL = 64  # side of the copy that the nuisance numbers are taken from
+_THUMBNAIL_QUALITY = 60
 _BLACK = 12  # levels up to this one count as black
 _STRIP = 4  # width of a border strip on that copy
 
@@ -62,6 +64,7 @@ class ImageFacts:
         phash: Perceptual hash of the converted image.
         image_sha256: Of the converted JPEG's bytes; equal pixels give equal bytes.
         numbers: Name to measured number: nuisance for the leak report.
+        thumbnail: A gray JPEG of 64 x 64 pixels, squeezed, in base64; empty if the file is no readable image.
         warnings: What the reader noticed.
     """
 
@@ -77,6 +80,7 @@ class ImageFacts:
     phash: str = ""
     image_sha256: str = ""
     numbers: Mapping[str, float] = field(default_factory=dict)
+    thumbnail: str = ""
     warnings: tuple[str, ...] = ()
 
     def to_json(self) -> str:
@@ -126,6 +130,7 @@ def do_image_work(job: ImageJob) -> ImageFacts:
     rows, columns = decoded.pixels.shape
     converted = np.ascontiguousarray(shrink(decoded.as_uint8(), job.longest_side))
     encoded = encode_jpeg(converted, job.jpeg_quality)
+    small = cv2.resize(halved(converted, 2 * _SMALL), (_SMALL, _SMALL), interpolation=cv2.INTER_AREA).astype(np.uint8)
     _store(stored_path(job.store, sha256), encoded)
     return replace(
         known,
@@ -135,7 +140,8 @@ def do_image_work(job: ImageJob) -> ImageFacts:
         bits_stored=decoded.bits_stored,
         phash=perceptual_hash(converted),
         image_sha256=bytes_sha256(encoded),
-        numbers=nuisance_numbers(converted, data, rows=rows, columns=columns),
+        numbers=nuisance_numbers(small, data, rows=rows, columns=columns),
+        thumbnail=base64.b64encode(encode_jpeg(small, _THUMBNAIL_QUALITY)).decode(),
         warnings=decoded.warnings,
     )
 
@@ -145,14 +151,13 @@ def stored_path(store: Path, sha256: str) -> Path:
     return store / sha256[:2] / f"{sha256}.jpg"
 
 
-def nuisance_numbers(pixels: NDArray[np.uint8], data: bytes, *, rows: int, columns: int) -> dict[str, float]:
+def nuisance_numbers(small: NDArray[np.uint8], data: bytes, *, rows: int, columns: int) -> dict[str, float]:
     """Return numbers that say nothing about the lungs, by name; intensities are in [0, 1].
 
-    Six intensity numbers and the means of four border strips are taken from ``pixels`` (H, W) averaged to 64 x 64;
-    the others from the source file: ``aspect_ratio`` (width / height), ``file_bytes`` and ``jpeg_quantisation``,
-    the sum of the first quantisation table (ITU-T T.81, B.2.4.1), 0 for a file that has none.
+    Six intensity numbers and the means of four border strips are taken from ``small``, the image averaged to
+    64 x 64; the others from the source file: ``aspect_ratio`` (width / height), ``file_bytes`` and
+    ``jpeg_quantisation``, the sum of the first quantisation table (ITU-T T.81, B.2.4.1), 0 for a file without one.
     """
-    small = cv2.resize(halved(pixels, 2 * _SMALL), (_SMALL, _SMALL), interpolation=cv2.INTER_AREA)
     counts = np.bincount(small.ravel(), minlength=256)
     shares = np.cumsum(counts) / small.size
     mean, deviation = cv2.meanStdDev(small)

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from covidcxr.core.artefacts import write_bytes, write_text
+from covidcxr.core.digests import file_sha256
 from covidcxr.core.errors import OutputError
 from covidcxr.core.progress import Progress
 from covidcxr.core.recipe import Recipe
 from covidcxr.core.types import Manifest
 from covidcxr.curation.assemble import Assembly, conversion
+from covidcxr.curation.browse import browse_page
 from covidcxr.curation.contact_sheet import draw_contact_sheet
+from covidcxr.curation.croissant import croissant
 from covidcxr.curation.datasheet import confounding_sentences, missing_sentences, write_datasheet
 from covidcxr.curation.image_store import FACTS_FILE, ImageStore
 from covidcxr.curation.image_work import ImageFacts
-from covidcxr.dataset.manifest import SUMS_FILE, SYNTHETIC_NOTICE, write_manifest
+from covidcxr.curation.leaks import LeakReport, find_leaks
+from covidcxr.dataset.manifest import MANIFEST_FILE, SUMS_FILE, SYNTHETIC_NOTICE, write_manifest
 from covidcxr.sources.source import SourceInfo, SourceListing
+
+LEAKS_FILE = "leaks.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +53,7 @@ def publish(
     store: ImageStore,
     progress: Progress,
 ) -> None:
-    """Write images, tables, datasheet and contact sheet into ``folder``; dataset.json comes last.
+    """Write images, tables, datasheet and contact sheet into ``folder``.
 
     Raises:
         OSError, OutputError: If something cannot be written.
@@ -58,15 +65,37 @@ def publish(
         write_text(folder / "SYNTHETIC.txt", SYNTHETIC_NOTICE + "\n")
     sheet = draw_contact_sheet(manifest, f"{recipe.name}: {recipe.title}", lambda sample: folder / sample.image)
     write_bytes(folder / "contact-sheet.png", _png(sheet))
+    leaks = find_leaks(manifest, facts)
+    write_text(folder / LEAKS_FILE, json.dumps(asdict(leaks), indent=1) + "\n")
     infos = {name: part.info for name, part in parts.items()}
     listings = {name: part.listing for name, part in parts.items()}
-    write_text(folder / "DATASHEET.md", write_datasheet(assembly, recipe, infos, listings))
+    write_text(folder / "DATASHEET.md", write_datasheet(assembly, recipe, infos, listings, findings=leaks.sentences))
+    write_text(folder / "dataset.html", browse_page(assembly, facts, title=f"{recipe.name}: {recipe.title}"))
     write_manifest(
         folder,
         manifest,
         recipe=recipe.model_dump(mode="json"),
         conversion=conversion(recipe.dataset),
-        details=_details(assembly, parts),
+        details=_details(assembly, parts, leaks),
+    )
+    document = _croissant(folder, recipe, assembly, infos, leaks)
+    write_text(folder / "croissant.json", json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+
+
+def _croissant(
+    folder: Path, recipe: Recipe, assembly: Assembly, infos: Mapping[str, SourceInfo], leaks: LeakReport
+) -> Mapping[str, Any]:
+    manifest = assembly.manifest
+    stated = {sample.record.licence for sample in manifest.samples} - {""}
+    return croissant(
+        manifest,
+        name=recipe.name,
+        title=recipe.title,
+        manifest_sha256=file_sha256(folder / MANIFEST_FILE),
+        licences=sorted(stated) or sorted({info.licence for info in infos.values()}),
+        citations=[info.citation for _, info in sorted(infos.items())],
+        homepages=[info.homepage for _, info in sorted(infos.items())],
+        biases=[*confounding_sentences(manifest), *leaks.sentences],
     )
 
 
@@ -94,7 +123,7 @@ def link_or_copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _details(assembly: Assembly, parts: Mapping[str, SourcePart]) -> dict[str, Any]:
+def _details(assembly: Assembly, parts: Mapping[str, SourcePart], leaks: LeakReport) -> dict[str, Any]:
     listings = {name: part.listing for name, part in parts.items()}
     problems = {
         name: dict(sorted(Counter(item.rule for item in part.listing.problems).items())) for name, part in parts.items()
@@ -117,6 +146,7 @@ def _details(assembly: Assembly, parts: Mapping[str, SourcePart]) -> dict[str, A
             }
             for name, part in sorted(parts.items())
         },
+        "leaks": {"verdict": leaks.verdict, "sentences": list(leaks.sentences)},
         "notes": [*assembly.notes, *missing_sentences(listings), *confounding_sentences(assembly.manifest)],
     }
 

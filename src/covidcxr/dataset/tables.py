@@ -9,7 +9,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from covidcxr.core.types import SPLITS, Exclusion, Record, Sample, Sex, Split, View
@@ -17,7 +17,18 @@ from covidcxr.core.types import SPLITS, Exclusion, Record, Sample, Sex, Split, V
 ADULT_YEARS = 18.0
 
 MANIFEST_COLUMNS = (
-    *("record_id", "source", "path", "source_path", "patient_id", "group_id", "study_id", "split", "label"),
+    *(
+        "record_id",
+        "source",
+        "path",
+        "file_name",
+        "source_path",
+        "patient_id",
+        "group_id",
+        "study_id",
+        "split",
+        "label",
+    ),
     *("view", "view_verbatim", "modality", "finding", "record_label", "record_split"),
     *("sex", "age_years", "age_group", "age_verbatim", "day_offset", "licence", "url", "notes"),
     *("sha256", "phash", "rows", "columns", "bits_stored"),
@@ -39,6 +50,7 @@ def sample_row(sample: Sample) -> dict[str, str]:
     values |= {name: getattr(sample, name) for name in _SAMPLE_FIELDS}
     values |= {
         "path": sample.image,
+        "file_name": PurePosixPath(sample.image).name,
         "source_path": record.path.as_posix(),
         "record_label": record.label,
         "record_split": record.split,

@@ -28,7 +28,15 @@ def export_archive(dataset: Dataset, out: Path, progress: Progress) -> None:
         OutputError: If ``out`` holds files already, or cannot be written.
     """
     check_empty(out)
-    target = out / archive_name(dataset.name)
+    write_archive(dataset, out / archive_name(dataset.name), progress)
+
+
+def write_archive(dataset: Dataset, target: Path, progress: Progress) -> None:
+    """Write the archive to the file ``target``.
+
+    Raises:
+        OutputError: If it cannot be written.
+    """
     names = file_names(dataset)
     with atomic_file(target) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
         for sample in progress.track(dataset.samples, total=len(dataset.samples), label="archive"):

@@ -1,0 +1,223 @@
+"""What could tell the classes apart without a look at the lungs, and how well it does.
+
+Each kind of nuisance (brightness, borders, file size, source, age, ...) is given alone to a small additive model: one
+weight for each sixteenth of each number's range, or for each value of a name, fitted by ridge regression. Its scores
+are out-of-fold over five folds of whole patients, and are compared with each class in turn by the area under the ROC
+curve, with a patient-clustered DeLong interval. 0.5 means that the nuisance tells nothing, 1 that it tells the class.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covidcxr.core.types import Manifest, Record, Sample, View
+from covidcxr.curation.image_work import ImageFacts
+from covidcxr.dataset.tables import age_group
+from covidcxr.metrics.intervals import delong
+
+_NUMBERS: Mapping[str, tuple[str, ...]] = {
+    "six intensity numbers": (
+        *("intensity_mean", "intensity_deviation", "intensity_p05"),
+        *("intensity_p50", "intensity_p95", "intensity_black_share"),
+    ),
+    "border strips": ("border_top", "border_bottom", "border_left", "border_right"),
+    "aspect ratio": ("aspect_ratio",),
+    "image size": ("rows", "columns"),
+    "file size": ("file_bytes",),
+    "JPEG quantisation": ("jpeg_quantisation",),
+}
+_NAMES = ("source", "age", "adult or child", "sex", "view")
+_FOLDS = 5
+_BINS = 16
+_RIDGE = 1.0
+_MIN_IMAGES = 10  # of a class and of the others, below which nothing is estimated
+STRONG, PERFECT = 0.7, 0.95
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Leak:
+    """How well one nuisance alone tells one class from the others.
+
+    Attributes:
+        nuisance: Such as ``aspect ratio`` or ``source``.
+        label: The class.
+        auroc, low, high: Area under the ROC curve with its 95 % interval; None if not estimable.
+        num_images: Images that the nuisance is known of.
+        reason: Why it is not estimable; empty otherwise.
+    """
+
+    nuisance: str
+    label: str
+    auroc: float | None
+    low: float | None
+    high: float | None
+    num_images: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LeakReport:
+    """All leaks of a dataset.
+
+    Attributes:
+        leaks: Every nuisance with every class.
+        num_crossing_patients, num_crossing_groups: Patients, and groups of copies, in more than one split.
+        verdict: ``leaks``: a nuisance tells a class almost perfectly; ``doubtful``: clearly; ``no strong leak``.
+        sentences: The verdict in plain words, worst first.
+    """
+
+    leaks: tuple[Leak, ...]
+    num_crossing_patients: int
+    num_crossing_groups: int
+    verdict: str
+    sentences: tuple[str, ...]
+
+
+def find_leaks(manifest: Manifest, facts: Mapping[str, ImageFacts]) -> LeakReport:
+    """Return the leak report of a manifest; ``facts`` by record_id are those of the image work."""
+    samples = manifest.samples
+    leaks: list[Leak] = []
+    for nuisance, names in _NUMBERS.items():
+        table = np.array([[_number(facts[sample.record.record_id], name) for name in names] for sample in samples])
+        leaks += _measure(nuisance, samples, _binned(table), manifest.classes)
+    for nuisance in _NAMES:
+        leaks += _measure_known(nuisance, samples, manifest.classes)
+    patients = _num_crossing([(sample.record.patient_id, sample.split) for sample in samples])
+    groups = _num_crossing([(sample.group_id, sample.split) for sample in samples])
+    verdict, sentences = _judge(leaks, patients, groups)
+    return LeakReport(
+        leaks=tuple(leaks),
+        num_crossing_patients=patients,
+        num_crossing_groups=groups,
+        verdict=verdict,
+        sentences=tuple(sentences),
+    )
+
+
+def _number(facts: ImageFacts, name: str) -> float:
+    return float(getattr(facts, name)) if name in ("rows", "columns") else facts.numbers[name]
+
+
+def _measure_known(nuisance: str, samples: Sequence[Sample], classes: Sequence[str]) -> list[Leak]:
+    """Measure a nuisance that is unknown of some images: those are left out."""
+    values = [_named_value(nuisance, sample.record) for sample in samples]
+    known = [sample for sample, value in zip(samples, values, strict=True) if value]
+    words = [value for value in values if value]
+    if nuisance == "age":
+        design = _binned(np.array([float(word) for word in words]).reshape(len(words), 1))
+    else:
+        names = sorted(set(words))
+        design = np.array([[word == name for name in names] for word in words], dtype=np.float64)
+        design = design.reshape(len(words), len(names))
+    return _measure(nuisance, known, design, classes)
+
+
+def _named_value(nuisance: str, record: Record) -> str:
+    """Return what is known of a record, as text; empty if nothing is."""
+    if nuisance == "source":
+        return record.source
+    if nuisance == "age":
+        return "" if record.age_years is None else str(record.age_years)
+    if nuisance == "adult or child":
+        return age_group(record)
+    if nuisance == "sex":
+        return record.sex.value if record.sex is not None else ""
+    return "" if record.view is View.UNKNOWN else record.view.value
+
+
+def _measure(nuisance: str, samples: Sequence[Sample], design: FloatArray, classes: Sequence[str]) -> list[Leak]:
+    labels = np.array([sample.label for sample in samples])
+    groups = np.unique([sample.group_id for sample in samples], return_inverse=True)[1] if samples else np.zeros(0, int)
+    targets = np.stack([labels == label for label in classes], axis=1).astype(np.float64) if samples else None
+    scores = out_of_fold(design, targets, groups) if targets is not None else None
+    leaks = []
+    for column, label in enumerate(classes):
+        positive = labels == label
+        few = min(int(positive.sum()), int((~positive).sum())) if len(samples) else 0
+        if scores is None or few < _MIN_IMAGES or len(set(groups.tolist())) < 2 * _FOLDS:
+            which = label if int(positive.sum()) == few else f"the classes other than {label}"
+            reason = f"known of only {few} images of {which}"
+            leaks.append(_not_estimable(nuisance, label, len(samples), reason))
+            continue
+        found = delong(positive, scores[:, column], groups=groups)
+        leaks.append(
+            Leak(
+                nuisance=nuisance,
+                label=label,
+                auroc=round(found.value, 4),
+                low=round(max(found.low, 0.0), 4),
+                high=round(min(found.high, 1.0), 4),
+                num_images=len(samples),
+            )
+        )
+    return leaks
+
+
+def out_of_fold(design: FloatArray, targets: FloatArray, groups: NDArray[np.int64]) -> FloatArray:
+    """Return ridge-regression scores (N, K) of every case from the folds that its group is not in.
+
+    Args:
+        design: (N, P) numbers.
+        targets: (N, K), 1 for the class of a case, 0 elsewhere.
+        groups: (N,) integers; a group is in one fold only.
+    """
+    folds = np.random.default_rng(0).permutation(int(groups.max()) + 1)[groups] % _FOLDS
+    full = np.column_stack([np.ones(len(design)), design])
+    penalty = _RIDGE * np.eye(full.shape[1])
+    penalty[0, 0] = 1e-6
+    scores = np.zeros_like(targets)
+    for fold in range(_FOLDS):
+        inside, outside = folds == fold, folds != fold
+        weights = np.linalg.solve(full[outside].T @ full[outside] + penalty, full[outside].T @ targets[outside])
+        scores[inside] = full[inside] @ weights
+    return scores
+
+
+def _binned(table: FloatArray) -> FloatArray:
+    """Return one indicator for each sixteenth of each column's ranked values; equal values are in one bin."""
+    blocks = []
+    for column in table.T:
+        edges = np.unique(np.quantile(column, np.linspace(0, 1, _BINS + 1)[1:-1])) if len(column) else np.zeros(0)
+        places = np.searchsorted(edges, column, side="right")
+        blocks.append(np.eye(len(edges) + 1)[places])
+    return np.concatenate(blocks, axis=1) if blocks else np.zeros((len(table), 0))
+
+
+def _not_estimable(nuisance: str, label: str, num_images: int, reason: str) -> Leak:
+    return Leak(nuisance=nuisance, label=label, auroc=None, low=None, high=None, num_images=num_images, reason=reason)
+
+
+def _num_crossing(pairs: Sequence[tuple[str | None, str]]) -> int:
+    places: dict[str, set[str]] = defaultdict(set)
+    for name, split in pairs:
+        if name is not None:
+            places[name].add(split)
+    return sum(len(splits) > 1 for splits in places.values())
+
+
+def _judge(leaks: Sequence[Leak], patients: int, groups: int) -> tuple[str, list[str]]:
+    measured = sorted((leak for leak in leaks if leak.auroc is not None), key=lambda leak: -(leak.auroc or 0.0))
+    strong = [leak for leak in measured if leak.low is not None and leak.low >= STRONG]
+    perfect = [leak for leak in strong if leak.auroc is not None and leak.auroc >= PERFECT]
+    verdict = "leaks" if perfect or patients or groups else "doubtful" if strong else "no strong leak"
+    sentences = []
+    if patients or groups:
+        sentences.append(f"{patients} patients and {groups} groups of copies are in more than one split.")
+    worst = {leak.nuisance: leak for leak in reversed(strong)}  # the strongest of each nuisance stays
+    for leak in sorted(worst.values(), key=lambda leak: -(leak.auroc or 0.0)):
+        sentences.append(
+            f"{leak.nuisance[0].upper()}{leak.nuisance[1:]} alone tells {leak.label} from the rest: "
+            f"AUROC {leak.auroc:.3f} ({leak.low:.3f}-{leak.high:.3f}) on {leak.num_images} images."
+        )
+    if perfect:
+        sentences.append("A network needs no lung to score high here; its figures on this dataset prove nothing alone.")
+    elif not strong:
+        sentences.append(f"No nuisance measured tells a class with an AUROC surely above {STRONG}.")
+    return verdict, sentences
