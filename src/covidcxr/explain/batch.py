@@ -103,13 +103,13 @@ def _chunk(
             films.append(Row(input=record_id, status="error", method=explainer.method_name, reasons=(reason,)))
     readable = [film for film in films if isinstance(film, Radiograph)]
     explanations = explainer.explain_all(readable, target=target, checks=checks)
-    for film, (record_id, path) in zip(films, chunk, strict=True):
-        if isinstance(film, Row):
-            yield film
+    for found, (record_id, path) in zip(films, chunk, strict=True):
+        if isinstance(found, Row):
+            yield found
             continue
         explanation = next(explanations)
         name = _free_name(path.stem, taken)
-        write_bytes(out / OVERLAYS / name, encode_png(explanation.overlay(film.pixels)))
+        write_bytes(out / OVERLAYS / name, encode_png(explanation.overlay(found.pixels)))
         yield to_row(record_id, explanation, overlay=f"{OVERLAYS}/{name}")
 
 

@@ -5,6 +5,7 @@ The network runs in torch, because a gradient is needed; lung fields come from `
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from covidcxr.core.errors import ExplainError
 from covidcxr.core.labels import match_label
 from covidcxr.core.types import PreprocessSpec, Radiograph
 from covidcxr.explain.explanation import Explanation, judge
-from covidcxr.explain.faithfulness import Checks, check
+from covidcxr.explain.faithfulness import Checks, check, shuffled_network
 from covidcxr.explain.methods import METHODS
 from covidcxr.imaging.lungs import LungFields, segment_lungs_batch
 from covidcxr.imaging.preprocess import preprocess
@@ -167,6 +168,10 @@ class Explainer:
                 checks=self._check(images[row], number, signed[row]) if checks else None,
             )
 
+    @functools.cached_property
+    def _shuffled(self) -> ChestNetwork:
+        return shuffled_network(self.network)
+
     def _check(self, image: Tensor, target: int, signed: NDArray[np.float32]) -> Checks:
         others = {name: METHODS.get(name)() for name in ("grad-cam", "hires-cam") if name != self.method_name}
         return check(
@@ -176,6 +181,7 @@ class Explainer:
             target,
             signed,
             score=lambda images: self.probabilities(images)[:, target],
+            shuffled=self._shuffled,
             generator=np.random.default_rng(0),
             others=others if self.method.needs_map else None,
         )
