@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from covidcxr.core.errors import EvaluationError
 from covidcxr.core.labels import find_label
 from covidcxr.core.progress import Progress
-from covidcxr.core.types import Sample, Split, View
+from covidcxr.core.types import SPLITS, Sample, Split, View
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.dataset.packed import pack
 from covidcxr.evaluation.cohort import Cohort, cohort_from_predictions
@@ -89,19 +90,10 @@ def evaluate_dataset(
     tracked = progress.track(predictions, total=len(samples), label=f"predict {name}")
     cohort = cohort_from_predictions(name, info.classes, samples, tracked)
     report = evaluate_cohort(cohort, rounds=rounds, seed=seed, label_smoothing=label_smoothing, prevalence=prevalence)
-    manifest = dataset.manifest
     return CohortResult(
         cohort=cohort,
         report=report,
-        dataset=DatasetFacts(
-            name=dataset.name,
-            digest=dataset.digest,
-            split=part,
-            synthetic=dataset.synthetic,
-            counts=_counts(dataset),
-            exclusions=manifest.exclusions,
-            source_versions=manifest.source_versions,
-        ),
+        dataset=dataset_facts(dataset, part),
         confounding=find_confounding(samples, info.classes),
         internal=internal,
         mistakes=surest_mistakes(dataset, cohort) if pictures else (),
@@ -184,6 +176,26 @@ def shared_with_training(results: Sequence[CohortResult], datasets: Sequence[Dat
         if both and not result.internal:
             shared[position] = both
     return shared
+
+
+def dataset_facts(dataset: Dataset, split: str) -> DatasetFacts:
+    """Return the identity, size and make-up of ``dataset``, of which ``split`` was evaluated."""
+    manifest = dataset.manifest
+    splits = [name for name in SPLITS if any(sample.split == name for sample in dataset.samples)]
+    findings: dict[str, Counter[str]] = {label: Counter() for label in dataset.classes}
+    for sample in dataset.samples:
+        findings[sample.label][sample.record.finding or sample.label] += 1
+    return DatasetFacts(
+        name=dataset.name,
+        digest=dataset.digest,
+        split=split,
+        synthetic=dataset.synthetic,
+        counts=_counts(dataset),
+        exclusions=manifest.exclusions,
+        source_versions=manifest.source_versions,
+        by_split={name: find_confounding(dataset.split(name), dataset.classes).classes for name in splits},
+        labels_are={label: tuple(words for words, _ in counts.most_common(4)) for label, counts in findings.items()},
+    )
 
 
 def _about(sample: Sample) -> str:

@@ -17,6 +17,7 @@ from covidcxr.outputs.figures.style import write_drawings
 from covidcxr.outputs.html import drawings_of, write_page
 from covidcxr.outputs.page import Page, Section
 from covidcxr.outputs.report_json import metric_document, report_document, write_json
+from covidcxr.pipeline.evidence.pack import FOLDER, evidence_section, write_evidence
 from covidcxr.pipeline.sections.headline import headline
 from covidcxr.pipeline.sections.measured import (
     calibration_section,
@@ -44,6 +45,7 @@ def report_page(study: Study, *extra: Section) -> Page:
         *extra,
         mistakes_section(study),
         field_section(study),
+        evidence_section(study),
         methods_section(study),
         provenance_section(study),
     )
@@ -70,6 +72,8 @@ def write_report(study: Study, folder: Path, *, inputs: str, settings: Mapping[s
     figures.mkdir()
     write_page(page, folder / HTML)
     write_drawings(drawings_of(page), figures)
+    (folder / FOLDER).mkdir()
+    write_evidence(study, folder / FOLDER)
     write_cases(_cases(study), study.info.classes, folder / CASES)
     write_json(_document(study, inputs=inputs, settings=settings), folder / JSON)
 

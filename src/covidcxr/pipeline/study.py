@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from covidcxr.core.types import EvaluationReport, Exclusion
 from covidcxr.evaluation.cohort import Cohort
-from covidcxr.evaluation.confounds import Confounding
+from covidcxr.evaluation.confounds import ClassFacts, Confounding
 from covidcxr.evaluation.nuisance import NuisanceResult
 from covidcxr.evaluation.published import PublishedResult
 from covidcxr.evaluation.verdict import CohortEvidence, Verdict
@@ -28,6 +28,8 @@ class DatasetFacts:
         counts: Split to class to images.
         exclusions: What the compiler left out; empty for a class-folder tree.
         source_versions: Source to release.
+        by_split: Split to the facts of its classes.
+        labels_are: Class to the verbatim findings of its images, most frequent first.
     """
 
     name: str
@@ -37,6 +39,8 @@ class DatasetFacts:
     counts: Mapping[str, Mapping[str, int]]
     exclusions: Sequence[Exclusion] = ()
     source_versions: Mapping[str, str] = field(default_factory=dict)
+    by_split: Mapping[str, tuple[ClassFacts, ...]] = field(default_factory=dict)
+    labels_are: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

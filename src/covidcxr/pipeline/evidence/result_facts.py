@@ -1,0 +1,199 @@
+"""Facts about the study and what it measured."""
+
+from __future__ import annotations
+
+from covidcxr.evaluation.verdict import internal_external_gap
+from covidcxr.outputs.page import NOTICE
+from covidcxr.pipeline.evidence.fact import Fact, fact, spoken
+from covidcxr.pipeline.study import Study
+
+
+@fact
+def summary(study: Study) -> Fact:
+    """Return the study in two sentences."""
+    report = study.main.report
+    accuracy, target = report.metrics["accuracy"], report.metrics[f"sensitivity/{study.target}"]
+    value = (
+        f"{study.info.title or study.info.name}: {len(report.classes)} classes ({', '.join(report.classes)}), "
+        "measured on "
+        f"{report.num_images:,} images of {report.num_patients:,} patients: accuracy {spoken(accuracy)}, "
+        "sensitivity for "
+        f"{study.target} {spoken(target)}. Verdict: {study.verdict.value}."
+    )
+    return Fact(value=value, source="report.json: cohorts, verdict")
+
+
+@fact
+def aim(study: Study) -> Fact:
+    """Return what was to be measured."""
+    follows = f" and to lay its figures beside those of {study.published.title}" if study.published else ""
+    value = (
+        f"To measure how well the network tells {', '.join(study.info.classes)} apart{follows}, and what that "
+        "score is worth."
+    )
+    return Fact(value=value, source="bundle.json: recipe")
+
+
+@fact
+def design(study: Study) -> Fact:
+    """Return that the data were there before."""
+    sources = ", ".join(study.main.dataset.source_versions) or "existing images"
+    return Fact(
+        value=f"Retrospective: the images were collected and labelled before, by {sources}.",
+        source="dataset.json: source_versions",
+    )
+
+
+@fact
+def goal(study: Study) -> Fact:
+    """Return the kind of study."""
+    kind = "model development and internal evaluation" if study.main.internal else "evaluation of an existing model"
+    return Fact(
+        value=f"Diagnostic classification; {kind}{', with external evaluation' if study.external else ''}.",
+        source="report.json: cohorts",
+    )
+
+
+@fact
+def sample_size(study: Study) -> Fact | None:
+    """Return what the number of cases allows; None if no artefact tells."""
+    metric = study.main.report.metrics[f"sensitivity/{study.target}"]
+    if metric.value is None or metric.low is None or metric.high is None:
+        return None
+    value = (
+        f"None was planned: all eligible images were used. {metric.num_cases} images of {study.target} give its "
+        f"sensitivity to within {(metric.high - metric.low) / 2:.3f} either way (95 %)."
+    )
+    return Fact(value=value, source=f"report.json: metrics.sensitivity/{study.target}")
+
+
+@fact
+def metrics(study: Study) -> Fact:
+    """Return the metrics by name."""
+    names = dict.fromkeys(name.partition("/")[0] for name in study.main.report.metrics)
+    return Fact(value=f"{', '.join(name.replace('_', ' ') for name in names)}.", source="report.json: metrics")
+
+
+@fact
+def uncertainty(study: Study) -> Fact:
+    """Return how intervals were made."""
+    value = (
+        f"95 % intervals of {study.rounds:,} bootstrap rounds that draw patients, not images (seed "
+        f"{study.seed}); Wilson where every outcome is the same."
+    )
+    return Fact(value=value, source="report.json: settings")
+
+
+@fact
+def robustness(study: Study) -> Fact | None:
+    """Return nuisance baseline and subgroups; None if no artefact tells."""
+    parts = []
+    if study.main.nuisance is not None:
+        parts.append(study.main.nuisance.sentence(study.target))
+    if study.main.report.subgroups:
+        parts.append(f"Subgroups: {', '.join(study.main.report.subgroups)}.")
+    return Fact(value=" ".join(parts), source="report.json: nuisance, subgroups") if parts else None
+
+
+@fact
+def internal(study: Study) -> Fact | None:
+    """Return the internal score; None if no artefact tells."""
+    if not study.main.internal:
+        return None
+    report = study.main.report
+    return Fact(
+        value=f"{report.cohort}: accuracy {spoken(report.metrics['accuracy'])}.", source="report.json: cohorts[0]"
+    )
+
+
+@fact
+def external(study: Study) -> Fact | None:
+    """Return the external scores and the gap; None if no artefact tells."""
+    parts = []
+    for result in study.external:
+        pair = internal_external_gap(study.main.report, result.report, study.target) if study.main.internal else None
+        gap = f"; {pair[0]} {pair[2].value:.3f} against {pair[1].value:.3f} inside" if pair else ""
+        parts.append(
+            f"{result.report.cohort}: {result.report.num_images:,} images, accuracy "
+            f"{spoken(result.report.metrics['accuracy'])}{gap}"
+        )
+    return Fact(value="; ".join(parts) + ".", source="report.json: cohorts") if parts else None
+
+
+@fact
+def all_partitions(study: Study) -> Fact | None:
+    """Return scores on every part; None if no artefact tells."""
+    history = study.info.history
+    if not history.train:
+        return None
+    train = ", ".join(f"{name} {value:.4f}" for name, value in history.train.items())
+    validation = ", ".join(f"{name} {value:.4f}" for name, value in history.validation.items()) or "not recorded"
+    value = (
+        f"Train: {train}. Validation: {validation}. {study.main.report.cohort}: accuracy "
+        f"{spoken(study.main.report.metrics['accuracy'])}."
+    )
+    return Fact(value=value, source="bundle.json: history; report.json: cohorts")
+
+
+@fact
+def accuracy(study: Study) -> Fact:
+    """Return accuracy by class with intervals."""
+    metrics = study.main.report.metrics
+    parts = [
+        f"{label}: sensitivity {spoken(metrics[f'sensitivity/{label}'])}, specificity "
+        f"{spoken(metrics[f'specificity/{label}'])}, "
+        f"AUROC {spoken(metrics[f'auroc/{label}'])}"
+        for label in study.main.report.classes
+    ]
+    return Fact(value="; ".join(parts) + ".", source="report.json: metrics")
+
+
+@fact
+def failures(study: Study) -> Fact | None:
+    """Return how many failures there are and where they are listed; None if no artefact tells."""
+    report = study.main.report
+    wrong = int(report.confusion.sum() - report.confusion.trace())
+    shown = f"; the {len(study.main.mistakes)} surest are pictured" if study.main.mistakes else ""
+    return Fact(
+        value=f"{wrong:,} of {report.num_images:,} images were named wrongly{shown}; every one is listed.",
+        source="predictions.csv; report.html: mistakes",
+    )
+
+
+@fact
+def limitations(study: Study) -> Fact | None:
+    """Return the verdict's reasons; None if no artefact tells."""
+    if not study.verdict.reasons:
+        return None
+    return Fact(value=" ".join(study.verdict.reasons), source="report.json: verdict.reasons")
+
+
+@fact
+def implications(study: Study) -> Fact:
+    """Return the verdict and what would change it."""
+    changes = list(dict.fromkeys(finding.change for finding in study.verdict.findings if finding.change))
+    tail = f" What would change it: {'; '.join(changes)}." if changes else ""
+    return Fact(value=f"{NOTICE} The score is {study.verdict.value}.{tail}", source="report.json: verdict, findings")
+
+
+@fact
+def calibration(study: Study) -> Fact:
+    """Return the calibration error."""
+    metric = study.main.report.metrics["ece"]
+    scaled = "not calibrated" if study.info.temperature == 1.0 else f"temperature {study.info.temperature:.3f}"
+    return Fact(
+        value=f"Expected calibration error {spoken(metric)}; {scaled}.",
+        source="report.json: metrics.ece; bundle.json: temperature",
+    )
+
+
+@fact
+def fairness(study: Study) -> Fact | None:
+    """Return the subgroups of people; None if no artefact tells."""
+    groups = [name for name in study.main.report.subgroups if name.startswith(("sex=", "age="))]
+    if not groups:
+        return None
+    return Fact(
+        value=f"Accuracy, its gap to the rest and sensitivity are given for {', '.join(groups)}.",
+        source="report.json: subgroups",
+    )
