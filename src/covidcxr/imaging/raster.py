@@ -13,6 +13,7 @@ import threading
 import warnings as python_warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -72,30 +73,29 @@ def decode_raster(
         with _quiet(_makes_remarks(data, file_format)), _PLUGINS[file_format](io.BytesIO(data)) as image:
             check_size(image.height, image.width, origin=origin, max_pixels=max_pixels)
             _refuse_frames(image, file_format, origin)
-            notes = _colour_notes(data, image) if probe_colour else ()
-            return _to_gray(image, data, file_format, origin, notes)
+            decoded = _to_gray(image, data, file_format, origin)
+            notes = _colour_notes(image, data, file_format) if probe_colour else ()
+            return replace(decoded, warnings=decoded.warnings + notes) if notes else decoded
     except ImageReadError:
         raise
     except Exception as error:  # the decoders raise anything from struct.error to RecursionError on hostile files
         raise _read_error(error, file_format, origin) from error
 
 
-def _to_gray(
-    image: ImageFile.ImageFile, data: bytes, file_format: FileFormat, origin: str, notes: tuple[str, ...]
-) -> Decoded:
+def _to_gray(image: ImageFile.ImageFile, data: bytes, file_format: FileFormat, origin: str) -> Decoded:
     if file_format is FileFormat.JPEG:
         image.draft("L", image.size)
     bits = _bits_per_sample(image, data, file_format)
     image.load()
     pixels: NDArray[np.uint8] | NDArray[np.float32]
     if bits == 16 and image.mode in ("RGB", "RGBA", "LA"):
-        pixels, more = _deep_colour(data, origin)
+        pixels, notes = _deep_colour(data, origin)
     elif image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        pixels, more = _deep_gray(image, bits, origin), ()
+        pixels, notes = _deep_gray(image, bits, origin), ()
     else:
         bits = 8
-        pixels, more = _eight_bit_gray(image)
-    return Decoded(pixels=_upright(pixels, image, file_format), bits_stored=bits, warnings=notes + more)
+        pixels, notes = _eight_bit_gray(image)
+    return Decoded(pixels=_upright(pixels, image, file_format), bits_stored=bits, warnings=notes)
 
 
 def _eight_bit_gray(image: Image.Image) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
@@ -186,14 +186,24 @@ def _refuse_frames(image: ImageFile.ImageFile, file_format: FileFormat, origin: 
         )
 
 
-def _colour_notes(data: bytes, image: ImageFile.ImageFile) -> tuple[str, ...]:
-    if image.mode not in ("RGB", "RGBA", "P", "CMYK"):
-        return ()
-    with type(image)(io.BytesIO(data)) as probe:
-        probe.draft("RGB", _COLOUR_PROBE)
-        small = np.asarray(probe.convert("RGB").resize(_COLOUR_PROBE, Image.Resampling.NEAREST), dtype=np.int16)
-    spread = (small.max(axis=2) - small.min(axis=2)).mean()
-    return ("colour image: its luma was taken",) if spread > _COLOUR_LEVELS else ()
+def _colour_notes(image: ImageFile.ImageFile, data: bytes, file_format: FileFormat) -> tuple[str, ...]:
+    """Tell if a decoded image is really coloured, from a few thousand of its pixels."""
+    if file_format is FileFormat.JPEG:
+        # Its luma alone was decoded; a second, scaled decode shows the colours without decoding every pixel again.
+        again: ImageFile.ImageFile = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
+        with again as probe:
+            if probe.mode not in ("RGB", "CMYK"):
+                return ()
+            probe.draft("RGB", _COLOUR_PROBE)
+            return _spread_notes(probe)
+    return _spread_notes(image) if image.mode in ("RGB", "RGBA", "P", "CMYK") else ()
+
+
+def _spread_notes(image: Image.Image) -> tuple[str, ...]:
+    small = np.asarray(image.resize(_COLOUR_PROBE, Image.Resampling.NEAREST).convert("RGB"), dtype=np.int16)
+    red, green, blue = small[..., 0], small[..., 1], small[..., 2]
+    spread = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
+    return ("colour image: its luma was taken",) if spread.mean() > _COLOUR_LEVELS else ()
 
 
 @contextmanager
