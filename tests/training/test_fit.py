@@ -186,3 +186,27 @@ def test_the_validation_part_is_carved_from_training_unless_the_recipe_says_test
 def test_an_unknown_device_is_refused(small_recipe: Build, films: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="'tpu' is none of auto, cpu, cuda, mps"):
         train(small_recipe(), films, tmp_path / "run", device="tpu", cache=tmp_path / "cache")
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_curve_of_one(
+    run: Callable[..., Path], small_recipe: Build, films: Path, tmp_path: Path
+) -> None:
+    recipe = small_recipe(epochs=2, precision="float32")
+    whole = run(recipe, "whole")
+    script = tmp_path / "ddp.py"
+    script.write_text(
+        "import sys, json\n"
+        "from pathlib import Path\n"
+        "from covidcxr.core.recipe import resolve_recipe\n"
+        "from covidcxr.training.fit import train\n"
+        "recipe = resolve_recipe(json.loads(sys.argv[1]), where='ddp')\n"
+        "train(recipe, Path(sys.argv[2]), Path(sys.argv[3]), device='cpu', cache=Path(sys.argv[4]))\n"
+    )
+    arguments = [json.dumps(recipe.model_dump(mode="json")), str(films), str(tmp_path / "two"), str(tmp_path / "cache")]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
+    done = subprocess.run([*launcher, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    for one, two in zip(curve(whole), curve(tmp_path / "two"), strict=True):
+        for part in (0, 1):  # training, validation
+            assert two[part]["loss"] == pytest.approx(one[part]["loss"], abs=1e-3)

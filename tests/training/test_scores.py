@@ -33,3 +33,14 @@ def test_counts_come_back_from_a_checkpoint() -> None:
     again = Scores.from_state(scores.state())
     assert again.metrics() == scores.metrics()
     assert again.confusion.tolist() == scores.confusion.tolist()
+
+
+def test_totals_of_two_processes_add_up_to_the_scores_of_one() -> None:
+    logits, labels = torch.tensor([[2.0, 0.0], [0.0, 3.0], [1.0, 0.5]]), torch.tensor([0, 0, 1])
+    whole, first, second = (Scores(num_classes=2) for _ in range(3))
+    whole.add(logits, labels, loss=0.5)
+    first.add(logits[:1], labels[:1], loss=0.5)
+    second.add(logits[1:], labels[1:], loss=0.5)
+    together = Scores.from_totals(first.totals() + second.totals(), 2)
+    assert together.metrics() == whole.metrics()
+    assert together.confusion.tolist() == whole.confusion.tolist()

@@ -210,6 +210,9 @@ class Loop:
 
     def _end_epoch(self, epoch: int, *, rate: float, started: float, speed: float, curves: Curves | None) -> None:
         validation = self.evaluate(self._parts.validation)
+        if self._fabric.world_size > 1:
+            totals = cast("Tensor", self._fabric.all_gather(self._scores.totals())).sum(dim=0)
+            self._scores = Scores.from_totals(totals, len(self._classes))
         metrics = {"train": self._scores.metrics(), "validation": validation.metrics()}
         seconds = time.monotonic() - started
         self._epochs.append(

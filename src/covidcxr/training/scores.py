@@ -56,6 +56,29 @@ class Scores:
             "balanced_accuracy": float(recalls.mean()) if len(recalls) else 0.0,
         }
 
+    def totals(self) -> Tensor:
+        """Return every count as one float64 vector, to be summed over processes."""
+        counts = [self.loss_sum, self.num_images, self.num_correct, self.true_positives, self.num_claimed]
+        return torch.cat(
+            [torch.tensor(counts, dtype=torch.float64), torch.from_numpy(self.confusion).flatten().double()]
+        )
+
+    @classmethod
+    def from_totals(cls, totals: Tensor, num_classes: int) -> Scores:
+        """Return the scores whose `totals` are given."""
+        loss_sum, *counts = totals[:5].tolist()
+        num_images, num_correct, true_positives, num_claimed = (round(count) for count in counts)
+        scores = cls(
+            num_classes=num_classes,
+            loss_sum=loss_sum,
+            num_images=num_images,
+            num_correct=num_correct,
+            true_positives=true_positives,
+            num_claimed=num_claimed,
+        )
+        scores.confusion = totals[5:].round().long().reshape(num_classes, num_classes).cpu().numpy()
+        return scores
+
     def state(self) -> dict[str, float | int | list[list[int]]]:
         """Return the counts as JSON, for a checkpoint in the middle of an epoch."""
         return {
