@@ -171,3 +171,12 @@ def test_an_external_copy_of_training_images_is_noted(home: Path, tmp_path: Path
         home / "bundle", [home / "dataset", tmp_path / "copies"], tmp_path / "report", rounds=10, cache=home / "cache"
     )
     assert any("3 of its files are byte for byte in the training images" in note for note in reports[1].notes)
+
+
+def test_audits_are_made_on_demand_and_weigh_in_the_verdict(home: Path, tmp_path: Path) -> None:
+    out = tmp_path / "report"
+    evaluate(home / "bundle", [home / "dataset"], out, rounds=20, pictures=False, audit=True, cache=home / "cache")
+    found = document(out)
+    assert len(found["audits"]) >= 8
+    assert "no-audit" not in {finding["rule"] for finding in found["findings"]}
+    assert "Shortcut audits" in (out / "report.html").read_text(encoding="utf-8")

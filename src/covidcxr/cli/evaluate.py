@@ -42,6 +42,7 @@ def evaluate_verb(
     rounds: Annotated[int | None, typer.Option("--rounds", min=1, help="Bootstrap rounds; by default 2000.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap.")] = 0,
     pictures: Annotated[bool, typer.Option(help="Put pictures of the surest mistakes into the report.")] = True,
+    audit: Annotated[bool, typer.Option("--audit", help="Also run the shortcut audits (minutes).")] = False,
     device: DeviceOption = "auto",
     quiet: QuietOption = False,
     as_json: JsonOption = False,
@@ -62,6 +63,7 @@ def evaluate_verb(
             name: _share(name, value) for name, value in (_pair("--prevalence", text) for text in prevalence or ())
         },
         pictures=pictures,
+        audit=audit,
         command=shlex.join(["covidcxr", *sys.argv[1:]]),
         progress=progress_for(quiet=quiet or as_json),
     )

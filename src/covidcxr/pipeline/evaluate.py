@@ -12,6 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from covidcxr.audit.findings import audit_findings
+from covidcxr.audit.result import AuditResult
+from covidcxr.audit.run import run_audits
 from covidcxr.core.artefacts import atomic_directory
 from covidcxr.core.digests import json_sha256
 from covidcxr.core.errors import EvaluationError
@@ -47,6 +50,7 @@ def evaluate(
     class_map: Mapping[str, str] | None = None,
     prevalence: Mapping[str, float] | None = None,
     pictures: bool = True,
+    audit: bool = False,
     command: str = "",
     cache: Path | None = None,
     progress: Progress = SILENT,
@@ -68,6 +72,7 @@ def evaluate(
         class_map: A dataset's class to one of the bundle's, where the names differ.
         prevalence: Class to the prevalence at which its predictive values are wanted too.
         pictures: Put pictures of the surest mistakes into the report.
+        audit: Also run the shortcut audits on the leading cohort (minutes).
         command: What was typed, for the provenance.
         cache: Folder of packed images; by default the training's.
         progress: Who follows the work.
@@ -93,6 +98,7 @@ def evaluate(
         "rounds": rounds,
         "seed": seed,
         "pictures": pictures,
+        "audit": audit,
         "prevalence": dict(prevalence or {}),
     }
     inputs = _inputs_digest(loaded, opened, settings, class_map or {})
@@ -118,11 +124,22 @@ def evaluate(
         )
         for dataset in opened
     ]
-    results = with_nuisance(
-        results, opened, info, cache=cache or _training_cache(), rounds=rounds, seed=seed, progress=progress
-    )
+    cache = cache or _training_cache()
+    results = with_nuisance(results, opened, info, cache=cache, rounds=rounds, seed=seed, progress=progress)
     results = _with_leak_notes(results, opened)
-    study = _study(loaded, results, split=split, rounds=rounds, seed=seed, smoothing=smoothing)
+    audits: tuple[AuditResult, ...] = ()
+    if audit:
+        audits = run_audits(
+            loaded,
+            opened[0],
+            cache=cache,
+            split=split,
+            rounds=min(rounds, 1000),
+            seed=seed,
+            device=device,
+            progress=progress,
+        ).results
+    study = _study(loaded, results, audits, split=split, rounds=rounds, seed=seed, smoothing=smoothing)
     facts = provenance(
         study, device=_device_words(predictor, device), command=command, seconds=time.perf_counter() - start
     )
@@ -132,7 +149,14 @@ def evaluate(
 
 
 def _study(
-    bundle: Bundle, results: Sequence[CohortResult], *, split: str, rounds: int, seed: int, smoothing: float
+    bundle: Bundle,
+    results: Sequence[CohortResult],
+    audits: tuple[AuditResult, ...],
+    *,
+    split: str,
+    rounds: int,
+    seed: int,
+    smoothing: float,
 ) -> Study:
     info = bundle.info
     target = target_class(info.classes)
@@ -144,6 +168,8 @@ def _study(
         test_seen=test_seen,
         synthetic=info.synthetic or any(result.dataset.synthetic for result in results),
         target=target,
+        audits=audit_findings(audits),
+        audited=bool(audits),
     )
     return Study(
         info=info,
@@ -157,6 +183,7 @@ def _study(
         train=train,
         published=published,
         label_smoothing=smoothing,
+        audits=audits,
     )
 
 

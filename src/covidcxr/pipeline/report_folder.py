@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from covidcxr.audit.sections import audit_document, audit_section
 from covidcxr.core.types import EvaluationReport, Metric
 from covidcxr.core.version import release
 from covidcxr.evaluation.published import compare_with_published
@@ -34,13 +35,14 @@ HTML, JSON, CASES, FIGURES = "report.html", "report.json", "predictions.csv", "f
 
 
 def report_page(study: Study, *extra: Section) -> Page:
-    """Return the page of ``study``; ``extra`` sections (audits) come before the mistakes."""
+    """Return the page of ``study``; ``extra`` sections come before the mistakes."""
     sections = (
         published_section(study),
         cohorts_section(study),
         classes_section(study),
         confounding_section(study),
         calibration_section(study),
+        audit_section(study.audits, study.target) if study.audits else None,
         subgroups_section(study),
         *extra,
         mistakes_section(study),
@@ -112,6 +114,8 @@ def _document(study: Study, *, inputs: str, settings: Mapping[str, Any]) -> dict
         },
         "provenance": [{"name": name, "value": value} for name, value in study.provenance],
     }
+    if study.audits:
+        details["audits"] = audit_document(study.audits)
     if study.published is not None:
         details["published"] = {"name": study.published.name, "values": _comparison_rows(study)}
     return report_document(

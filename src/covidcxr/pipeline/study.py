@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from covidcxr.audit.result import AuditResult
 from covidcxr.core.types import EvaluationReport, Exclusion
 from covidcxr.evaluation.cohort import Cohort
 from covidcxr.evaluation.confounds import ClassFacts, Confounding
@@ -82,6 +83,7 @@ class Study:
         published: The publication that the recipe follows; None if it follows none.
         rounds, seed: Of the bootstrap.
         label_smoothing: Of the training loss.
+        audits: Shortcut audits of the main cohort, if any were asked for.
         provenance: Names and values, in reading order.
     """
 
@@ -96,6 +98,7 @@ class Study:
     train: Mapping[str, float] = field(default_factory=dict)
     published: PublishedResult | None = None
     label_smoothing: float = 0.0
+    audits: tuple[AuditResult, ...] = ()
     provenance: tuple[tuple[str, str], ...] = ()
 
     @property

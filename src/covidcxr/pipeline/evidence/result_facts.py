@@ -90,6 +90,8 @@ def robustness(study: Study) -> Fact | None:
     parts = []
     if study.main.nuisance is not None:
         parts.append(study.main.nuisance.sentence(study.target))
+    if study.audits:
+        parts.append(" ".join(result.sentence for result in study.audits))
     if study.main.report.subgroups:
         parts.append(f"Subgroups: {', '.join(study.main.report.subgroups)}.")
     return Fact(value=" ".join(parts), source="report.json: nuisance, subgroups") if parts else None
