@@ -14,7 +14,7 @@ from PIL import Image
 from covidcxr.core.errors import OutputError, SourceError
 from covidcxr.core.recipe import Recipe, resolve_recipe
 from covidcxr.curation import compile as compiler
-from covidcxr.curation import image_store
+from covidcxr.curation import image_store, near_duplicates
 from covidcxr.curation.compile import compile_dataset
 from covidcxr.curation.image_work import ImageFacts, ImageJob, do_image_work
 from covidcxr.dataset import Dataset
@@ -333,3 +333,36 @@ def test_an_archive_is_named_with_its_date(phantoms: Path, tmp_path: Path, monke
     first, second = (item.root / "miniature-2020-05-20.zip" for item in (dataset, again))
     assert first.read_bytes() == second.read_bytes()
     assert dataset.verify() == ()
+
+
+def test_a_cropped_and_brightened_copy_joins_two_patients_and_is_shown(sources: Path, tmp_path: Path) -> None:
+    pneumonia = sources / "chest-xray-pneumonia/train/PNEUMONIA"
+    first = pneumonia / "person1_bacteria_1.jpeg"
+    with Image.open(first) as image:
+        film = image.resize((600, round(600 * image.height / image.width)))
+    film.save(first, quality=95)
+    film.crop((30, 30, film.width - 30, film.height - 30)).point([min(255, level + 20) for level in range(256)]).save(
+        pneumonia / "person88_virus_9.jpeg", quality=60
+    )
+    asked = recipe(near_duplicates=True, longest_side=512)
+    dataset = compile_dataset(asked, tmp_path / "data", sources=sources, workers=1)
+    groups = {item.record.record_id.rpartition("/")[2].rpartition(":")[2]: item.group_id for item in dataset.samples}
+    assert groups["person88_virus_9.jpeg"] == groups["person1_bacteria_1.jpeg"]
+    pairs = json.loads((dataset.root / "near-duplicates.json").read_text())["pairs"]
+    assert ["person1_bacteria_1.jpeg", "person88_virus_9.jpeg"] in [
+        [pair[end].rpartition(":")[2].rpartition("/")[2] for end in ("id_a", "id_b")] for pair in pairs
+    ]
+    page = (dataset.root / "near-duplicates.html").read_text()
+    assert "person88_virus_9" in page
+    assert "http" not in page
+
+
+def test_a_search_for_copies_is_not_done_twice(sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = compile_dataset(recipe(near_duplicates=True), tmp_path / "data", sources=sources, workers=1)
+
+    def again(*_: object, **__: object) -> None:
+        raise AssertionError("searched again")
+
+    monkeypatch.setattr(near_duplicates, "find_duplicates", again)
+    second = compile_dataset(recipe(near_duplicates=True), tmp_path / "data", sources=sources, workers=1)
+    assert second.digest == first.digest

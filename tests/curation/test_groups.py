@@ -5,21 +5,13 @@ from pathlib import Path
 from candidates_builder import facts
 
 from covidcxr.core.types import Record
-from covidcxr.curation.groups import UnionFind, find_films, find_groups
+from covidcxr.curation.groups import find_films, find_groups
 
 
 def record(key: str, patient: str | None = None) -> Record:
     return Record(
         record_id=f"cohen:{key}", source="cohen", path=Path(key), patient_id=f"cohen:{patient}" if patient else None
     )
-
-
-def test_a_set_is_called_by_its_smallest_name() -> None:
-    sets = UnionFind()
-    sets.join("c", "d")
-    sets.join("b", "c")
-    sets.join("x", "y")
-    assert [sets.find(name) for name in "bcdxyz"] == ["b", "b", "b", "x", "x", "z"]
 
 
 def test_copies_by_bytes_pixels_and_pairs_are_one_film() -> None:

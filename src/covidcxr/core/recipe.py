@@ -63,6 +63,8 @@ class DatasetRecipe(_Table):
         balance: Applied after the split, in this order.
         keep_published_copies: Keep copies of an image that lie in one part of a split published by their source, so
             that the part stays as published; ``duplicate-file`` leaves out all others.
+        near_duplicates: Also look for copies of films that were cropped, scaled, re-exposed or drawn upon; about ten
+            milliseconds an image. Without it, only equal bytes and equal pixels are copies.
         archive: Also write the images as one ZIP whose name carries the date.
         licences: Where not empty, images are kept only if their licence allows each of these uses
             (``commercial``, ``derivatives``); a blank licence allows nothing.
@@ -78,6 +80,7 @@ class DatasetRecipe(_Table):
     split: SplitRecipe = SplitRecipe()
     balance: tuple[BalanceRecipe, ...] = ()
     keep_published_copies: bool = False
+    near_duplicates: bool = False
     archive: bool = False
     licences: tuple[Literal["commercial", "derivatives"], ...] = ()
     longest_side: int = Field(default=512, ge=16)

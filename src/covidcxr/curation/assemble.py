@@ -33,12 +33,14 @@ class Assembly:
 
     Attributes:
         manifest: Samples and exclusions.
+        recipe: What was asked for.
         candidates: Every candidate by record_id, kept or not.
         frontal: Source, published split and class of the frontal candidates, before any other rule, with their number.
         notes: Plain sentences from the split.
     """
 
     manifest: Manifest
+    recipe: DatasetRecipe
     candidates: Mapping[str, Candidate]
     frontal: Mapping[tuple[str, str, str], int]
     notes: tuple[str, ...]
@@ -101,7 +103,9 @@ def assemble(
         synthetic=synthetic,
         conversion=conversion(recipe),
     )
-    return Assembly(manifest=manifest, candidates=everyone, frontal=_frontal(everyone.values()), notes=notes)
+    return Assembly(
+        manifest=manifest, recipe=recipe, candidates=everyone, frontal=_frontal(everyone.values()), notes=notes
+    )
 
 
 def conversion(recipe: DatasetRecipe) -> dict[str, int]:

@@ -17,8 +17,10 @@ from covidcxr.core.progress import SILENT, Progress
 from covidcxr.core.recipe import Recipe, load_recipe
 from covidcxr.core.types import Exclusion, Record
 from covidcxr.curation.assemble import Assembly, assemble
+from covidcxr.curation.duplicates import DuplicatePairs
 from covidcxr.curation.image_store import ImageStore
 from covidcxr.curation.image_work import ImageFacts
+from covidcxr.curation.near_duplicates import find_near_duplicates, searched
 from covidcxr.curation.publish import SourcePart, publish
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.dataset.exports.archive import archive_name, write_archive
@@ -79,7 +81,8 @@ def compile_dataset(
         for record in part.listing.records
     ]
     facts = store.facts(jobs, workers=workers, progress=progress)
-    assembly = _assemble(recipe, parts, facts, synthetic=is_synthetic(root))
+    copies = _search_copies(recipe, out, parts, facts, store, workers=workers, progress=progress)
+    assembly = _assemble(recipe, parts, facts, copies, synthetic=is_synthetic(root))
     if earlier is not None and _is_same(earlier, assembly, recipe):
         store.discard()
         return earlier
@@ -87,7 +90,16 @@ def compile_dataset(
     missing = [job for job in jobs if job.record_id in wanted and store.picture(facts[job.record_id]) is None]
     facts |= store.work(missing, workers=workers, progress=progress)
     with atomic_directory(out) as folder, writing_to(out):
-        publish(folder, recipe=recipe, assembly=assembly, parts=parts, facts=facts, store=store, progress=progress)
+        publish(
+            folder,
+            recipe=recipe,
+            assembly=assembly,
+            parts=parts,
+            facts=facts,
+            copies=copies,
+            store=store,
+            progress=progress,
+        )
         if recipe.dataset.archive:
             write_archive(Dataset.open(folder), folder / archive_name(recipe.name), progress)
     store.discard()
@@ -119,12 +131,38 @@ def _read_sources(recipe: Recipe, root: Path, progress: Progress) -> dict[str, S
 
 
 def _assemble(
-    recipe: Recipe, parts: Mapping[str, SourcePart], facts: Mapping[str, ImageFacts], *, synthetic: bool
+    recipe: Recipe,
+    parts: Mapping[str, SourcePart],
+    facts: Mapping[str, ImageFacts],
+    copies: DuplicatePairs | None,
+    *,
+    synthetic: bool,
 ) -> Assembly:
     records = [_relative(record, part.folder) for part in parts.values() for record in part.listing.records]
     problems: list[Exclusion] = [problem for part in parts.values() for problem in part.listing.problems]
     versions = {name: part.listing.version for name, part in parts.items()}
-    return assemble(records, facts, problems, recipe.dataset, source_versions=versions, synthetic=synthetic)
+    pairs = copies.id_pairs() if copies is not None else []
+    return assemble(
+        records, facts, problems, recipe.dataset, source_versions=versions, synthetic=synthetic, pairs=pairs
+    )
+
+
+def _search_copies(
+    recipe: Recipe,
+    out: Path,
+    parts: Mapping[str, SourcePart],
+    facts: Mapping[str, ImageFacts],
+    store: ImageStore,
+    *,
+    workers: int,
+    progress: Progress,
+) -> DuplicatePairs | None:
+    if not recipe.dataset.near_duplicates:
+        return None
+    everyone = [record for part in parts.values() for record in part.listing.records]
+    records = searched(everyone, facts, recipe.dataset)
+    pictures = {record.record_id: store.picture(facts[record.record_id]) or record.path for record in records}
+    return find_near_duplicates(records, facts, pictures, earlier=out, workers=workers, progress=progress)
 
 
 def _relative(record: Record, folder: Path) -> Record:

@@ -25,9 +25,12 @@ from covidcxr.curation.browse import browse_page
 from covidcxr.curation.contact_sheet import draw_contact_sheet
 from covidcxr.curation.croissant import croissant
 from covidcxr.curation.datasheet import confounding_sentences, missing_sentences, write_datasheet
+from covidcxr.curation.duplicates import DuplicatePairs
 from covidcxr.curation.image_store import FACTS_FILE, ImageStore
 from covidcxr.curation.image_work import ImageFacts
 from covidcxr.curation.leaks import LeakReport, find_leaks
+from covidcxr.curation.near_duplicates import PAIRS_FILE, search_key, searched, write_pairs_file
+from covidcxr.curation.pair_gallery import pair_gallery
 from covidcxr.dataset.manifest import MANIFEST_FILE, SUMS_FILE, SYNTHETIC_NOTICE, write_manifest
 from covidcxr.sources.source import SourceInfo, SourceListing
 
@@ -50,6 +53,7 @@ def publish(
     assembly: Assembly,
     parts: Mapping[str, SourcePart],
     facts: Mapping[str, ImageFacts],
+    copies: DuplicatePairs | None,
     store: ImageStore,
     progress: Progress,
 ) -> None:
@@ -65,6 +69,8 @@ def publish(
         write_text(folder / "SYNTHETIC.txt", SYNTHETIC_NOTICE + "\n")
     sheet = draw_contact_sheet(manifest, f"{recipe.name}: {recipe.title}", lambda sample: folder / sample.image)
     write_bytes(folder / "contact-sheet.png", _png(sheet))
+    if copies is not None:
+        _write_copies(folder, copies, assembly=assembly, parts=parts, facts=facts, store=store)
     leaks = find_leaks(manifest, facts)
     write_text(folder / LEAKS_FILE, json.dumps(asdict(leaks), indent=1) + "\n")
     infos = {name: part.info for name, part in parts.items()}
@@ -80,6 +86,25 @@ def publish(
     )
     document = _croissant(folder, recipe, assembly, infos, leaks)
     write_text(folder / "croissant.json", json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+
+
+def _write_copies(
+    folder: Path,
+    copies: DuplicatePairs,
+    *,
+    assembly: Assembly,
+    parts: Mapping[str, SourcePart],
+    facts: Mapping[str, ImageFacts],
+    store: ImageStore,
+) -> None:
+    records = {record.record_id: record for part in parts.values() for record in part.listing.records}
+    ids = [record.record_id for record in searched(list(records.values()), facts, assembly.recipe)]
+    write_pairs_file(folder / PAIRS_FILE, copies, search_key(ids, facts))
+
+    def picture(record_id: str) -> Path:
+        return store.picture(facts[record_id]) or records[record_id].path
+
+    write_text(folder / "near-duplicates.html", pair_gallery(copies, assembly.manifest, assembly.candidates, picture))
 
 
 def _croissant(
