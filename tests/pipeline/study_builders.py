@@ -53,7 +53,7 @@ def write_dataset(
     return manifest
 
 
-def write_bundle(root: Path, dataset_digest: str, **fields: object) -> Path:
+def write_bundle(root: Path, dataset_digest: str, *, seed: int = 0, **fields: object) -> Path:
     """Write an untrained bundle of a small network, and a history of two epochs beside it; return its folder."""
     import torch
 
@@ -61,7 +61,7 @@ def write_bundle(root: Path, dataset_digest: str, **fields: object) -> Path:
     from covidcxr.models.bundle import BundleInfo, HistoryInfo, NetworkInfo, PreprocessInfo, save_bundle
     from covidcxr.models.network import build_network
 
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     network = build_network("haghanifar2020", num_classes=3, preprocess=PreprocessSpec(size=96), options={})
     content: dict[str, object] = {
         "name": "mini",

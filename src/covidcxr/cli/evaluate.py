@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from covidcxr.cli.options import DeviceOption, JsonOption, QuietOption, print_json, progress_for
+from covidcxr.cli.options import DeviceOption, JsonOption, QuietOption, print_json, progress_for, split_pair
 from covidcxr.core.errors import EvaluationError
 
 if TYPE_CHECKING:
@@ -58,9 +58,9 @@ def evaluate_verb(
         device=device,
         rounds=rounds,
         seed=seed,
-        class_map=dict(_pair("--map", text) for text in class_map or ()),
+        class_map=dict(split_pair("--map", text) for text in class_map or ()),
         prevalence={
-            name: _share(name, value) for name, value in (_pair("--prevalence", text) for text in prevalence or ())
+            name: _share(name, value) for name, value in (split_pair("--prevalence", text) for text in prevalence or ())
         },
         pictures=pictures,
         audit=audit,
@@ -109,13 +109,6 @@ def print_reports(reports: list[EvaluationReport], out: Path) -> None:
         console.print(f"  - {reason}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"Report: {out / 'report.html'}", soft_wrap=True, markup=False)
     console.print("Research use only, not a diagnosis.")
-
-
-def _pair(option: str, text: str) -> tuple[str, str]:
-    name, separator, value = text.partition("=")
-    if not separator or not name.strip() or not value.strip():
-        raise EvaluationError(f"{option} {text!r}: expected NAME=VALUE")
-    return name.strip(), value.strip()
 
 
 def _share(name: str, text: str) -> float:

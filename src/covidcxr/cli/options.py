@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from covidcxr.core.errors import EvaluationError
 from covidcxr.core.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -45,6 +46,18 @@ def progress_for(*, quiet: bool) -> Progress:
 def print_json(document: Any) -> None:
     """Print ``document`` as one line of JSON on stdout."""
     sys.stdout.write(json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def split_pair(option: str, text: str) -> tuple[str, str]:
+    """Return the two sides of a ``NAME=VALUE`` given to ``option``.
+
+    Raises:
+        EvaluationError: If ``text`` is nothing of the kind.
+    """
+    name, separator, value = text.partition("=")
+    if not separator or not name.strip() or not value.strip():
+        raise EvaluationError(f"{option} {text!r}: expected NAME=VALUE")
+    return name.strip(), value.strip()
 
 
 class TerminalProgress:

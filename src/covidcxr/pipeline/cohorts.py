@@ -34,6 +34,13 @@ _PICTURE_SIDE = 224
 _PICTURE_QUALITY = 78
 
 
+def training_cache() -> Path:
+    """Return the folder in which a training packs its images, so that an evaluation finds them."""
+    from covidcxr.training.loading import default_cache
+
+    return default_cache()
+
+
 def open_dataset(path: Path, classes: Sequence[str], class_map: Mapping[str, str]) -> Dataset:
     """Open a dataset with its classes renamed to ``classes``, by ``class_map`` first and then by their names.
 

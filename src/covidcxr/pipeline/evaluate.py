@@ -25,7 +25,13 @@ from covidcxr.evaluation.published import PublishedResult, published_result
 from covidcxr.evaluation.report import DEFAULT_ROUNDS
 from covidcxr.evaluation.verdict import Evidence, judge, target_class
 from covidcxr.models.bundle import Bundle, BundleInfo
-from covidcxr.pipeline.cohorts import evaluate_dataset, open_dataset, shared_with_training, with_nuisance
+from covidcxr.pipeline.cohorts import (
+    evaluate_dataset,
+    open_dataset,
+    shared_with_training,
+    training_cache,
+    with_nuisance,
+)
 from covidcxr.pipeline.history import read_history
 from covidcxr.pipeline.provenance import provenance
 from covidcxr.pipeline.report_folder import read_reports, write_report
@@ -124,7 +130,7 @@ def evaluate(
         )
         for dataset in opened
     ]
-    cache = cache or _training_cache()
+    cache = cache or training_cache()
     results = with_nuisance(results, opened, info, cache=cache, rounds=rounds, seed=seed, progress=progress)
     results = _with_leak_notes(results, opened)
     audits: tuple[AuditResult, ...] = ()
@@ -221,12 +227,6 @@ def _predictor(bundle: Path, *, backend: str | None, device: str) -> Predictor:
     from covidcxr.inference.predictor import Predictor
 
     return Predictor.load(bundle, backend=backend, device=device)
-
-
-def _training_cache() -> Path:
-    from covidcxr.training.loading import default_cache
-
-    return default_cache()
 
 
 def _device_words(predictor: Predictor, asked: str) -> str:

@@ -1,0 +1,89 @@
+"""``covidcxr compare``: several bundles on the same datasets, side by side."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from covidcxr.cli.options import DeviceOption, JsonOption, QuietOption, print_json, progress_for, split_pair
+
+if TYPE_CHECKING:
+    from covidcxr.pipeline.compare import CompareResult
+
+_EXAMPLE = (
+    "Example: covidcxr compare runs/zhong2020/bundle runs/ours/bundle --data runs/zhong2020/dataset --out compare"
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to ``app``."""
+    app.command("compare", epilog=_EXAMPLE)(compare_verb)
+
+
+def compare_verb(
+    bundles: Annotated[
+        list[Path], typer.Argument(metavar="BUNDLE ...", help="Two bundles or more; the first is the reference.")
+    ],
+    data: Annotated[list[Path], typer.Option("--data", help="A dataset; repeatable.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the report; an older report there is replaced.")] = Path(
+        "comparison"
+    ),
+    split: Annotated[Literal["train", "val", "test"], typer.Option("--split", help="Which split.")] = "test",
+    class_map: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="THEIRS=OURS", help="A dataset's class to one of a bundle's; repeatable."),
+    ] = None,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Bootstrap rounds.")] = 2000,
+    seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap.")] = 0,
+    audit: Annotated[bool, typer.Option("--audit", help="Also run the shortcut audits on the first dataset.")] = False,
+    device: DeviceOption = "auto",
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare bundles: accuracy, AUROC, calibration, audits, parameters, time, and how sure the differences are."""
+    from covidcxr.pipeline.compare import compare
+    from covidcxr.pipeline.compare_report import comparison_document
+
+    result = compare(
+        bundles,
+        data,
+        out,
+        split=split,
+        device=device,
+        rounds=rounds,
+        seed=seed,
+        audit=audit,
+        class_map=dict(split_pair("--map", text) for text in class_map or ()),
+        command=shlex.join(["covidcxr", *sys.argv[1:]]),
+        progress=progress_for(quiet=quiet or as_json),
+    )
+    if as_json:
+        print_json(comparison_document(result) | {"report": str(out / "report.html")})
+    elif not quiet:
+        _print(result, out)
+
+
+def _print(result: CompareResult, out: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    if result.synthetic:
+        console.print("[bold red]SYNTHETIC DATA: computed phantoms, not radiographs; no number below means anything.")
+    for position, entry in enumerate(result.models[0].cohorts):
+        table = Table(title=f"{entry.report.cohort}: {entry.report.num_images} images")
+        for column in ("model", "parameters", "accuracy", f"AUROC {result.target}", "ECE", "ms an image"):
+            table.add_column(column, justify="left" if column == "model" else "right")
+        for model in result.models:
+            metrics = model.cohorts[position].report.metrics
+            shown = [metrics[name].value for name in ("accuracy", f"auroc/{result.target}", "ece")]
+            values = ["not estimable" if value is None else f"{value:.3f}" for value in shown]
+            parameters = f"{model.bundle.info.network.num_parameters:,}"
+            table.add_row(model.name, parameters, *values, f"{1000 * model.seconds_per_image:.1f}")
+        console.print(table)
+    console.print(f"Report: {out / 'report.html'}", soft_wrap=True, markup=False)
+    console.print("Research use only, not a diagnosis.")
