@@ -14,7 +14,7 @@ from covidcxr.cli.main import run_command
 from covidcxr.sources.phantoms import write_phantom_sources
 
 SMALL = ["--workers", "1", "--set", "training.epochs=1", "--set", "training.steps=6", "--set", "training.batch_size=4"]
-SMALL += ["--set", "evaluation.bootstrap_rounds=50"]
+SMALL += ["--no-audit", "--set", "evaluation.bootstrap_rounds=50"]
 
 
 @pytest.fixture(scope="module")

@@ -31,11 +31,12 @@ def run_verb(
     sources: SourcesOption = None,
     workers: WorkersOption = None,
     device: DeviceOption = "auto",
+    audit: Annotated[bool, typer.Option(help="Also run the shortcut audits, which the verdict rests on.")] = True,
     settings: SetOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Compile the dataset, train, evaluate and report; what is already there for the same recipe is skipped."""
+    """Compile the dataset, train, evaluate, audit and report; what is already there for the same recipe is skipped."""
     from covidcxr.core.recipe import load_recipe
     from covidcxr.pipeline.run import run
 
@@ -46,6 +47,7 @@ def run_verb(
         sources=sources,
         workers=workers,
         device=device,
+        audit=audit,
         progress=progress_for(quiet=quiet or as_json),
     )
     if as_json:

@@ -41,9 +41,10 @@ def run(
     sources: Path | None = None,
     workers: int | None = None,
     device: str = "auto",
+    audit: bool = True,
     progress: Progress = SILENT,
 ) -> RunResult:
-    """Compile, train, evaluate and report ``recipe`` under ``out``, going on where an earlier run stopped.
+    """Compile, train, evaluate, audit and report ``recipe`` under ``out``, going on where an earlier run stopped.
 
     Args:
         recipe: A resolved recipe, its name, or a TOML file.
@@ -51,6 +52,7 @@ def run(
         sources: Folder of the public sources; else looked up, then downloaded, then replaced by phantoms.
         workers: Processes for the image work; one a core by default.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        audit: Also run the shortcut audits, which the verdict rests on (minutes).
         progress: Who follows the work.
 
     Raises:
@@ -61,7 +63,7 @@ def run(
     dataset = compile_dataset(recipe, out / "dataset", sources=root, workers=workers, progress=progress)
     bundle = train(recipe, dataset, out, device=device, progress=progress)
     report = out / "report"
-    evaluations = evaluate(bundle, [out / "dataset"], report, device=device, progress=progress)
+    evaluations = evaluate(bundle, [out / "dataset"], report, device=device, audit=audit, progress=progress)
     return RunResult(dataset=dataset, bundle=bundle, report=report, evaluations=tuple(evaluations))
 
 
