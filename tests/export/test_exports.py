@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -147,6 +149,60 @@ def test_openvino_agrees_with_the_bundle(bundle: Bundle, tmp_path: Path) -> None
     result = export_bundle(bundle.folder, "openvino", tmp_path / "model")
     assert result.parity.largest_difference < 1e-4
     assert {path.name for path in result.path.iterdir()} == {"model.xml", "model.bin", "classes.txt", "NOTICE.txt"}
+
+
+@pytest.fixture(scope="module")
+def monai_bundle(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("monai", reason="the extra `monai` is not installed")
+    return export_bundle(bundle.folder, "monai", tmp_path_factory.mktemp("monai") / "tiny").path
+
+
+def monai(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "ignore", "-m", "monai.bundle", *arguments]
+    environment = {**os.environ, "PYTHONPATH": "."}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+def test_monai_runs_the_bundle_with_the_predictors_results(monai_bundle: Path, bundle: Bundle, tmp_path: Path) -> None:
+    pytest.importorskip("fire", reason="the extra `monai` is not installed")
+    films = tmp_path / "films"
+    films.mkdir()
+    for number in range(3):
+        (films / f"{number}.png").write_bytes(bundles.png(number))
+    places = ("--bundle_root", ".", "--dataset_dir", str(films), "--output_dir", str(tmp_path / "out"))
+    run = monai(monai_bundle, "run", "--config_file", "configs/inference.json", *places)
+    assert run.returncode == 0, run.stderr
+    with (tmp_path / "out" / "predictions.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    expected = list(Predictor.load(bundle.folder, backend="torch").predict(sorted(films.iterdir())))
+    for row, prediction in zip(rows, expected, strict=True):
+        found = [float(row[f"probability/{name}"]) for name in bundles.CLASSES]
+        np.testing.assert_allclose(found, prediction.probabilities, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_monai_verifies_the_networks_input_and_output(monai_bundle: Path) -> None:
+    pytest.importorskip("fire", reason="the extra `monai` is not installed")
+    files = ("--meta_file", "configs/metadata.json", "--config_file", "configs/inference.json")
+    run = monai(monai_bundle, "verify_net_in_out", "network_def", *files, "--device", "cpu", "--any", "64")
+    assert run.returncode == 0, run.stderr
+    assert "verified with no error" in run.stderr + run.stdout
+
+
+@pytest.mark.slow
+def test_the_monai_bundle_holds_no_pickle(monai_bundle: Path) -> None:
+    names = sorted(path.relative_to(monai_bundle).as_posix() for path in monai_bundle.rglob("*") if path.is_file())
+    assert names == [
+        "configs/inference.json",
+        "configs/metadata.json",
+        "docs/MODEL_CARD.md",
+        "docs/README.md",
+        "models/film.onnx",
+        "scripts/__init__.py",
+        "scripts/film_network.py",
+        "scripts/predict.py",
+    ]
 
 
 def test_formats_and_variants_that_do_not_exist_are_refused(bundle: Bundle, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from covidcxr.core.artefacts import atomic_file
 from covidcxr.core.errors import BundleError, MissingExtraError
 from covidcxr.export import EXPORTERS
 from covidcxr.export.exporter import ExportRequest, ExportResult, check_parity
-from covidcxr.export.parity import Trial, choose_trial, compare, computed_trial, radiographs
+from covidcxr.export.parity import Judge, Trial, choose_trial, compare, computed_trial, radiographs
 from covidcxr.models.bundle import NOTICE, ONNX, Bundle, refresh_sums
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def export_onnx(request: ExportRequest) -> ExportResult:
         write_film_graph(bundle, partial)
         if request.variant == "int8":
             _quantize(partial)
-        judge = _film_judge(partial)
+        judge = film_judge(partial)
         parity = compare(trial, bundle.info.classes, original_probabilities(bundle, trial), judge)
         if request.variant == "fp32":
             check_parity(parity, out)
@@ -174,7 +174,8 @@ def _metadata(bundle: Bundle) -> dict[str, str]:
     }
 
 
-def _film_judge(path: Path) -> Any:
+def film_judge(path: Path) -> Judge:
+    """Return what a film graph in a file says of one film, run by ONNX Runtime."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -1,0 +1,20 @@
+"""The exported graph as a torch module, so that MONAI's tools can call and check it."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime
+import torch
+
+
+class FilmNetwork(torch.nn.Module):
+    """Float32 films (N, 1, H, W) in [0, 1], bone bright, to probabilities (N, classes); runs on the CPU."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+
+    def forward(self, films: torch.Tensor) -> torch.Tensor:
+        """Return the calibrated probabilities."""
+        values = np.ascontiguousarray(films.detach().cpu().numpy(), dtype=np.float32)
+        return torch.from_numpy(self.session.run(["probabilities"], {"film": values})[0])
