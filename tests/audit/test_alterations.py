@@ -48,6 +48,16 @@ def test_where_no_lungs_are_found_a_central_box_stands_in_and_is_counted() -> No
     assert regions.masks[0].sum() == 76 * 84
 
 
+def test_the_common_box_leaves_the_edge_of_the_film_free_even_where_lungs_touch_it() -> None:
+    everywhere = boxed(films(4, 100), [np.ones((100, 100), dtype=bool)] * 4)
+    box = everywhere.common_box(50)
+    assert not box[:4].any()
+    assert not box[:, -4:].any()
+    assert box[5:45, 5:45].all()
+    some = boxed(films(5, 100), [np.pad(np.ones((40, 40), dtype=bool), 30)] * 5).common_box(100)
+    assert np.flatnonzero(some.any(axis=1))[[0, -1]].tolist() == [26, 73]
+
+
 def test_only_the_border_is_left() -> None:
     images = films()
     altered = keep_border(images, border=0.1)

@@ -23,7 +23,7 @@ _STRENGTH = 0.003
 
 def outside_pixels(images: Images, box: BoolArray) -> FloatArray:
     """Return the pixels outside ``box`` (S, S) of (N, S, S) images, reduced to 32 x 32, as (N, K) in [0, 1]."""
-    kept = ~cv2.resize(box.astype(np.uint8), (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(bool)
+    kept = np.asarray(cv2.resize(box.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA)) < 0.5
     hidden = np.where(box, np.uint8(0), images)
     small = [cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA)[kept] for image in hidden]
     return np.asarray(small, dtype=np.float64) / 255.0
