@@ -1,13 +1,17 @@
 """Pictures that are no radiographs, for networks that must say so: photographs, pages, charts, noise, torn films.
 
-The photographs are random crops of the two that scikit-learn carries (CC BY 2.0, T. Kruk and ctsit); everything else
+The photographs are random crops of those that installed packages carry: two of scikit-learn (CC BY 2.0), two of
+matplotlib, and half of scikit-image's where that is installed; the other half is kept to measure with. Everything else
 is drawn here.
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
+import importlib.util
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -28,6 +32,9 @@ def draw_other_picture(generator: np.random.Generator, size: int) -> Gray:
         _shapes,
         _clouds,
         _noise,
+        _leaves,
+        _leaves,
+        _fractal,
     )
     kind = kinds[int(generator.integers(len(kinds)))]
     return kind(generator, size)
@@ -56,15 +63,44 @@ def tear_film(film: Gray, generator: np.random.Generator) -> Gray:
 def _photographs() -> tuple[Gray, ...]:
     from sklearn.datasets import load_sample_images
 
-    images = load_sample_images().images
-    return tuple(np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8) for image in images)
+    photographs = [
+        np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8) for image in load_sample_images().images
+    ]
+    return (*photographs, *(picture for path in training_pictures() if (picture := _gray(path)) is not None))
+
+
+def training_pictures() -> list[Path]:
+    """Return the pictures of matplotlib and scikit-image that are trained on."""
+    from matplotlib import get_data_path
+
+    paths = sorted(Path(get_data_path(), "sample_data").glob("*.jpg"))
+    return [*paths, *(path for path in scikit_image_pictures() if not is_kept_unseen(path))]
+
+
+def scikit_image_pictures() -> list[Path]:
+    """Return the pictures that scikit-image carries; none if it is not installed."""
+    found = importlib.util.find_spec("skimage")
+    if found is None or found.origin is None:
+        return []
+    folder = Path(found.origin).parent / "data"
+    return sorted([*folder.glob("*.png"), *folder.glob("*.jpg")])
+
+
+def is_kept_unseen(path: Path) -> bool:
+    """Return whether a picture is only measured on: about half of them, by a hash of the name."""
+    return hashlib.sha256(path.name.encode()).digest()[0] % 2 == 0
+
+
+def _gray(path: Path) -> Gray | None:
+    picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    return None if picture is None else np.asarray(picture, np.uint8)
 
 
 def _photograph(generator: np.random.Generator, size: int) -> Gray:
     photographs = _photographs()
     photograph = photographs[int(generator.integers(len(photographs)))]
     rows, columns = photograph.shape
-    side = int(generator.uniform(0.15, 1.0) * rows)
+    side = max(8, int(generator.uniform(0.2, 1.0) * min(rows, columns)))
     top, left = int(generator.integers(0, rows - side + 1)), int(generator.integers(0, columns - side + 1))
     crop = photograph[top : top + side, left : left + side]
     crop = np.rot90(crop, int(generator.integers(4)))
@@ -134,3 +170,34 @@ def _noise(generator: np.random.Generator, size: int) -> Gray:
         ramp = np.linspace(0, 255, size)
         noise = noise * 0.3 + (ramp[:, None] if generator.random() < 0.5 else ramp[None, :])
     return np.asarray(np.clip(noise, 0, 255), np.uint8)
+
+
+def _leaves(generator: np.random.Generator, size: int) -> Gray:
+    """Return overlapping discs whose radii follow a power law, with the statistics of natural scenes.
+
+    The dead-leaves model: Lee, Mumford & Huang 2001, doi:10.1023/A:1011109015675.
+    """
+    picture = np.full((size, size), int(generator.integers(0, 256)), dtype=np.uint8)
+    count = int(generator.integers(60, 400))
+    radii = np.minimum(2.0 / np.maximum(generator.random(count), 0.01) ** 0.7, size / 2)
+    for radius in radii:
+        centre = (int(generator.integers(-10, size + 10)), int(generator.integers(-10, size + 10)))
+        axes = (max(1, int(radius)), max(1, int(radius * generator.uniform(0.2, 1.0))))
+        tone = int(generator.integers(0, 256))
+        cv2.ellipse(picture, centre, axes, float(generator.uniform(0, 180)), 0, 360, (tone,), cv2.FILLED)
+    return _textured(picture, generator) if generator.random() < 0.6 else picture
+
+
+def _fractal(generator: np.random.Generator, size: int) -> Gray:
+    """Return noise whose spectrum falls as a power of the frequency, as that of landscapes does."""
+    frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None])
+    frequency[0, 0] = 1.0
+    spectrum = np.fft.rfft2(generator.standard_normal((size, size))) / frequency ** generator.uniform(0.6, 2.2)
+    field = np.fft.irfft2(spectrum, s=(size, size))
+    low, high = np.quantile(field, [0.01, 0.99])
+    return np.asarray(np.clip((field - low) / max(float(high - low), 1e-9) * 255, 0, 255), np.uint8)
+
+
+def _textured(picture: Gray, generator: np.random.Generator) -> Gray:
+    texture = _fractal(generator, picture.shape[0]).astype(np.float32) - 128
+    return np.asarray(np.clip(picture + texture * generator.uniform(0.1, 0.5), 0, 255), np.uint8)

@@ -1,0 +1,90 @@
+"""``covidcxr gate``: whether pictures are frontal chest films that may be judged at all."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from covidcxr.cli.options import QuietOption, progress_for
+
+if TYPE_CHECKING:
+    from covidcxr.imaging.gate import GateResult
+
+_EPILOG = "Example: covidcxr gate film.dcm folder/ --json. Research use only, not a diagnosis."
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to ``app``."""
+    app.command("gate", epilog=_EPILOG)(gate)
+
+
+def gate(
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Images, folders, or .csv tables of paths.")],
+    turn: Annotated[
+        Path | None,
+        typer.Option("--turn", help="Write inverted and rotated films, put right, as PNG to this folder."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON an input on stdout.")] = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Say ok, warn or refuse of each input, with named reasons and scores.
+
+    Refused are what is no image, too small, blank, no radiograph, no chest, lateral, a CT slice, inverted, rotated, a
+    collage, without lungs, or unlike anything known. Exit code 2 if an input was refused.
+    """
+    from covidcxr.imaging.gate import gate as gate_one
+    from covidcxr.inference.inputs import expand
+
+    items = [item for item in expand(inputs) if isinstance(item.source, Path)]
+    progress = progress_for(quiet=quiet or as_json)
+    counts: Counter[str] = Counter()
+    for item in progress.track(items, total=len(items), label="gate"):
+        path = item.source
+        if not isinstance(path, Path):
+            continue
+        result = gate_one(path, origin=item.record_id)
+        counts[result.verdict] += 1
+        written = _put_right(path, result, turn) if turn is not None and result.repair else None
+        if as_json:
+            sys.stdout.write(json.dumps(_document(item.record_id, result, written), ensure_ascii=False) + "\n")
+        elif not quiet:
+            _print(item.record_id, result, written)
+    if not quiet and not as_json:
+        typer.echo(", ".join(f"{counts[verdict]} {verdict}" for verdict in ("ok", "warn", "refuse")), err=True)
+    if counts["refuse"]:
+        raise typer.Exit(2)
+
+
+def _put_right(path: Path, result: GateResult, folder: Path) -> Path:
+    from covidcxr.core.artefacts import write_bytes
+    from covidcxr.imaging.encoding import to_uint8
+    from covidcxr.imaging.gate import right_film
+    from covidcxr.imaging.overlays import encode_png
+    from covidcxr.imaging.reading import read
+
+    target = folder / f"{path.stem}.png"
+    write_bytes(target, encode_png(to_uint8(right_film(read(path), result).pixels)))
+    return target
+
+
+def _document(record_id: str, result: GateResult, written: Path | None) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "input": record_id,
+        "verdict": result.verdict,
+        "reasons": [str(reason) for reason in result.reasons],
+        "scores": result.scores,
+        "repair": result.repair,
+    }
+    return document | ({"turned": str(written)} if written else {})
+
+
+def _print(record_id: str, result: GateResult, written: Path | None) -> None:
+    reasons = "; ".join(str(reason) for reason in result.reasons)
+    typer.echo(f"{result.verdict:<7} {record_id}{': ' if reasons else ''}{reasons}")
+    if written:
+        typer.echo(f"        put right in {written}")
