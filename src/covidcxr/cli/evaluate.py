@@ -59,9 +59,7 @@ def evaluate_verb(
         rounds=rounds,
         seed=seed,
         class_map=dict(split_pair("--map", text) for text in class_map or ()),
-        prevalence={
-            name: _share(name, value) for name, value in (split_pair("--prevalence", text) for text in prevalence or ())
-        },
+        prevalence=parse_prevalence(prevalence),
         pictures=pictures,
         audit=audit,
         command=shlex.join(["covidcxr", *sys.argv[1:]]),
@@ -109,6 +107,15 @@ def print_reports(reports: list[EvaluationReport], out: Path) -> None:
         console.print(f"  - {reason}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"Report: {out / 'report.html'}", soft_wrap=True, markup=False)
     console.print("Research use only, not a diagnosis.")
+
+
+def parse_prevalence(texts: list[str] | None) -> dict[str, float]:
+    """Return class to prevalence from ``CLASS=P`` texts.
+
+    Raises:
+        EvaluationError: If one is nothing of the kind.
+    """
+    return {name: _share(name, value) for name, value in (split_pair("--prevalence", text) for text in texts or ())}
 
 
 def _share(name: str, text: str) -> float:

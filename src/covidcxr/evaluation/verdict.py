@@ -92,6 +92,7 @@ class Evidence:
         target: The class whose detection matters.
         audits: Findings of shortcut audits, if any were made.
         audited: Whether shortcut audits were made at all.
+        before: What was measured inside before, where no cohort here is internal.
     """
 
     cohorts: Sequence[CohortEvidence]
@@ -100,6 +101,7 @@ class Evidence:
     target: str
     audits: Sequence[Finding] = ()
     audited: bool = False
+    before: EvaluationReport | None = None
 
     @property
     def internal(self) -> CohortEvidence | None:
@@ -217,8 +219,11 @@ def _external_gap(evidence: Evidence) -> list[Finding]:
             )
         ]
     found = []
-    for cohort in evidence.external if evidence.internal else ():
-        pair = internal_external_gap(evidence.internal.report, cohort.report, evidence.target)  # type: ignore[union-attr]
+    inside_report = evidence.internal.report if evidence.internal else evidence.before
+    if inside_report is None:
+        return []
+    for cohort in evidence.external:
+        pair = internal_external_gap(inside_report, cohort.report, evidence.target)
         if pair is None:
             continue
         name, inside, outside = pair

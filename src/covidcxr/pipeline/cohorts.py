@@ -41,8 +41,10 @@ def training_cache() -> Path:
     return default_cache()
 
 
-def open_dataset(path: Path, classes: Sequence[str], class_map: Mapping[str, str]) -> Dataset:
-    """Open a dataset with its classes renamed to ``classes``, by ``class_map`` first and then by their names.
+def open_dataset(path: Path | Dataset, classes: Sequence[str], class_map: Mapping[str, str]) -> Dataset:
+    """Open a dataset, or take one that is open, with its classes renamed to ``classes``.
+
+    Names in ``class_map`` are renamed by it, the others by what they mean.
 
     Raises:
         DatasetError: If it is missing, altered, or has a class that is none of ``classes`` and is not mapped.
@@ -53,6 +55,8 @@ def open_dataset(path: Path, classes: Sequence[str], class_map: Mapping[str, str
             raise EvaluationError(
                 f"--map {name}={ours}: {ours!r} is none of the bundle's classes, {', '.join(classes)}"
             )
+    if isinstance(path, Dataset):
+        return path
     theirs = [name for name in class_map if find_label(name, classes) is None]
     opened = Dataset.open(path, classes=[*classes, *theirs])
     renamed = {label: find_label(class_map.get(label, label), classes) or label for label in opened.classes}

@@ -45,7 +45,7 @@ _DEFAULT_SEED = 0
 
 def evaluate(
     bundle: Path,
-    datasets: Sequence[Path],
+    datasets: Sequence[Path | Dataset],
     out: Path,
     *,
     split: Split = "test",
@@ -57,6 +57,7 @@ def evaluate(
     prevalence: Mapping[str, float] | None = None,
     pictures: bool = True,
     audit: bool = False,
+    before: EvaluationReport | None = None,
     command: str = "",
     cache: Path | None = None,
     progress: Progress = SILENT,
@@ -68,7 +69,7 @@ def evaluate(
 
     Args:
         bundle: Folder of the bundle.
-        datasets: Compiled datasets or class-folder trees.
+        datasets: Compiled datasets or class-folder trees; open ones must have the bundle's classes.
         out: Folder of the report; an older report there is replaced.
         split: Which split; an external dataset without it is taken whole.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
@@ -79,6 +80,7 @@ def evaluate(
         prevalence: Class to the prevalence at which its predictive values are wanted too.
         pictures: Put pictures of the surest mistakes into the report.
         audit: Also run the shortcut audits on the leading cohort (minutes).
+        before: What was measured of the bundle before, to be laid beside where no dataset is internal.
         command: What was typed, for the provenance.
         cache: Folder of packed images; by default the training's.
         progress: Who follows the work.
@@ -107,7 +109,7 @@ def evaluate(
         "audit": audit,
         "prevalence": dict(prevalence or {}),
     }
-    inputs = _inputs_digest(loaded, opened, settings, class_map or {})
+    inputs = _inputs_digest(loaded, opened, settings, class_map or {}, before)
     earlier = read_reports(out, inputs)
     if earlier is not None:
         progress.message(f"{out}: the report of the same bundle and datasets is there; kept")
@@ -145,7 +147,7 @@ def evaluate(
             device=device,
             progress=progress,
         ).results
-    study = _study(loaded, results, audits, split=split, rounds=rounds, seed=seed, smoothing=smoothing)
+    study = _study(loaded, results, audits, before, split=split, rounds=rounds, seed=seed, smoothing=smoothing)
     facts = provenance(
         study, device=_device_words(predictor, device), command=command, seconds=time.perf_counter() - start
     )
@@ -158,6 +160,7 @@ def _study(
     bundle: Bundle,
     results: Sequence[CohortResult],
     audits: tuple[AuditResult, ...],
+    before: EvaluationReport | None,
     *,
     split: str,
     rounds: int,
@@ -176,6 +179,7 @@ def _study(
         target=target,
         audits=audit_findings(audits),
         audited=bool(audits),
+        before=before,
     )
     return Study(
         info=info,
@@ -189,6 +193,7 @@ def _study(
         train=train,
         published=published,
         label_smoothing=smoothing,
+        before=before,
         audits=audits,
     )
 
@@ -209,7 +214,11 @@ def _with_leak_notes(results: Sequence[CohortResult], datasets: Sequence[Dataset
 
 
 def _inputs_digest(
-    bundle: Bundle, datasets: Sequence[Dataset], settings: Mapping[str, Any], class_map: Mapping[str, str]
+    bundle: Bundle,
+    datasets: Sequence[Dataset],
+    settings: Mapping[str, Any],
+    class_map: Mapping[str, str],
+    before: EvaluationReport | None,
 ) -> str:
     return json_sha256(
         {
@@ -219,6 +228,7 @@ def _inputs_digest(
             "settings": dict(settings),
             "class_map": dict(class_map),
             "release": bundle.info.release,
+            "before": None if before is None else [before.cohort, before.num_images],
         }
     )
 

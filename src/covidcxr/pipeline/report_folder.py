@@ -21,6 +21,7 @@ from covidcxr.outputs.report_json import metric_document, report_document, write
 from covidcxr.pipeline.evidence.pack import FOLDER, evidence_section, write_evidence
 from covidcxr.pipeline.sections.headline import headline
 from covidcxr.pipeline.sections.measured import (
+    before_section,
     calibration_section,
     classes_section,
     cohorts_section,
@@ -38,6 +39,7 @@ def report_page(study: Study, *extra: Section) -> Page:
     """Return the page of ``study``; ``extra`` sections come before the mistakes."""
     sections = (
         published_section(study),
+        before_section(study),
         cohorts_section(study),
         classes_section(study),
         confounding_section(study),
@@ -88,6 +90,20 @@ def read_reports(folder: Path, inputs: str) -> list[EvaluationReport] | None:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         if document["inputs"] != inputs:
+            return None
+        return [_report(cohort, tuple(document["classes"])) for cohort in document["cohorts"]]
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def read_any_reports(folder: Path, *, bundle_id: str) -> list[EvaluationReport] | None:
+    """Return the reports that stand in ``folder``, whatever they were made from, if they are of that bundle."""
+    path = folder / JSON
+    if not path.is_file():
+        return None
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if document["bundle"] != bundle_id:
             return None
         return [_report(cohort, tuple(document["classes"])) for cohort in document["cohorts"]]
     except (KeyError, TypeError, ValueError):

@@ -83,6 +83,7 @@ class Study:
         published: The publication that the recipe follows; None if it follows none.
         rounds, seed: Of the bootstrap.
         label_smoothing: Of the training loss.
+        before: What was measured of the same bundle before, elsewhere; None if nothing is known.
         audits: Shortcut audits of the main cohort, if any were asked for.
         provenance: Names and values, in reading order.
     """
@@ -98,6 +99,7 @@ class Study:
     train: Mapping[str, float] = field(default_factory=dict)
     published: PublishedResult | None = None
     label_smoothing: float = 0.0
+    before: EvaluationReport | None = None
     audits: tuple[AuditResult, ...] = ()
     provenance: tuple[tuple[str, str], ...] = ()
 

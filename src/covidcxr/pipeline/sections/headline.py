@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from covidcxr.core.types import Metric
+from covidcxr.core.types import EvaluationReport, Metric
 from covidcxr.evaluation.verdict import internal_external_gap
 from covidcxr.outputs.page import Headline, Tile, Tone, interval, signed
 from covidcxr.pipeline.study import Study
@@ -30,7 +30,9 @@ def _score(study: Study) -> str:
         words += f"; its sensitivity for {study.target} is not estimable there ({sensitivity.reason})."
     else:
         words += f" and finds {study.target} in {_percent(sensitivity)} of those who have it."
-    for result in study.external:
+    if study.before is not None:
+        words += _gap_words(study.before, report, study.target)
+    for result in study.external if study.main.internal else ():
         pair = internal_external_gap(report, result.report, study.target)
         if pair is not None:
             name, inside, outside = pair
@@ -38,6 +40,14 @@ def _score(study: Study) -> str:
                 f" On {result.report.cohort}, {_spoken(name)} is {outside.value:.3f} instead of {inside.value:.3f}."
             )
     return words
+
+
+def _gap_words(before: EvaluationReport, here: EvaluationReport, target: str) -> str:
+    pair = internal_external_gap(before, here, target)
+    if pair is None:
+        return ""
+    name, first, second = pair
+    return f" Its {_spoken(name)} is {second.value:.3f} here; on {before.cohort} it was {first.value:.3f}."
 
 
 def _tiles(study: Study) -> list[Tile]:
@@ -55,7 +65,7 @@ def _tiles(study: Study) -> list[Tile]:
         tiles.append(
             _tile(f"The same AUROC from {nuisance.name} alone", nuisance.metrics[f"auroc/{study.target}"], tone)
         )
-    for result in study.external[:2]:
+    for result in study.external[:2] if study.main.internal else ():
         pair = internal_external_gap(report, result.report, study.target)
         if pair is not None:
             name, inside, outside = pair

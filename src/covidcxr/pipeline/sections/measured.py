@@ -73,6 +73,26 @@ def cohorts_section(study: Study) -> Section:
     return Section(anchor="cohorts", title=title, blocks=tuple(blocks))
 
 
+def before_section(study: Study) -> Section | None:
+    """Return this cohort beside what was measured of the same bundle before; None if nothing is known."""
+    before = study.before
+    if before is None:
+        return None
+    here = study.main.report
+    rows = []
+    for label, name in _change_names(study):
+        first, second = before.metrics.get(name), here.metrics[name]
+        if first is not None:
+            rows.append(Row(cells=(Cell(text=label), metric_cell(first), metric_cell(second), _change(first, second))))
+    table = Table(
+        caption=f"The same bundle on {before.cohort} ({before.num_images:,} images), as reported before, and here.",
+        columns=("", before.cohort, here.cohort, "Change"),
+        rows=tuple(rows),
+        notes=("Sensitivity and specificity can change with the mix of severities, not only with the hospital.",),
+    )
+    return Section(anchor="before", title="Before and here", blocks=(table,))
+
+
 def classes_section(study: Study) -> Section:
     """Return each class against the rest, on every cohort."""
     blocks: list[Block] = []
@@ -191,11 +211,8 @@ def _explained_table(result: CohortResult) -> Table:
 
 def _gap_table(study: Study) -> Table:
     inside = study.main
-    names = [("Accuracy", "accuracy"), ("Balanced accuracy", "balanced_accuracy"), ("Macro AUROC", "auroc_macro")]
-    names += [(f"AUROC, {label}", f"auroc/{label}") for label in inside.report.classes]
-    names += [(f"Sensitivity, {study.target}", f"sensitivity/{study.target}"), ("Calibration error", "ece")]
     rows = []
-    for label, name in names:
+    for label, name in _change_names(study):
         first = inside.report.metrics[name]
         cells = [_change(first, result.report.metrics[name]) for result in study.results[1:]]
         rows.append(Row(cells=(Cell(text=label), metric_cell(first), *cells)))
@@ -204,6 +221,15 @@ def _gap_table(study: Study) -> Table:
         columns=("", inside.report.cohort, *(f"{result.report.cohort}: change" for result in study.results[1:])),
         rows=tuple(rows),
     )
+
+
+def _change_names(study: Study) -> list[tuple[str, str]]:
+    names = [("Accuracy", "accuracy"), ("Balanced accuracy", "balanced_accuracy"), ("Macro AUROC", "auroc_macro")]
+    names += [(f"AUROC, {label}", f"auroc/{label}") for label in study.main.report.classes]
+    names += [
+        (f"{kind.capitalize()}, {study.target}", f"{kind}/{study.target}") for kind in ("sensitivity", "specificity")
+    ]
+    return [*names, ("Calibration error", "ece")]
 
 
 def _change(inside: Metric, outside: Metric) -> Cell:

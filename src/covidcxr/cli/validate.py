@@ -1,0 +1,69 @@
+"""``covidcxr validate``: what a bundle is worth on a hospital's own images."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from covidcxr.cli.evaluate import parse_prevalence, print_reports, promised_document
+from covidcxr.cli.options import DeviceOption, JsonOption, QuietOption, print_json, progress_for, split_pair
+
+_EXAMPLE = "Example: covidcxr validate bundle our-images --out validation --prevalence COVID-19=0.05"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to ``app``."""
+    app.command("validate", epilog=_EXAMPLE)(validate_verb)
+
+
+def validate_verb(
+    bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Class folders, or a folder with labels.csv (path, label, patient_id, ...).")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the report; an older report there is replaced.")],
+    against: Annotated[
+        Path | None, typer.Option("--against", help="Report folder of the same bundle to lay it beside.")
+    ] = None,
+    class_map: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="THEIRS=OURS", help="A label here to one of the bundle's classes; repeatable."),
+    ] = None,
+    prevalence: Annotated[
+        list[str] | None,
+        typer.Option("--prevalence", metavar="CLASS=P", help="Also give PPV and NPV at this prevalence; repeatable."),
+    ] = None,
+    pictures: Annotated[bool, typer.Option(help="Put pictures of the surest mistakes into the report.")] = False,
+    audit: Annotated[bool, typer.Option("--audit", help="Also run the shortcut audits (minutes).")] = False,
+    rounds: Annotated[int | None, typer.Option("--rounds", min=1, help="Bootstrap rounds; by default 2000.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap.")] = 0,
+    device: DeviceOption = "auto",
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure a bundle on your own labelled images, offline; no name and, by default, no image enters the report."""
+    from covidcxr.pipeline.validate import validate
+
+    report = validate(
+        bundle,
+        folder,
+        out,
+        against=against,
+        class_map=dict(split_pair("--map", text) for text in class_map or ()),
+        prevalence=parse_prevalence(prevalence),
+        pictures=pictures,
+        audit=audit,
+        rounds=rounds,
+        seed=seed,
+        device=device,
+        command=shlex.join(["covidcxr", *sys.argv[1:]]),
+        progress=progress_for(quiet=quiet or as_json),
+    )
+    if as_json:
+        print_json(promised_document(out))
+    elif not quiet:
+        print_reports([report], out)

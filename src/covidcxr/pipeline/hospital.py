@@ -1,0 +1,182 @@
+"""A hospital's own images as a dataset: class folders or a table of labels, patients kept together, nothing named.
+
+Whoever the patients are stays here: identities from a table or a DICOM header only decide which images belong together,
+and leave as numbers. Nothing is copied or written.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from covidcxr.core.digests import file_sha256
+from covidcxr.core.errors import DatasetError
+from covidcxr.core.labels import find_label
+from covidcxr.core.types import Manifest, Record, Sample, Sex, View
+from covidcxr.dataset.dataset import Dataset
+from covidcxr.dataset.manifest import make_manifest
+
+LABELS_FILE = "labels.csv"
+SOURCE = "hospital"
+_PATH_COLUMNS = ("path", "file", "filename", "image")
+_LABEL_COLUMNS = ("label", "class", "finding")
+_DICOM_TAGS = ["PatientID", "IssuerOfPatientID", "PatientSex", "PatientAge", "ViewPosition"]
+
+
+def open_hospital_folder(folder: Path, classes: Sequence[str], class_map: Mapping[str, str]) -> Dataset:
+    """Open ``folder`` as one external dataset of ``classes``.
+
+    It is a tree of class folders, or a folder with labels.csv (columns path and label; where known patient_id, sex,
+    age_years, view; paths relative to the folder). What the table does not say is taken from DICOM headers.
+
+    Raises:
+        DatasetError: If there is neither, a row's file is missing or outside the folder, or a label is none of
+            ``classes`` and not mapped.
+    """
+    root = folder.absolute()
+    if (root / LABELS_FILE).is_file():
+        samples = _from_table(root, classes, class_map)
+    else:
+        known = [*classes, *(name for name in class_map if find_label(name, classes) is None)]
+        opened = Dataset.open(root, classes=known)
+        samples = [_renamed(sample, classes, class_map) for sample in opened.samples]
+    samples = _without_names([_with_header(root, sample) for sample in samples])
+    manifest: Manifest = make_manifest(
+        samples,
+        (),
+        classes=classes,
+        seed=0,
+        source_versions={SOURCE: "unversioned"},
+        synthetic=(root / "SYNTHETIC.txt").is_file(),
+    )
+    return Dataset(root=root, manifest=manifest, compiled=False)
+
+
+def _from_table(root: Path, classes: Sequence[str], class_map: Mapping[str, str]) -> list[Sample]:
+    path = root / LABELS_FILE
+    with path.open(newline="", encoding="utf-8-sig") as stream:
+        reader = csv.DictReader(stream)
+        columns = {name.strip().casefold(): name for name in reader.fieldnames or ()}
+        rows = list(reader)
+    image_column, label_column = (_column(path, columns, names) for names in (_PATH_COLUMNS, _LABEL_COLUMNS))
+    if not rows:
+        raise DatasetError(f"{path}: no row; expected one line an image, with its path and label")
+    samples = []
+    for number, row in enumerate(rows, start=2):
+        image = (row[image_column] or "").strip()
+        target = (root / image).resolve()
+        if not image or not target.is_relative_to(root.resolve()):
+            raise DatasetError(f"{path}, line {number}: {image!r} is no file below {root}; give paths relative to it")
+        if not target.is_file():
+            raise DatasetError(f"{path}, line {number}: no file {image!r}; correct the path or drop the line")
+        label = _label((row[label_column] or "").strip(), classes, class_map, where=f"{path}, line {number}")
+        cells = {name: (row.get(column) or "").strip() for name, column in columns.items()}
+        samples.append(replace(_sample(image, label, cells), sha256=file_sha256(target)))
+    return samples
+
+
+def _sample(image: str, label: str, cells: Mapping[str, str]) -> Sample:
+    record = Record(
+        record_id=f"{SOURCE}:{image}",
+        source=SOURCE,
+        path=Path(image),
+        patient_id=cells.get("patient_id") or None,
+        view=_view(cells.get("view", "")),
+        finding=label,
+        label=label,
+        sex=_sex(cells.get("sex", "")),
+        age_years=_age(cells.get("age_years", "") or cells.get("age", "")),
+    )
+    return Sample(
+        record=record,
+        label=label,
+        split="test",
+        image=image,
+        sha256="",
+        phash="",
+        rows=0,
+        columns=0,
+        bits_stored=8,
+        group_id=record.patient_id or record.record_id,
+    )
+
+
+def _renamed(sample: Sample, classes: Sequence[str], class_map: Mapping[str, str]) -> Sample:
+    label = _label(sample.label, classes, class_map, where=sample.record.record_id)
+    record = replace(sample.record, source=SOURCE, label=label, patient_id=None)
+    return replace(sample, record=record, label=label, split="test", group_id=record.record_id)
+
+
+def _with_header(root: Path, sample: Sample) -> Sample:
+    """Fill in what a DICOM header says and the table does not; any other file comes back unchanged."""
+    import pydicom
+    from pydicom.errors import InvalidDicomError
+
+    path = root / sample.image
+    with path.open("rb") as stream:
+        if stream.read(132)[128:] != b"DICM":
+            return sample
+    try:
+        header: Any = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_DICOM_TAGS))
+    except (InvalidDicomError, OSError, ValueError):
+        return sample  # the predictor will say what is wrong with the file
+    record = sample.record
+    issuer, patient = str(header.get("IssuerOfPatientID", "")), str(header.get("PatientID", ""))
+    patient_id = record.patient_id or (f"{issuer}/{patient}" if patient else None)
+    view = record.view if record.view is not View.UNKNOWN else _view(str(header.get("ViewPosition", "")))
+    age = record.age_years if record.age_years is not None else _age(str(header.get("PatientAge", "")))
+    sex = record.sex or _sex(str(header.get("PatientSex", "")))
+    record = replace(record, patient_id=patient_id, view=view, age_years=age, sex=sex)
+    return replace(sample, record=record, group_id=patient_id or record.record_id)
+
+
+def _without_names(samples: Sequence[Sample]) -> list[Sample]:
+    """Replace every identity by a number that means nothing elsewhere."""
+    patients = sorted({sample.record.patient_id for sample in samples if sample.record.patient_id})
+    numbers = {patient: f"{SOURCE}:patient-{number:05d}" for number, patient in enumerate(patients, start=1)}
+    hidden = []
+    for sample in samples:
+        patient = numbers.get(sample.record.patient_id or "")
+        record = replace(sample.record, patient_id=patient)
+        hidden.append(replace(sample, record=record, group_id=patient or record.record_id))
+    return hidden
+
+
+def _label(name: str, classes: Sequence[str], class_map: Mapping[str, str], *, where: str) -> str:
+    mapped = next((ours for theirs, ours in class_map.items() if find_label(name, [theirs])), name)
+    label = find_label(mapped, classes)
+    if label is None:
+        raise DatasetError(
+            f"{where}: class {name!r} is none of {', '.join(classes)}; map it with --map '{name}={classes[0]}'"
+        )
+    return label
+
+
+def _column(path: Path, columns: Mapping[str, str], names: Sequence[str]) -> str:
+    found = next((columns[name] for name in names if name in columns), None)
+    if found is None:
+        raise DatasetError(f"{path}: no column {names[0]!r} (found: {', '.join(columns) or 'none'}); add it")
+    return found
+
+
+def _view(text: str) -> View:
+    name = text.strip().upper().replace(" ", "_")
+    if name in {"LL", "RL", "LATERAL"}:
+        return View.LATERAL
+    return View(name) if name in View.__members__.values() else View.UNKNOWN
+
+
+def _sex(text: str) -> Sex | None:
+    return {"M": Sex.MALE, "F": Sex.FEMALE, "O": Sex.OTHER}.get(text.strip().upper()[:1])
+
+
+def _age(text: str) -> float | None:
+    """Return years from a number, or from a DICOM age string such as 045Y or 008M (PS3.5 6.2, AS)."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([YMWD]?)\s*", text.upper())
+    if match is None:
+        return None
+    return float(match[1]) / {"": 1.0, "Y": 1.0, "M": 12.0, "W": 52.18, "D": 365.25}[match[2]]
