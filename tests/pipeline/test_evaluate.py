@@ -31,7 +31,7 @@ def document(folder: Path) -> dict:
 
 def test_the_report_folder_is_whole(home: Path) -> None:
     names = {path.name for path in (home / "report").iterdir()}
-    assert names == {"report.html", "report.json", "predictions.csv", "figures"}
+    assert names == {"report.html", "report.json", "predictions.csv", "figures", "evidence"}
     figures = {path.name for path in (home / "report" / "figures").iterdir()}
     for stem in ("confusion-published", "accuracy-and-loss", "true-class-probability", "reliability", "roc-pr-1"):
         assert {f"{stem}.svg", f"{stem}.png"} <= figures
