@@ -49,6 +49,13 @@ def test_contrast_scales_around_each_images_own_mean() -> None:
     assert ratio.max() - ratio.min() > 0.005
 
 
+def test_contrast_about_black_scales_the_image_itself() -> None:
+    batch = images()
+    ratio = (changed(batch, contrast=(0.1, 0.2), contrast_about="black") / batch).flatten(1)
+    assert ratio.std(1).max() < 1e-6
+    assert ((ratio >= 0.0999) & (ratio <= 0.2001)).all()
+
+
 def test_brightness_adds_one_number_to_an_image() -> None:
     difference = changed(images(), brightness=0.3) - images()
     assert difference.std((1, 2, 3)).max() < 1e-6

@@ -156,11 +156,15 @@ class LossRecipe(_Table):
 
 
 class AugmentRecipe(_Table):
-    """Random changes of a training batch; a range of (0, 0) or a probability of 0 switches one off."""
+    """Random changes of a training batch; a range of (0, 0) or a probability of 0 switches one off.
+
+    ``contrast`` scales an image's distance from ``contrast_about``: its own mean, or black.
+    """
 
     flip_horizontal: Fraction = 0.0
     brightness: float = Field(default=0.0, ge=0.0)
     contrast: tuple[float, float] = (1.0, 1.0)
+    contrast_about: Literal["mean", "black"] = "mean"
     saturation: tuple[float, float] = (1.0, 1.0)
     resize_to: int = 0
     rotation_degrees: float = Field(default=0.0, ge=0.0, le=180.0)

@@ -85,9 +85,12 @@ def _intensity(images: Tensor, recipe: AugmentRecipe, generator: Generator) -> T
         images = images.clamp(0.0, 1.0).pow(exponent)
     if recipe.brightness:
         images = images + _uniform(num, -recipe.brightness, recipe.brightness, generator).view(-1, 1, 1, 1)
-    if recipe.contrast != (1.0, 1.0):  # around each image's own mean, as tf.image.adjust_contrast
+    if recipe.contrast != (1.0, 1.0):
         factor = _uniform(num, *recipe.contrast, generator).view(-1, 1, 1, 1)
-        images = torch.lerp(images.mean(dim=(1, 2, 3), keepdim=True), images, factor)
+        if recipe.contrast_about == "black":
+            images = images * factor
+        else:
+            images = torch.lerp(images.mean(dim=(1, 2, 3), keepdim=True), images, factor)
     return images
 
 
