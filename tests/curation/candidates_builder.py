@@ -62,7 +62,7 @@ def facts(record_id: str, **known: Any) -> ImageFacts:
     values["image_sha256"] = known.get("image_sha256") or f"pixels of {record_id}"
     values["error"] = known.get("error", "")
     values["reason"] = "truncated" if values["error"] else ""
-    return ImageFacts(record_id=record_id, size_bytes=1, mtime_ns=1, rows=10, columns=10, bits_stored=8, **values)
+    return ImageFacts(record_id=record_id, size_bytes=1, mtime_ns=1, rows=300, columns=300, bits_stored=8, **values)
 
 
 def patients(number: int, films: int, *, label: str = "COVID-19", source: str = "cohen") -> Sequence[Candidate]:

@@ -366,3 +366,23 @@ def test_a_search_for_copies_is_not_done_twice(sources: Path, tmp_path: Path, mo
     monkeypatch.setattr(near_duplicates, "find_duplicates", again)
     second = compile_dataset(recipe(near_duplicates=True), tmp_path / "data", sources=sources, workers=1)
     assert second.digest == first.digest
+
+
+def test_a_rule_that_looks_at_the_picture_is_work_once(phantoms: Path, tmp_path: Path, counting: Counting) -> None:
+    compile_dataset(recipe(), tmp_path / "data", sources=phantoms, workers=1)
+    num_images = len(counting.done)
+    asked = recipe(rules=["undecodable", "unlabelled", "ct", "lateral", "near-empty"])
+    compile_dataset(asked, tmp_path / "data", sources=phantoms, workers=1)
+    assert len(counting.done) == 2 * num_images
+    compile_dataset(asked, tmp_path / "data", sources=phantoms, workers=1)
+    assert len(counting.done) == 2 * num_images
+
+
+def test_a_blank_film_is_near_empty(sources: Path, tmp_path: Path) -> None:
+    blank = sources / "chest-xray-pneumonia/train/NORMAL/IM-0997-0001.jpeg"
+    Image.new("L", (200, 200), 90).save(blank)
+    asked = recipe(rules=["near-empty"], take={"chest-xray-pneumonia": ["Normal", "Pneumonia"]})
+    dataset = compile_dataset(asked, tmp_path / "data", sources=sources, workers=1)
+    assert [(item.path, item.rule) for item in dataset.manifest.exclusions] == [
+        ("train/NORMAL/IM-0997-0001.jpeg", "near-empty")
+    ]

@@ -6,6 +6,7 @@ import pytest
 from candidates_builder import RECIPE, candidate
 
 from covidcxr.core.types import View
+from covidcxr.curation.candidates import Candidate
 from covidcxr.curation.rules import RULES
 from covidcxr.curation.rules.annotated import annotated_keys
 from covidcxr.curation.rules.licence import allowed_uses
@@ -126,3 +127,34 @@ def test_a_source_that_states_an_age_span_of_all_its_patients_is_paediatric() ->
     child = candidate("a")
     child = replace(child, record=replace(child.record, age_verbatim="1-5 years, as the release says"))
     assert judge("paediatric", child) == {"cohen:a": "age 1-5 years, as the release says"}
+
+
+def seen(key: str, **scores: float) -> Candidate:
+    """Return a candidate whose picture was looked at."""
+    good = candidate(key)
+    return replace(good, facts=replace(good.facts, scores={name.replace("__", "/"): v for name, v in scores.items()}))
+
+
+@pytest.mark.parametrize(
+    ("rule", "scores"),
+    [
+        ("looks-lateral", {"view__frontal": 0.1, "view__lateral": 0.9}),
+        ("looks-ct", {"view__frontal": 0.1, "view__other_modality": 0.9}),
+        ("not-radiograph", {"view__frontal": 0.1, "view__other_picture": 0.9}),
+        ("inverted", {"view__frontal": 0.1, "view__inverted": 0.9}),
+        ("collage", {"view__frontal": 0.1, "view__collage": 0.9}),
+        ("near-empty", {"gray_range": 0.01}),
+        ("looks-annotated", {"marks": 0.99}),
+    ],
+)
+def test_a_score_leads_to_its_own_rule_and_no_other(rule: str, scores: dict[str, float]) -> None:
+    for name in RULES.names():
+        found = judge(name, seen("a", **scores), seen("b", view__frontal=0.99, gray_range=0.8, marks=0.01))
+        assert found.keys() == ({"cohen:a"} if name == rule else set()), name
+        assert all("wanted" in reason for reason in found.values())
+
+
+def test_a_small_image_is_left_out_with_its_size() -> None:
+    small = candidate("a")
+    small = replace(small, facts=replace(small.facts, rows=40))
+    assert judge("too-small", small)["cohen:a"].startswith("shorter side 40 pixels")

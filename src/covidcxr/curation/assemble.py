@@ -51,6 +51,11 @@ def rule_names(recipe: DatasetRecipe) -> tuple[str, ...]:
     return (*recipe.rules, *(name for name in ALWAYS if name not in recipe.rules))
 
 
+def needed_scores(recipe: DatasetRecipe) -> tuple[str, ...]:
+    """Return the scores of the picture that the recipe's rules look at, sorted."""
+    return tuple(sorted({score for name in rule_names(recipe) for score in RULES.get(name).needs}))
+
+
 def assemble(
     records: Sequence[Record],
     facts: Mapping[str, ImageFacts],

@@ -16,7 +16,7 @@ from covidcxr.core.errors import DatasetError, OutputError, SourceError
 from covidcxr.core.progress import SILENT, Progress
 from covidcxr.core.recipe import Recipe, load_recipe
 from covidcxr.core.types import Exclusion, Record
-from covidcxr.curation.assemble import Assembly, assemble
+from covidcxr.curation.assemble import Assembly, assemble, needed_scores
 from covidcxr.curation.duplicates import DuplicatePairs
 from covidcxr.curation.image_store import ImageStore
 from covidcxr.curation.image_work import ImageFacts
@@ -70,7 +70,12 @@ def compile_dataset(
     out = Path(out).absolute()
     _check_place(out)
     parts = _read_sources(recipe, root, progress)
-    store = ImageStore(out, longest_side=recipe.dataset.longest_side, jpeg_quality=recipe.dataset.jpeg_quality)
+    store = ImageStore(
+        out,
+        longest_side=recipe.dataset.longest_side,
+        jpeg_quality=recipe.dataset.jpeg_quality,
+        look=needed_scores(recipe.dataset),
+    )
     earlier = _earlier_dataset(out)
     if earlier is not None:
         store.offer_pictures(_pictures(earlier))

@@ -43,12 +43,12 @@ class ImageStore:
         num_worked: Images that were really decoded by this store.
     """
 
-    def __init__(self, out: Path, *, longest_side: int, jpeg_quality: int) -> None:
+    def __init__(self, out: Path, *, longest_side: int, jpeg_quality: int, look: tuple[str, ...] = ()) -> None:
         self.folder = out.with_name(f".{out.name}.work")
         self.num_worked = 0
         self._out = out
         self._settings = settings_digest(longest_side, jpeg_quality)
-        self._longest_side, self._jpeg_quality = longest_side, jpeg_quality
+        self._longest_side, self._jpeg_quality, self._look = longest_side, jpeg_quality, look
         self._earlier = self._read(out / FACTS_FILE)
         self._earlier |= self._read(self.folder / FACTS_FILE)
         self._pictures: dict[str, tuple[Path, str]] = {}
@@ -61,6 +61,7 @@ class ImageStore:
             origin=origin,
             longest_side=self._longest_side,
             jpeg_quality=self._jpeg_quality,
+            look=self._look,
             store=self.folder,
         )
 
@@ -149,9 +150,13 @@ class ImageStore:
             found[facts.record_id] = facts
         return found
 
+    def _is_looked_at(self, facts: ImageFacts) -> bool:
+        seen = {name.partition("/")[0] for name in facts.scores}
+        return bool(facts.error) or seen.issuperset(self._look)
+
     def _known(self, job: ImageJob) -> ImageFacts | None:
         earlier = self._earlier.get(job.record_id)
-        if earlier is None:
+        if earlier is None or not self._is_looked_at(earlier):
             return None
         try:
             status = job.path.stat()

@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ class ImageJob:
         path: Where the file is.
         origin: What messages call it: its path relative to the sources' root.
         longest_side, jpeg_quality: Of the converted image.
+        look: Which scores of the picture to measure as well, see `SCORES`.
         store: Folder that takes the converted image, see `stored_path`.
     """
 
@@ -48,6 +49,7 @@ class ImageJob:
     origin: str
     longest_side: int
     jpeg_quality: int
+    look: tuple[str, ...]
     store: Path
 
 
@@ -64,6 +66,7 @@ class ImageFacts:
         phash: Perceptual hash of the converted image.
         image_sha256: Of the converted JPEG's bytes; equal pixels give equal bytes.
         numbers: Name to measured number: nuisance for the leak report.
+        scores: Name to score of the picture, as far as they were asked for; see `SCORES`.
         thumbnail: A gray JPEG of 64 x 64 pixels, squeezed, in base64; empty if the file is no readable image.
         warnings: What the reader noticed.
     """
@@ -80,6 +83,7 @@ class ImageFacts:
     phash: str = ""
     image_sha256: str = ""
     numbers: Mapping[str, float] = field(default_factory=dict)
+    scores: Mapping[str, float] = field(default_factory=dict)
     thumbnail: str = ""
     warnings: tuple[str, ...] = ()
 
@@ -141,6 +145,7 @@ def do_image_work(job: ImageJob) -> ImageFacts:
         phash=perceptual_hash(converted),
         image_sha256=bytes_sha256(encoded),
         numbers=nuisance_numbers(small, data, rows=rows, columns=columns),
+        scores=picture_scores(converted, job.look),
         thumbnail=base64.b64encode(encode_jpeg(small, _THUMBNAIL_QUALITY)).decode(),
         warnings=decoded.warnings,
     )
@@ -149,6 +154,39 @@ def do_image_work(job: ImageJob) -> ImageFacts:
 def stored_path(store: Path, sha256: str) -> Path:
     """Return where the converted image of the source file with this digest is kept."""
     return store / sha256[:2] / f"{sha256}.jpg"
+
+
+def picture_scores(pixels: NDArray[np.uint8], look: tuple[str, ...]) -> dict[str, float]:
+    """Return the scores named in ``look``: ``view`` gives one a kind of picture, the others one each."""
+    scores: dict[str, float] = {}
+    for name in look:
+        scores |= SCORES[name](pixels)
+    return {name: round(value, 4) for name, value in scores.items()}
+
+
+def _view_scores(pixels: NDArray[np.uint8]) -> dict[str, float]:
+    from covidcxr.imaging.picture_view import picture_view
+
+    return {f"view/{kind}": value for kind, value in asdict(picture_view(pixels)).items()}
+
+
+def _range_score(pixels: NDArray[np.uint8]) -> dict[str, float]:
+    from covidcxr.imaging.picture_checks import gray_range
+
+    return {"gray_range": gray_range(pixels)}
+
+
+def _marks_score(pixels: NDArray[np.uint8]) -> dict[str, float]:
+    from covidcxr.imaging.drawn_marks import mark_score
+
+    return {"marks": mark_score(pixels)}
+
+
+SCORES: Mapping[str, Callable[[NDArray[np.uint8]], dict[str, float]]] = {
+    "view": _view_scores,
+    "gray_range": _range_score,
+    "marks": _marks_score,
+}
 
 
 def nuisance_numbers(small: NDArray[np.uint8], data: bytes, *, rows: int, columns: int) -> dict[str, float]:

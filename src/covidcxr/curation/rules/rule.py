@@ -16,10 +16,12 @@ class Rule(ABC):
     Attributes:
         name: As recipes and exclusions.csv write it.
         description: One sentence for the datasheet.
+        needs: Scores of the picture that the image work must measure for it.
     """
 
     name: ClassVar[str]
     description: ClassVar[str]
+    needs: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, recipe: DatasetRecipe) -> None:
         self.recipe = recipe

@@ -1,0 +1,21 @@
+"""Lateral views, whatever the metadata say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from covidcxr.curation.rules import RULES
+from covidcxr.curation.rules.picture_rule import PictureRule
+
+if TYPE_CHECKING:
+    from covidcxr.imaging.picture_checks import Finding
+
+
+@RULES.register("looks-lateral")
+class LooksLateral(PictureRule):
+    """Leaves out what `covidcxr.imaging.picture_checks` finds to be ``lateral``."""
+
+    name: ClassVar[str] = "looks-lateral"
+    description: ClassVar[str] = "The picture looks like a lateral view, whatever its metadata say."
+    needs: ClassVar[tuple[str, ...]] = ("view",)
+    finding: ClassVar[Finding] = "lateral"
