@@ -18,9 +18,9 @@ import numpy as np
 
 from benchmarks.edits import VARIANTS, edit
 from benchmarks.films import film_paths
+from benchmarks.pairs_page import write_gallery
 from benchmarks.record import RESULTS, versions, write_result
 from covidcxr.curation.duplicates import DuplicatePairs, ImageFeatures, compute_features, find_duplicates, write_pairs
-from covidcxr.curation.duplicates.gallery import write_gallery
 from covidcxr.imaging.reading import read_gray8
 
 PLANTED = "planted/"

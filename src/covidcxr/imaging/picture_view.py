@@ -1,4 +1,4 @@
-"""What kind of picture this is: a frontal chest film, a lateral one, another modality, no radiograph, or a negative.
+"""What kind of picture this is: a frontal chest film, a lateral one, CT, no radiograph, a negative, a collage.
 
 A linear classifier on gradients and gray values of a 64 x 64 copy; it takes less than a millisecond and no network.
 Its weights ship beside this file; ``python -m benchmarks.picture_view`` fits and measures them. What follows from the
@@ -18,7 +18,7 @@ from safetensors.numpy import load
 
 from covidcxr.core.errors import BundleError
 
-KINDS = ("frontal", "lateral", "other_modality", "other_picture", "inverted")
+KINDS = ("frontal", "lateral", "other_modality", "other_picture", "inverted", "collage")
 NUM_FEATURES = 2166
 MIN_FRONTAL = 0.85  # below this probability a picture is not taken for a frontal film
 _WEIGHTS = "picture_view.safetensors"
@@ -40,6 +40,7 @@ class PictureView:
         other_modality: A CT slice, axial or coronal, or the like.
         other_picture: No radiograph: a photograph, a page, a chart, noise.
         inverted: A frontal chest film with bone dark.
+        collage: Two, three or four films side by side or one above the other.
     """
 
     frontal: float
@@ -47,6 +48,7 @@ class PictureView:
     other_modality: float
     other_picture: float
     inverted: float
+    collage: float
 
 
 def picture_view(pixels: NDArray[np.uint8]) -> PictureView:
@@ -55,15 +57,10 @@ def picture_view(pixels: NDArray[np.uint8]) -> PictureView:
     Raises:
         BundleError: If the weights that ship with covidcxr are missing.
     """
-    return PictureView(**dict(zip(KINDS, (float(value) for value in view_probabilities([pixels])[0]), strict=True)))
-
-
-def view_probabilities(pictures: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
-    """Return float32 (N, 5) probabilities in the order of `KINDS`."""
     matrix, bias = _weights()
-    logits = np.stack([view_features(picture) for picture in pictures]) @ matrix + bias
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+    logits = (view_features(pixels) @ matrix + bias).astype(np.float64)
+    powers = np.exp(logits - logits.max())
+    return PictureView(**dict(zip(KINDS, (powers / powers.sum()).tolist(), strict=True)))
 
 
 def view_features(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
