@@ -9,6 +9,7 @@ import pytest
 from page_builders import drawing
 from PIL import Image
 
+from covidcxr.outputs.figures.benefit import BenefitCurve, RiskCurve, draw_benefit
 from covidcxr.outputs.figures.confusion import ConfusionPanel, draw_confusion
 from covidcxr.outputs.figures.curves import Curve, ReliabilityCurve, draw_reliability, draw_roc_and_pr
 from covidcxr.outputs.figures.forest import ForestRow, draw_forest
@@ -129,3 +130,21 @@ def test_matplotlibs_global_state_is_left_alone() -> None:
     before = mpl.rcParams["axes.titlesize"], mpl.get_backend()
     draw_confusion("x", "X", [ConfusionPanel(title="t", classes=("A", "B"), counts=np.eye(2, dtype=np.int64))])
     assert (mpl.rcParams["axes.titlesize"], mpl.get_backend()) == before
+
+
+def test_a_decision_curve_stands_beside_acting_on_all_and_on_nobody() -> None:
+    benefit = BenefitCurve(
+        thresholds=GRID[1:-1],
+        model=0.2 - 0.1 * GRID[1:-1],
+        low=GRID[1:-1] * 0,
+        high=GRID[1:-1] * 0 + 0.3,
+        treat_all=0.2 - GRID[1:-1],
+    )
+    risk = RiskCurve(coverage=GRID[1:], risk=0.1 * GRID[1:])
+    both = texts(draw_benefit("use", "Use", benefit, risk, target="COVID-19"))
+    assert {"the network", "act on all", "act on nobody", "Decision curve, COVID-19", "all answered: 0.100"} <= set(
+        both
+    )
+    alone = draw_benefit("use", "Use", None, risk, target="COVID-19")
+    assert "act on all" not in texts(alone)
+    assert "Left" not in alone.caption

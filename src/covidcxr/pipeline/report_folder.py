@@ -29,6 +29,7 @@ from covidcxr.pipeline.sections.measured import (
 )
 from covidcxr.pipeline.sections.provenance import methods_section, provenance_section
 from covidcxr.pipeline.sections.published import field_section, published_section
+from covidcxr.pipeline.sections.use import use_section
 from covidcxr.pipeline.sections.worth import confounding_section, mistakes_section
 from covidcxr.pipeline.study import Study
 
@@ -46,6 +47,7 @@ def report_page(study: Study, *extra: Section) -> Page:
         calibration_section(study),
         audit_section(study.audits, study.target) if study.audits else None,
         subgroups_section(study),
+        use_section(study),
         *extra,
         mistakes_section(study),
         field_section(study),
