@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from covidcxr.core.errors import OutputError, SourceError
+from covidcxr.core.errors import MissingExtraError, OutputError, SourceError
 from covidcxr.core.recipe import Recipe, resolve_recipe
 from covidcxr.curation import compile as compiler
 from covidcxr.curation import image_store, near_duplicates
@@ -386,3 +387,19 @@ def test_a_blank_film_is_near_empty(sources: Path, tmp_path: Path) -> None:
     assert [(item.path, item.rule) for item in dataset.manifest.exclusions] == [
         ("train/NORMAL/IM-0997-0001.jpeg", "near-empty")
     ]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning")  # Ray's
+def test_a_ray_cluster_gives_the_same_bytes(compiled: Dataset, phantoms: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="the ray extra is not installed")
+    there = compile_dataset(recipe(), tmp_path / "data", sources=phantoms, engine="ray")
+    assert there.digest == compiled.digest
+    assert (there.root / "SHA256SUMS").read_bytes() == (compiled.root / "SHA256SUMS").read_bytes()
+
+
+def test_without_ray_the_extra_is_named(phantoms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'covidcxr\[ray\]'"):
+        compile_dataset(recipe(), tmp_path / "data", sources=phantoms, engine="ray")
+    assert not (tmp_path / "data").exists()

@@ -9,7 +9,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from covidcxr.core.artefacts import atomic_directory, writing_to
 from covidcxr.core.errors import DatasetError, OutputError, SourceError
@@ -18,7 +17,7 @@ from covidcxr.core.recipe import Recipe, load_recipe
 from covidcxr.core.types import Exclusion, Record
 from covidcxr.curation.assemble import Assembly, assemble, needed_scores
 from covidcxr.curation.duplicates import DuplicatePairs
-from covidcxr.curation.image_store import ImageStore
+from covidcxr.curation.image_store import Engine, ImageStore
 from covidcxr.curation.image_work import ImageFacts
 from covidcxr.curation.near_duplicates import find_near_duplicates, searched
 from covidcxr.curation.publish import SourcePart, publish
@@ -27,8 +26,6 @@ from covidcxr.dataset.exports.archive import archive_name, write_archive
 from covidcxr.dataset.manifest import DATASET_FILE, SUMS_FILE
 from covidcxr.sources import SOURCES
 from covidcxr.sources.lookup import find_sources_root, is_synthetic
-
-Engine = Literal["local", "ray"]
 
 
 def compile_dataset(
@@ -75,6 +72,7 @@ def compile_dataset(
         longest_side=recipe.dataset.longest_side,
         jpeg_quality=recipe.dataset.jpeg_quality,
         look=needed_scores(recipe.dataset),
+        engine=engine,
     )
     earlier = _earlier_dataset(out)
     if earlier is not None:

@@ -19,6 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from covidcxr import imaging
 from covidcxr.core.artefacts import writing_to
@@ -27,7 +28,9 @@ from covidcxr.core.errors import DatasetError
 from covidcxr.core.progress import Progress
 from covidcxr.curation import image_work
 from covidcxr.curation.image_work import ImageFacts, ImageJob, do_image_work, prepare_worker, stored_path
+from covidcxr.curation.ray_engine import run_on_ray
 
+Engine = Literal["local", "ray"]
 FACTS_FILE = "image-facts.jsonl"
 _BATCH = 4096  # jobs handed to the pool at a time, so that an archive is never all in flight
 _CHUNK = 8
@@ -43,9 +46,12 @@ class ImageStore:
         num_worked: Images that were really decoded by this store.
     """
 
-    def __init__(self, out: Path, *, longest_side: int, jpeg_quality: int, look: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, out: Path, *, longest_side: int, jpeg_quality: int, look: tuple[str, ...] = (), engine: Engine = "local"
+    ) -> None:
         self.folder = out.with_name(f".{out.name}.work")
         self.num_worked = 0
+        self._engine = engine
         self._out = out
         self._settings = settings_digest(longest_side, jpeg_quality)
         self._longest_side, self._jpeg_quality, self._look = longest_side, jpeg_quality, look
@@ -88,7 +94,7 @@ class ImageStore:
         with writing_to(self.folder):
             self._begin()
             with (self.folder / FACTS_FILE).open("a", encoding="utf-8") as log:
-                results = progress.track(run_jobs(jobs, workers), total=len(jobs), label="images")
+                results = progress.track(self._run(jobs, workers), total=len(jobs), label="images")
                 for number, facts in enumerate(results, 1):
                     found[facts.record_id] = facts
                     log.write(facts.to_json() + "\n")
@@ -149,6 +155,9 @@ class ImageStore:
                 break  # cut short by a kill; the rest is worked on again
             found[facts.record_id] = facts
         return found
+
+    def _run(self, jobs: Sequence[ImageJob], workers: int) -> Iterator[ImageFacts]:
+        return run_on_ray(jobs) if self._engine == "ray" else run_jobs(jobs, workers)
 
     def _is_looked_at(self, facts: ImageFacts) -> bool:
         seen = {name.partition("/")[0] for name in facts.scores}

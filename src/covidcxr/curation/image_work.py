@@ -112,31 +112,38 @@ def prepare_worker() -> None:
 
 
 def do_image_work(job: ImageJob) -> ImageFacts:
-    """Read, measure and convert one image; a file that is no image gives facts with an ``error``.
+    """Read, measure, convert and store one image; a file that is no image gives facts with an ``error``.
 
     Raises:
         OSError: If the converted image cannot be written.
     """
+    facts, encoded = compute_image(job)
+    if encoded:
+        store_image(job.store, facts.sha256, encoded)
+    return facts
+
+
+def compute_image(job: ImageJob) -> tuple[ImageFacts, bytes]:
+    """Return the facts of one image and its converted JPEG, empty where the file is no image; write nothing."""
     try:
         status = job.path.stat()
         data = b"" if status.st_size > MAX_FILE_BYTES else job.path.read_bytes()
     except OSError as error:
         message = f"{job.origin}: cannot be opened: {error.strerror}"
-        return ImageFacts(record_id=job.record_id, size_bytes=0, mtime_ns=0, error=message, reason="unreadable")
+        return ImageFacts(record_id=job.record_id, size_bytes=0, mtime_ns=0, error=message, reason="unreadable"), b""
     known = ImageFacts(record_id=job.record_id, size_bytes=status.st_size, mtime_ns=status.st_mtime_ns)
     if status.st_size > MAX_FILE_BYTES:
-        return replace(known, error=f"{job.origin}: a file of more than 1 GiB", reason="too-large")
+        return replace(known, error=f"{job.origin}: a file of more than 1 GiB", reason="too-large"), b""
     sha256 = bytes_sha256(data)
     try:
         decoded = read_gray8(data, origin=job.origin)
     except ImageReadError as error:
-        return replace(known, sha256=sha256, error=str(error), reason=error.reason)
+        return replace(known, sha256=sha256, error=str(error), reason=error.reason), b""
     rows, columns = decoded.pixels.shape
     converted = np.ascontiguousarray(shrink(decoded.as_uint8(), job.longest_side))
     encoded = encode_jpeg(converted, job.jpeg_quality)
     small = cv2.resize(halved(converted, 2 * _SMALL), (_SMALL, _SMALL), interpolation=cv2.INTER_AREA).astype(np.uint8)
-    _store(stored_path(job.store, sha256), encoded)
-    return replace(
+    facts = replace(
         known,
         sha256=sha256,
         rows=rows,
@@ -149,6 +156,7 @@ def do_image_work(job: ImageJob) -> ImageFacts:
         thumbnail=base64.b64encode(encode_jpeg(small, _THUMBNAIL_QUALITY)).decode(),
         warnings=decoded.warnings,
     )
+    return facts, encoded
 
 
 def stored_path(store: Path, sha256: str) -> Path:
@@ -226,7 +234,13 @@ def _quantisation_sum(data: bytes) -> int:
     return sum(data[marker + 5 : marker + 5 + 64])
 
 
-def _store(path: Path, data: bytes) -> None:
+def store_image(store: Path, sha256: str, data: bytes) -> None:
+    """Keep the converted image of the source file with this digest, whole or not at all.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    path = stored_path(store, sha256)
     if path.exists():  # whole, because it came by a rename, and of the same source bytes and settings
         return
     path.parent.mkdir(exist_ok=True)
