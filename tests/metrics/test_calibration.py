@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from covidcxr.core.errors import EvaluationError
 from covidcxr.metrics.calibration import (
     calibration_error_interval,
+    debiased_calibration_error,
     equal_mass_bins,
     expected_calibration_error,
     fit_temperature,
@@ -71,6 +72,23 @@ def test_honest_probabilities_have_hardly_any_calibration_error_and_over_confide
         values = softmax(factor * logits)
         error = expected_calibration_error(values.max(axis=1), values.argmax(axis=1) == labels)
         assert low <= error <= high
+
+
+def test_the_debiased_error_of_small_honest_samples_is_near_zero_where_the_plain_one_is_not() -> None:
+    plain, debiased = [], []
+    for seed in range(40):
+        logits, labels = honest(seed, 300)
+        values = softmax(logits)
+        confidence, correct = values.max(axis=1), values.argmax(axis=1) == labels
+        plain.append(expected_calibration_error(confidence, correct))
+        debiased.append(debiased_calibration_error(confidence, correct))
+    assert np.mean(plain) > 0.03
+    assert np.mean(debiased) < 0.6 * np.mean(plain)
+    logits, labels = honest(0, 300)
+    values = softmax(4 * logits)
+    confidence, correct = values.max(axis=1), values.argmax(axis=1) == labels
+    assert debiased_calibration_error(confidence, correct) > 0.15
+    assert np.isnan(debiased_calibration_error([0.5, 0.6], [1, 0]))
 
 
 def test_the_interval_of_the_calibration_error_is_not_above_its_value() -> None:

@@ -65,4 +65,6 @@ def probe_classes(
 
 
 def _model(strength: float) -> Pipeline:
-    return make_pipeline(StandardScaler(), LogisticRegression(C=strength, class_weight="balanced", max_iter=1000))
+    # A looser tolerance than the default costs no ranking, and saves most of the iterations.
+    regression = LogisticRegression(C=strength, class_weight="balanced", max_iter=1000, tol=1e-3)
+    return make_pipeline(StandardScaler(), regression)

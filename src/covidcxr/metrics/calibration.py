@@ -5,6 +5,7 @@ Scaling is fitted on the validation part only; who keeps it from the test part i
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,6 +110,22 @@ def expected_calibration_error(confidence: ArrayLike, correct: ArrayLike, *, num
     order, starts = equal_mass_bins(confidence, num_bins)
     excess = np.asarray(confidence, dtype=np.float64)[order] - np.asarray(correct, dtype=np.float64)[order]
     return float(np.abs(np.add.reduceat(excess, starts)).sum() / order.size) if order.size else float("nan")
+
+
+def debiased_calibration_error(confidence: ArrayLike, correct: ArrayLike, *, num_bins: int = 10) -> float:
+    """Return the root mean square calibration error over equal-mass bins, less what chance alone adds (Kumar 2019).
+
+    With n cases in a bin a perfectly calibrated model is off by about sqrt(p (1 - p) / n) there, which the plain error
+    counts against it; here its square is subtracted. 0 where nothing is left; NaN with fewer than two cases a bin.
+    """
+    order, starts = equal_mass_bins(confidence, num_bins)
+    sizes = np.diff(np.append(starts, order.size))
+    if not sizes.size or sizes.min() < 2:
+        return float("nan")
+    hits = np.add.reduceat(np.asarray(correct, dtype=np.float64)[order], starts) / sizes
+    gaps = np.add.reduceat(np.asarray(confidence, dtype=np.float64)[order], starts) / sizes - hits
+    squared = float((sizes * (gaps**2 - hits * (1 - hits) / (sizes - 1))).sum() / order.size)
+    return math.sqrt(max(0.0, squared))
 
 
 def calibration_error_interval(

@@ -1,0 +1,93 @@
+"""Conformal coverage and calibration error on real predictions: 20 random divisions of a test part by patient.
+
+Each division fits temperature, vector scaling and class-conditional 90 % sets on one half of the patients and measures
+them on the other. Bars, as means over the divisions: sets hold the true class in 88-92 % of the cases; the calibration
+error after scaling is at most 0.03 (``debiased_vector``: less what chance adds to it in bins of some 36 cases). The
+input is ``predictions.csv`` of an evaluation report: ``covidcxr evaluate BUNDLE DATASET --out REPORT``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmarks.record import versions, write_result
+from covidcxr.metrics.calibration import (
+    debiased_calibration_error,
+    expected_calibration_error,
+    fit_temperature,
+    fit_vector_scaling,
+)
+from covidcxr.metrics.conformal import fit_conformal, set_coverage
+
+DIVISIONS = 20
+COVERAGE = 0.9
+
+
+def calibration_error(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    """Return the top-label calibration error over ten equal-mass bins."""
+    return expected_calibration_error(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
+
+
+def one_division(
+    probabilities: NDArray[np.float64], labels: NDArray[np.int64], groups: NDArray[np.str_], seed: int
+) -> dict[str, float]:
+    """Fit on one half of the patients of each class and measure on the other half."""
+    generator = np.random.default_rng(seed)
+    fitted = np.zeros(labels.size, dtype=bool)
+    names, first = np.unique(groups, return_index=True)
+    for column in range(probabilities.shape[1]):
+        members = generator.permutation(names[labels[first] == column])
+        fitted |= np.isin(groups, members[: len(members) // 2])
+    logits = np.log(np.clip(probabilities, 1e-12, None))
+    temperature = fit_temperature(logits[fitted], labels[fitted]).probabilities(logits)
+    vector = fit_vector_scaling(logits[fitted], labels[fitted]).probabilities(logits)
+    sets = fit_conformal(temperature[fitted], labels[fitted], coverage=COVERAGE)
+    judged = ~fitted
+    measured = set_coverage(sets.sets(temperature[judged]), labels[judged])
+    return {
+        "coverage": measured.overall.value,
+        "lowest_class_coverage": min(interval.value for interval in measured.by_class),
+        "mean_set_size": measured.mean_size,
+        "ece_before": calibration_error(probabilities[judged], labels[judged]),
+        "ece_temperature": calibration_error(temperature[judged], labels[judged]),
+        "ece_vector": calibration_error(vector[judged], labels[judged]),
+        "debiased_vector": debiased_calibration_error(
+            vector[judged].max(axis=1), vector[judged].argmax(axis=1) == labels[judged]
+        ),
+    }
+
+
+def main() -> None:
+    """Divide, fit, measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--predictions", type=Path, required=True, help="predictions.csv of an evaluation report")
+    table = pd.read_csv(parser.parse_args().predictions)
+    columns = [name for name in table.columns if name.startswith("probability/")]
+    classes = [name.removeprefix("probability/") for name in columns]
+    probabilities = table[columns].to_numpy(dtype=np.float64)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    labels = table["label"].map({label: index for index, label in enumerate(classes)}).to_numpy(dtype=np.int64)
+    groups = table["group_id"].to_numpy(dtype=str)
+    rows = [one_division(probabilities, labels, groups, seed) for seed in range(DIVISIONS)]
+    figures = {
+        name: {
+            "mean": round(float(np.mean([row[name] for row in rows])), 4),
+            "lowest": round(min(row[name] for row in rows), 4),
+            "highest": round(max(row[name] for row in rows), 4),
+        }
+        for name in rows[0]
+    }
+    write_result(
+        "calibration_coverage",
+        {**figures, "cases": int(labels.size), "patients": int(np.unique(groups).size), "divisions": DIVISIONS},
+        versions=versions("numpy", "scipy"),
+    )
+
+
+if __name__ == "__main__":
+    main()
