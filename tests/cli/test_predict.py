@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from covidcxr.cli.main import run_command
+from covidcxr.core.types import Radiograph
+from covidcxr.imaging.gate import GateReason, GateResult
 from covidcxr.models.bundle import Bundle
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
@@ -16,7 +18,7 @@ import bundles
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return bundles.tiny_bundle(tmp_path_factory.mktemp("run") / "bundle")
+    return bundles.tiny_bundle(tmp_path_factory.mktemp("run") / "bundle", synthetic=True)  # so no gate unasked
 
 
 @pytest.fixture
@@ -76,3 +78,17 @@ def test_a_wrong_table_name_is_refused_before_any_work(
 ) -> None:
     assert run_command(["predict", str(bundle.folder), str(folder), "--out", "found.xlsx"]) == 2
     assert ".csv or .parquet" in capsys.readouterr().err
+
+
+def test_what_the_gate_refuses_gets_no_probability(
+    bundle: Bundle, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(film: Radiograph) -> GateResult:
+        reason = GateReason(name="lateral", verdict="refuse", detail="a lateral film")
+        return GateResult(origin=film.origin, verdict="refuse", reasons=(reason,))
+
+    monkeypatch.setattr("covidcxr.imaging.gate.gate_film", refuse)
+    assert run_command(["predict", str(bundle.folder), str(folder), "--json", "--gate"]) == 0
+    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (first["status"], first["probabilities"], first["reasons"]) == ("refuse", {}, ["lateral: a lateral film"])
+    assert second["status"] == "error"

@@ -14,6 +14,7 @@ import torch
 
 from covidcxr.core.errors import BundleError, RegistryError
 from covidcxr.core.types import Prediction, Radiograph
+from covidcxr.imaging.gate import GateReason, GateResult
 from covidcxr.imaging.preprocess import preprocess
 from covidcxr.imaging.reading import read
 from covidcxr.inference.predictor import Predictor
@@ -180,3 +181,21 @@ def test_it_says_what_it_runs_on(predictor: Predictor) -> None:
 def test_the_module_does_not_import_torch() -> None:
     code = "import sys; import covidcxr.inference.predictor as p; p.BACKENDS.names(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_gated_predictor_refuses_warns_and_judges(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    verdicts = {"a": "ok", "b": "warn", "c": "refuse"}
+
+    def answer(film: Radiograph) -> GateResult:
+        verdict = verdicts[film.origin]
+        reasons = (GateReason(name="few-pixels", verdict=verdict, detail="small"),) if verdict != "ok" else ()
+        return GateResult(origin=film.origin, verdict=verdict, reasons=reasons)
+
+    monkeypatch.setattr("covidcxr.imaging.gate.gate_film", answer)
+    inputs = [bundles.png(number) for number in range(3)]
+    free = list(Predictor.load(bundle.folder).predict(inputs, verdicts))
+    gated = list(Predictor.load(bundle.folder, gated=True).predict(inputs, verdicts))
+    assert [one.status for one in free] == ["ok", "ok", "ok"]
+    assert [one.status for one in gated] == ["ok", "ok", "refuse"]
+    assert gated[1].warnings == ("few-pixels: small",)
+    assert (gated[2].reasons, gated[2].probabilities) == (("few-pixels: small",), None)

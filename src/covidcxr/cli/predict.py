@@ -46,6 +46,10 @@ def predict_verb(
     workers: Annotated[
         int, typer.Option("--workers", min=0, help="Decoding processes; 0 decodes in threads of this one.")
     ] = 0,
+    gate: Annotated[
+        bool | None,
+        typer.Option("--gate/--no-gate", help="Refuse what is no frontal chest film; on, except for phantoms."),
+    ] = None,
     device: DeviceOption = "auto",
     quiet: QuietOption = False,
     as_json: JsonOption = False,
@@ -66,6 +70,7 @@ def predict_verb(
         batch_size=batch_size,
         precision=precision,  # type: ignore[arg-type]
     )
+    predictor.gated = _is_gated(predictor) if gate is None else gate
     total = None if quiet or as_json else sum(1 for _ in expand(inputs))
     if out is not None:
         from covidcxr.inference.bulk import predict_to_table
@@ -77,14 +82,27 @@ def predict_verb(
     _report(rows, predictor, out, as_json=as_json, quiet=quiet)
 
 
+def _is_gated(predictor: Predictor) -> bool:
+    """Gate real films, where the gate's weights are installed; computed phantoms are no films to it."""
+    from covidcxr.core.errors import BundleError
+    from covidcxr.imaging.gate_kinds import gate_network_card
+
+    try:
+        gate_network_card()
+    except BundleError:
+        return False
+    return not predictor.bundle.info.synthetic
+
+
 def _report(rows: Iterator[Row], predictor: Predictor, out: Path | None, *, as_json: bool, quiet: bool) -> None:
     from covidcxr.outputs.predictions import row_document
 
-    num_inputs = num_errors = 0
+    num_inputs = num_errors = num_refused = 0
     shown: list[Row] = []
     for row in rows:
         num_inputs += 1
         num_errors += row["status"] == "error"
+        num_refused += row["status"] == "refuse"
         if as_json:
             print_json(row_document(row))
             sys.stdout.flush()
@@ -93,7 +111,7 @@ def _report(rows: Iterator[Row], predictor: Predictor, out: Path | None, *, as_j
     if shown:
         _print_table(shown, predictor.classes)
     if not quiet and not as_json:
-        _print_summary(num_inputs, num_errors, len(shown), predictor, out)
+        _print_summary((num_inputs, num_errors, num_refused), len(shown), predictor, out)
     if num_errors == num_inputs:
         sys.stderr.write(f"covidcxr: none of {num_inputs} inputs could be read; see the reasons\n")
         raise typer.Exit(2)
@@ -120,8 +138,10 @@ def _print_table(rows: list[Row], classes: tuple[str, ...]) -> None:
     console.print(table)
 
 
-def _print_summary(num_inputs: int, num_errors: int, num_shown: int, predictor: Predictor, out: Path | None) -> None:
+def _print_summary(counts: tuple[int, int, int], num_shown: int, predictor: Predictor, out: Path | None) -> None:
+    num_inputs, num_errors, num_refused = counts
     unread = f", {num_errors} could not be read" if num_errors else ""
+    unread += f", {num_refused} refused by the gate" if num_refused else ""
     sys.stderr.write(f"{num_inputs} inputs{unread}; bundle {predictor.bundle.bundle_id} on {predictor.device}\n")
     if out is not None:
         sys.stderr.write(f"written to {out} (research use only, not a diagnosis)\n")

@@ -88,6 +88,7 @@ def _open_journal(folder: Path, predictor: Predictor, part_rows: int) -> None:
         "bundle": predictor.bundle.bundle_id,
         "device": predictor.device,
         "batch_size": predictor.batch_size,
+        "gated": predictor.gated,
         "part_rows": part_rows,
     }
     journal = folder / _JOURNAL

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,37 +45,60 @@ class Ready:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fault:
-    """An input that could not be read, and why: a stable name, a colon, and the sentence."""
+    """An input without a probability, and why: each reason a stable name, a colon, and a sentence.
+
+    ``status`` is ``error`` for what could not be read, ``refuse`` for what the gate will not have judged.
+    """
 
     record_id: str
-    reason: str
+    reasons: tuple[str, ...]
+    status: Literal["error", "refuse"] = "error"
 
 
-def prepare(item: Item, spec: PreprocessSpec) -> Ready | Fault:
-    """Read and preprocess one input; every fault of its own becomes a `Fault`.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preparation:
+    """What is done to each input: ``spec`` of the network, and the gate before it if ``is_gated``."""
+
+    spec: PreprocessSpec
+    is_gated: bool = False
+
+
+def prepare(item: Item, preparation: Preparation) -> Ready | Fault:
+    """Read, gate and preprocess one input; every fault of its own becomes a `Fault`.
 
     The network's equal channels are made later, from the one that is returned.
     """
+    spec = preparation.spec
     try:
         source = item.source
         radiograph = source if isinstance(source, Radiograph) else read(source, origin=item.record_id)
+        warnings = radiograph.warnings
+        if preparation.is_gated:
+            from covidcxr.imaging.gate import gate_film
+
+            result = gate_film(radiograph)
+            said = tuple(str(reason) for reason in result.reasons)
+            if result.verdict == "refuse":
+                return Fault(record_id=item.record_id, reasons=said, status="refuse")
+            warnings += said
         squeezed = squeeze(radiograph.pixels, spec.size, spec.crop)
         image = np.ascontiguousarray(finish(squeezed, spec)[:1])
-        return Ready(record_id=item.record_id, image=image, warnings=radiograph.warnings)
+        return Ready(record_id=item.record_id, image=image, warnings=warnings)
     except ImageReadError as error:
-        return Fault(record_id=item.record_id, reason=f"{error.reason}: {error}")
+        return Fault(record_id=item.record_id, reasons=(f"{error.reason}: {error}",))
     except MemoryError:
-        return Fault(record_id=item.record_id, reason=f"too-large: {item.record_id}: not enough memory to decode it")
+        words = f"too-large: {item.record_id}: not enough memory to decode it"
+        return Fault(record_id=item.record_id, reasons=(words,))
 
 
 def prepare_all(
-    items: Iterable[Item], spec: PreprocessSpec, *, workers: int, lookahead: int
+    items: Iterable[Item], preparation: Preparation, *, workers: int, lookahead: int
 ) -> Iterator[Ready | Fault]:
     """Yield the outcome of every item, in their order, decoding up to ``lookahead`` of them ahead.
 
     Args:
         items: Taken only as far ahead as needed.
-        spec: Of the network.
+        preparation: What is done to each.
         workers: 0 decodes in threads of this process (raster decoders release the interpreter's lock); a number
             starts that many processes, which is faster for DICOM and survives a decoder that crashes.
         lookahead: How many items may be in work or waiting; memory is bounded by it.
@@ -86,14 +109,14 @@ def prepare_all(
     try:
         while True:
             while len(pending) < max(lookahead, 1) and (item := next(source, None)) is not None:
-                pending.append((item, pool.submit(prepare, item, spec)))
+                pending.append((item, _submit(pool, item, preparation)))
             if not pending:
                 return
             try:
                 outcome = pending[0][1].result()
             except BrokenExecutor:
                 pool.shutdown(wait=False, cancel_futures=True)
-                yield from _one_by_one([item for item, _ in pending], spec)
+                yield from _one_by_one([item for item, _ in pending], preparation)
                 pending.clear()
                 pool = _pool(workers)
                 continue
@@ -103,18 +126,28 @@ def prepare_all(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _one_by_one(items: Iterable[Item], spec: PreprocessSpec) -> Iterator[Ready | Fault]:
+def _submit(pool: Executor, item: Item, preparation: Preparation) -> Future[Ready | Fault]:
+    """Submit one item; a pool that broke in the meantime is told by the future, like any other break."""
+    try:
+        return pool.submit(prepare, item, preparation)
+    except BrokenExecutor as error:
+        broken: Future[Ready | Fault] = Future()
+        broken.set_exception(error)
+        return broken
+
+
+def _one_by_one(items: Iterable[Item], preparation: Preparation) -> Iterator[Ready | Fault]:
     """Prepare each item in a process of its own lot, after one of them brought a decoder down."""
     pool = _pool(1)
     try:
         for item in items:
             try:
-                yield pool.submit(prepare, item, spec).result()
+                yield pool.submit(prepare, item, preparation).result()
             except BrokenExecutor:
                 pool.shutdown(wait=False)
                 pool = _pool(1)
                 words = f"{item.record_id}: the decoder crashed on it; get it again, or save it anew"
-                yield Fault(record_id=item.record_id, reason=f"crashed: {words}")
+                yield Fault(record_id=item.record_id, reasons=(f"crashed: {words}",))
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

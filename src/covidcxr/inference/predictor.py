@@ -19,7 +19,7 @@ from covidcxr.imaging.preprocess import finish
 from covidcxr.inference.backends import BACKENDS
 from covidcxr.inference.backends.backend import Backend, Precision
 from covidcxr.inference.calibration import calibrated, decide, prediction_set
-from covidcxr.inference.decoding import Fault, Item, Ready, Source, prepare_all
+from covidcxr.inference.decoding import Fault, Item, Preparation, Ready, Source, prepare_all
 from covidcxr.models.bundle import Bundle
 
 NOTICE = "research use only, not a diagnosis"
@@ -34,12 +34,14 @@ class Predictor:
         bundle: What it was loaded from.
         backend: What runs the network.
         batch_size: Inputs a pass of the network takes at most.
+        gated: Whether the input gate comes before the network; what it refuses gets no probability.
     """
 
-    def __init__(self, bundle: Bundle, backend: Backend, *, batch_size: int = BATCH_SIZE) -> None:
+    def __init__(self, bundle: Bundle, backend: Backend, *, batch_size: int = BATCH_SIZE, gated: bool = False) -> None:
         self.bundle = bundle
         self.backend = backend
         self.batch_size = batch_size
+        self.gated = gated
 
     @classmethod
     def load(
@@ -50,6 +52,7 @@ class Predictor:
         device: str = "auto",
         batch_size: int = BATCH_SIZE,
         precision: Precision = "fp32",
+        gated: bool = False,
     ) -> Predictor:
         """Load the bundle in a folder, its files checked against their digests.
 
@@ -60,6 +63,7 @@ class Predictor:
             device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
             batch_size: Inputs a pass of the network takes at most.
             precision: ``bf16`` is faster where the hardware has it, and changes probabilities a little.
+            gated: Refuse what is no frontal chest film (`covidcxr.imaging.gate`) instead of judging it.
 
         Raises:
             BundleError: If the bundle is missing, altered, or does not suit the backend or device.
@@ -67,7 +71,9 @@ class Predictor:
         """
         loaded = Bundle.load(Path(bundle))
         name = backend or _choose_backend(loaded, device, precision)
-        return cls(loaded, BACKENDS.get(name)(loaded, device=device, precision=precision), batch_size=batch_size)
+        return cls(
+            loaded, BACKENDS.get(name)(loaded, device=device, precision=precision), batch_size=batch_size, gated=gated
+        )
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -112,7 +118,8 @@ class Predictor:
         self, items: Iterable[Item], *, workers: int = 0, group: int | None = None
     ) -> Iterator[Prediction]:
         """Yield one prediction an item, as `predict` does for inputs and names."""
-        outcomes = prepare_all(items, self.spec, workers=workers, lookahead=3 * self.batch_size)
+        preparation = Preparation(spec=self.spec, is_gated=self.gated)
+        outcomes = prepare_all(items, preparation, workers=workers, lookahead=3 * self.batch_size)
         waiting: list[Ready | Fault] = []
         num_ready = 0
         for number, outcome in enumerate(outcomes, start=1):
@@ -149,7 +156,7 @@ class Predictor:
             if isinstance(outcome, Ready):
                 yield self._judge(outcome, next(rows))
             else:
-                yield self._prediction(outcome.record_id, status="error", reasons=(outcome.reason,))
+                yield self._prediction(outcome.record_id, status=outcome.status, reasons=outcome.reasons)
 
     def _judge(self, ready: Ready, logits: NDArray[np.float32]) -> Prediction:
         info = self.bundle.info
