@@ -141,3 +141,22 @@ def test_a_network_that_guesses_has_no_skill_to_share() -> None:
 def test_an_unknown_audit_is_refused_with_the_known_names() -> None:
     with pytest.raises(Exception, match="unknown audit 'lungs'"):
         AUDITS.get("lungs")
+
+
+@pytest.mark.parametrize("name", AUDITS.names())
+@pytest.mark.parametrize("rows", [[0, 1], [0, 2, 4, 1], [0, 1, 2, 3, 4, 5]])
+def test_a_handful_of_images_gives_reasons_and_no_crash(name: str, rows: list[int]) -> None:
+    context = make_context(lung_score)
+    few = replace(context, test=context.test.where(np.array(rows)), films=context.films[rows], train=None)
+    result = run(name, few)
+    for skill in result.skills:
+        assert skill.retained.value is not None or skill.retained.reason
+    assert result.sentence.endswith(".")
+
+
+@pytest.mark.parametrize("name", AUDITS.names())
+def test_images_of_one_patient_give_no_interval_and_no_flag(name: str) -> None:
+    context = make_context(lung_score)
+    alone = replace(context.test.where(np.arange(20)), groups=np.array(["one"] * 20))
+    result = run(name, replace(context, test=alone, films=context.films[:20], train=None))
+    assert result.expectation == "control" or result.flagged == ()

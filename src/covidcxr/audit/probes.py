@@ -41,9 +41,15 @@ def probe_by_patient(
     strength: float,
     seed: int,
 ) -> FloatArray:
-    """Return probabilities (N, num_classes) of each case by a probe fitted on other patients, in five turns."""
+    """Return probabilities (N, num_classes) of each case by a probe fitted on other patients, in five turns.
+
+    All the same where there are too few cases or patients to take turns.
+    """
     probabilities = np.full((len(features), num_classes), 1.0 / num_classes)
-    folds = max(2, min(_FOLDS, len(np.unique(groups)), int(np.bincount(labels)[np.unique(labels)].min())))
+    fewest = int(np.bincount(labels)[np.unique(labels)].min())
+    folds = min(_FOLDS, len(np.unique(groups)), fewest)
+    if folds < 2 or len(np.unique(labels)) < 2:
+        return probabilities
     turns = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
     for fitted, judged in turns.split(features, labels, groups):
         if len(np.unique(labels[fitted])) > 1:
