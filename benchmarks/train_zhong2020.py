@@ -51,10 +51,12 @@ def our_epoch(data: Path, *, steps: int) -> dict[str, Any]:
         history = read_history(Path(folder) / "run" / "history.json")
     assert history is not None
     epoch = history.epochs[0]
+    validation_seconds = epoch.seconds - steps * BATCH / epoch.images_per_second
+    epoch_seconds = STEPS * BATCH / epoch.images_per_second
     return {
         "seconds_per_step": BATCH / epoch.images_per_second,
-        "epoch_seconds": STEPS * BATCH / epoch.images_per_second,
-        "epoch_seconds_with_validation": epoch.seconds * STEPS / steps,
+        "epoch_seconds": epoch_seconds,
+        "epoch_seconds_with_validation": epoch_seconds + validation_seconds,
         "steps_timed": steps,
     }
 

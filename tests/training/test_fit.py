@@ -70,15 +70,15 @@ def test_the_same_seed_gives_the_same_losses_and_another_seed_others(
     assert curve(run(small_recipe(seed=1), "other")) != curve(first)
 
 
-@pytest.mark.parametrize("steps", [6, 9])
+@pytest.mark.parametrize(("steps", "ema"), [(6, 0.0), (9, 0.0), (9, 0.9)])
 def test_an_interrupted_training_gives_the_uninterrupted_curve(
-    run: Callable[..., Path], small_recipe: Build, steps: int, monkeypatch: pytest.MonkeyPatch
+    run: Callable[..., Path], small_recipe: Build, steps: int, ema: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = run(small_recipe(), "whole")
+    whole = run(small_recipe(ema=ema), "whole")
     monkeypatch.setattr("covidcxr.training.loop._CHECKPOINT_SECONDS", 0.0)  # after every step
     with pytest.raises(KeyboardInterrupt):
-        run(small_recipe(), "parts", progress=KilledAfter(steps))
-    parts = run(small_recipe(), "parts")
+        run(small_recipe(ema=ema), "parts", progress=KilledAfter(steps))
+    parts = run(small_recipe(ema=ema), "parts")
     assert curve(parts) == curve(whole)
 
 

@@ -184,6 +184,8 @@ class TrainingRecipe(_Table):
             ``patients``: ``validation_fraction`` of the training groups, carved by group and class.
         early_stopping: Epochs without a better validation balanced accuracy before training stops; 0 never stops,
             and the last epoch is kept. Otherwise the best epoch is kept.
+        ema: Share of the old average of the weights that a step keeps (0.999); validation and the bundle then use
+            the average. 0 for no average.
         precision: ``auto`` takes bf16 where the processor has it, and float32 elsewhere.
         steps: Stop after this many optimiser steps in all; 0 for no limit.
     """
@@ -198,6 +200,7 @@ class TrainingRecipe(_Table):
     validation: Literal["test", "patients"] = "patients"
     validation_fraction: Fraction = 0.1
     early_stopping: int = Field(default=0, ge=0)
+    ema: float = Field(default=0.0, ge=0.0, lt=1.0)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     steps: int = Field(default=0, ge=0)
     seed: int = 0

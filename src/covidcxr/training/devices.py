@@ -6,9 +6,12 @@ Under ``torchrun`` the processes it started are joined with DDP (gloo on CPUs, N
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import platform
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
@@ -32,7 +35,7 @@ def start_fabric(device: str, precision: Literal["auto", "float32", "bfloat16"])
     wants_bfloat16 = precision == "bfloat16" or (precision == "auto" and has_fast_bfloat16(accelerator))
     num_processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     num_nodes = int(os.environ.get("WORLD_SIZE", "1")) // num_processes
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _quiet_fabric():
         warnings.simplefilter("ignore")  # advice on faster devices, which the caller did not ask for
         fabric = Fabric(
             accelerator=accelerator,
@@ -43,6 +46,18 @@ def start_fabric(device: str, precision: Literal["auto", "float32", "bfloat16"])
         )
         fabric.launch()
     return fabric
+
+
+@contextmanager
+def _quiet_fabric() -> Iterator[None]:
+    """Keep Fabric's own words about precision and processes off the terminal."""
+    logger = logging.getLogger("lightning_fabric")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def keep_freed_memory() -> bool:

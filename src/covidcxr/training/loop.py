@@ -25,6 +25,7 @@ from covidcxr.dataset.packed import PackedImages
 from covidcxr.models.network import ChestNetwork, build_network
 from covidcxr.training import losses
 from covidcxr.training.augment import augment
+from covidcxr.training.averaging import WeightAverage
 from covidcxr.training.checkpoints import (
     Checkpoint,
     load_network,
@@ -73,6 +74,7 @@ class Loop:
         self.device_words = device_words(fabric, dtype)
         gather = self._gather if fabric.world_size > 1 else None
         self._optimizer = Optimizer(self.network, recipe.training.optimizer, dtype=dtype, gather=gather)
+        self._average = WeightAverage(self.network, self._optimizer.layers, recipe.training.ema)
         self._module = fabric.setup_module(self.network)
         self._epochs: list[EpochHistory] = []
         self._step, self._best, self.kept_epoch = 0, -1.0, 0
@@ -98,6 +100,8 @@ class Loop:
             from safetensors.torch import load_file
 
             load_network(self.network, load_file(self._best_file), where=self._best_file)
+        else:
+            self._average.swap()
         return self._epochs
 
     @property
@@ -178,6 +182,7 @@ class Loop:
                 f"checkpoint is kept in {self._out / 'checkpoints'}: lower training.optimizer.learning_rate"
             )
         self._optimizer.step(rate)
+        self._average.update(self._step + 1)
         self._scores.add(logits.detach(), labels, value)
         return value
 
@@ -209,7 +214,8 @@ class Loop:
         return scores
 
     def _end_epoch(self, epoch: int, *, rate: float, started: float, speed: float, curves: Curves | None) -> None:
-        validation = self.evaluate(self._parts.validation)
+        with self._average.applied():
+            validation = self.evaluate(self._parts.validation)
         if self._fabric.world_size > 1:
             totals = cast("Tensor", self._fabric.all_gather(self._scores.totals())).sum(dim=0)
             self._scores = Scores.from_totals(totals, len(self._classes))
@@ -251,7 +257,7 @@ class Loop:
         from covidcxr.core.artefacts import atomic_file
         from covidcxr.models.tensor_file import write_tensors
 
-        with atomic_file(self._best_file) as partial:
+        with self._average.applied(), atomic_file(self._best_file) as partial:
             write_tensors(partial, self.network.state_dict())
 
     def _checkpoint(self) -> None:
@@ -260,7 +266,7 @@ class Loop:
                 self._out / "checkpoints",
                 step=self._step,
                 network=self.network,
-                optimizer=self._optimizer.state(),
+                optimizer={**self._optimizer.state(), **self._average.state()},
                 position=self._position(),
             )
         self._fabric.barrier()
@@ -288,7 +294,9 @@ class Loop:
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         load_network(self.network, checkpoint.network(), where=checkpoint.folder)
-        self._optimizer.load_state(checkpoint.optimizer())
+        tensors = checkpoint.optimizer()
+        self._optimizer.load_state(tensors)
+        self._average.load_state(tensors)
         position = checkpoint.position
         self._step = checkpoint.step
         self._epochs = [EpochHistory.model_validate(epoch) for epoch in position["epochs"]]
