@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from covidcxr.sources.lookup import find_sources_root
+
 _SUFFIXES = {".png", ".jpg", ".jpeg"}
-_PLACES = (Path("data/sources"), Path("../shared/data/sources"))
 
 
 def sources_root(explicit: Path | None) -> Path:
-    """Return the folder of the sources: ``explicit``, COVIDCXR_SOURCES, ./data/sources or ../shared/data/sources."""
-    named = explicit or (Path(os.environ["COVIDCXR_SOURCES"]) if os.environ.get("COVIDCXR_SOURCES") else None)
-    for place in (named,) if named else _PLACES:
-        if place.is_dir():
-            return place
-    raise SystemExit("no sources found; give --sources DIR")
+    """Return the folder of the sources, looked up as the program does."""
+    root = find_sources_root(explicit)
+    if root is None:
+        raise SystemExit("no sources found; give --sources DIR")
+    return root
 
 
 def film_paths(explicit: Path | None) -> list[tuple[str, Path]]:

@@ -19,7 +19,7 @@ from covidcxr.imaging.picture_view import MIN_FRONTAL, PictureView, picture_view
 Finding = Literal["too-small", "near-empty", "not-radiograph", "ct", "lateral", "inverted", "collage", "annotated"]
 
 MIN_SIDE = 100  # pixels; an 80 x 80 network still gets more than it asks for
-MIN_RANGE = 0.12  # of the full scale, between the 2nd and the 98th percentile of the coarse picture
+MIN_RANGE = 0.08  # of the full scale, between the 2nd and the 98th percentile of the coarse picture
 MIN_MARKS = 0.5
 _COARSE = 64
 _FRAME = 0.05  # of each side left out where borders and labels are
