@@ -17,9 +17,12 @@ CONVERSION = {"longest_side": 64, "jpeg_quality": 90}
 
 
 def write_dataset(
-    root: Path, *, name: str = "mini", num_each: int = 6, seed: int = 0, synthetic: bool = False
+    root: Path, *, name: str = "mini", num_each: int = 6, seed: int = 0, synthetic: bool = False, mixed: bool = False
 ) -> Manifest:
-    """Write a compiled dataset of ``num_each`` images a class and split; COVID-19 are adults, the others children."""
+    """Write a compiled dataset of ``num_each`` images a class and split; COVID-19 are adults, the others children.
+
+    Adults are of source ``home`` and children of ``school``; ``mixed`` has both in every class.
+    """
     generator = np.random.default_rng(seed)
     samples, sums = [], []
     splits: tuple[Split, ...] = ("train", "test")
@@ -35,7 +38,13 @@ def write_dataset(
                 sums.append(f"{file_sha256(path)}  {image}\n")
                 samples.append(
                     _sample(
-                        key, label, split, image=image, sha256=file_sha256(path), number=number, adult=position == 0
+                        key,
+                        label,
+                        split,
+                        image=image,
+                        sha256=file_sha256(path),
+                        number=number,
+                        adult=number % 4 < 2 if mixed else position == 0,
                     )
                 )
     (root / "SHA256SUMS").write_text("".join(sums))

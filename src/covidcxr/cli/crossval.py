@@ -1,4 +1,4 @@
-"""``covidcxr crossval``: what a recipe is worth on sources that its network never saw."""
+"""``covidcxr crossval``: train with a source, or a part of the patients, held out, and measure on it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import typer
 from covidcxr.cli.options import DeviceOption, JsonOption, QuietOption, SetOption, print_json, progress_for
 
 if TYPE_CHECKING:
-    from covidcxr.pipeline.crossval import Crossval
+    from covidcxr.pipeline.crossval import CrossvalResult
 
-_EXAMPLE = "Example: covidcxr crossval zhong2020-fixed --by source --data runs/fixed/dataset --out runs/crossval"
+_EXAMPLE = "Example: covidcxr crossval zhong2020 --data runs/zhong2020/dataset --by source --out runs/crossval"
 
 
 def register(app: typer.Typer) -> None:
@@ -23,50 +23,60 @@ def register(app: typer.Typer) -> None:
 
 
 def crossval_verb(
-    recipe: Annotated[str, typer.Argument(help="Name of a recipe, or a TOML file.")],
-    data: Annotated[Path, typer.Option("--data", help="A compiled dataset of two sources or more.")],
-    out: Annotated[Path, typer.Option("--out", help="Gets folds/SOURCE/bundle and report/.")],
-    by: Annotated[Literal["source"], typer.Option("--by", help="What is left out in turn.")] = "source",
-    overrides: SetOption = None,
-    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Bootstrap rounds of each interval.")] = 2000,
+    recipe: Annotated[str, typer.Argument(help="Name of a recipe (covidcxr recipes list), or a TOML file.")],
+    data: Annotated[Path, typer.Option("--data", help="The dataset.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the run: folds/ and report/.")],
+    by: Annotated[Literal["source", "patient"], typer.Option("--by", help="What is held out.")] = "source",
+    folds: Annotated[int, typer.Option("--folds", min=2, help="Folds by patient.")] = 5,
+    settings: SetOption = None,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Bootstrap rounds.")] = 2000,
+    seed: Annotated[int, typer.Option("--seed", help="Of folds and bootstrap.")] = 0,
     device: DeviceOption = "auto",
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Train with each source left out in turn and evaluate on it; an interrupted run goes on where it stopped."""
-    del by  # one way so far; the name keeps the command line stable when there is another
+    """Train once a fold and measure each network on what was held out; trained folds are kept."""
     from covidcxr.core.recipe import load_recipe
     from covidcxr.pipeline.crossval import crossval
     from covidcxr.pipeline.crossval_report import crossval_document
 
     result = crossval(
-        load_recipe(recipe, overrides or []),
+        load_recipe(recipe, settings or ()),
         data,
         out,
-        rounds=rounds,
+        by=by,
+        folds=folds,
         device=device,
+        rounds=rounds,
+        seed=seed,
         command=shlex.join(["covidcxr", *sys.argv[1:]]),
         progress=progress_for(quiet=quiet or as_json),
     )
-    report = out / "report" / "report.html"
     if as_json:
-        print_json(crossval_document(result) | {"report": str(report)})
+        print_json(crossval_document(result) | {"report": str(out / "report" / "report.html")})
     elif not quiet:
-        _print(result, report)
+        _print(result, out)
 
 
-def _print(result: Crossval, report: Path) -> None:
-    if result.dataset.synthetic:
-        typer.echo("SYNTHETIC DATA: computed phantoms, not radiographs; no number below means anything.")
-    for fold in result.folds:
-        if fold.report is None:
-            typer.echo(f"without {fold.source}: not estimable: {fold.reason}")
+def _print(result: CrossvalResult, out: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    if result.synthetic:
+        console.print("[bold red]SYNTHETIC DATA: computed phantoms, not radiographs; no number below means anything.")
+    table = Table(title=f"{result.recipe.name}, by {result.by}")
+    for column in ("held out", "images", "accuracy", f"sensitivity {result.target}", "inside"):
+        table.add_column(column, justify="left" if column == "held out" else "right")
+    name = f"sensitivity/{result.target}"
+    for entry in result.folds:
+        if entry.outside is None:
+            table.add_row(entry.fold.name, str(len(entry.fold.outside)), "not estimable", entry.fold.reason, "")
             continue
-        words = []
-        for label in result.dataset.classes:
-            metric = fold.report.metrics[f"sensitivity/{label}"]
-            value = f"{metric.value:.3f}" if metric.value is not None else f"not estimable ({metric.reason})"
-            words.append(f"sensitivity {label} {value}")
-        typer.echo(f"without {fold.source}: {fold.report.num_images} images; {'; '.join(words)}")
-    typer.echo(f"Report: {report}")
-    typer.echo("Research use only, not a diagnosis.")
+        inside = entry.inside.metrics[name].value if entry.inside else None
+        values = [entry.outside.metrics["accuracy"].value, entry.outside.metrics[name].value, inside]
+        shown = ["-" if value is None else f"{value:.3f}" for value in values]
+        table.add_row(entry.fold.name, str(entry.outside.num_images), *shown)
+    console.print(table)
+    console.print(f"Report: {out / 'report' / 'report.html'}", soft_wrap=True, markup=False)
+    console.print("Research use only, not a diagnosis.")

@@ -1,75 +1,59 @@
-"""``crossval``: train with one source left out, evaluate on that source, for each source in turn.
+"""``crossval``: train again and again with a source, or a part of the patients, held out, and measure on what was.
 
-A class that comes from one source only cannot be learnt when it is left out; that fold, and whatever of the class would
-need it, is "not estimable" with the reason. Each fold's training is kept under ``folds/`` and resumed. The page is made
-in `crossval_report`.
+A class that comes from one source cannot be trained without it: such a fold is not estimable, and the report says so.
+The folder holds ``folds/NAME/`` (each with its bundle) and ``report/``; folds that are trained are not trained again.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from covidcxr.core.artefacts import atomic_directory
-from covidcxr.core.digests import json_sha256
 from covidcxr.core.errors import EvaluationError
 from covidcxr.core.progress import SILENT, Progress
 from covidcxr.core.recipe import Recipe, load_recipe
-from covidcxr.core.types import EvaluationReport, Metric, Sample
+from covidcxr.core.types import EvaluationReport, Sample
 from covidcxr.dataset.dataset import Dataset
-from covidcxr.evaluation.cohort import Cohort
-from covidcxr.evaluation.report import evaluate_cohort
-from covidcxr.models.bundle import Bundle
-from covidcxr.pipeline.cohorts import evaluate_dataset
-from covidcxr.training.fit import CHECKPOINTS, train
-
-_FOLDS = "folds"
-_WITH_CLASS = ("sensitivity", "specificity", "ppv", "npv", "f1", "auroc", "average_precision", "true_probability")
+from covidcxr.evaluation.cohort import Cohort, cohort_from_predictions
+from covidcxr.evaluation.report import DEFAULT_ROUNDS, evaluate_cohort
+from covidcxr.evaluation.verdict import target_class
+from covidcxr.pipeline.folds import By, Fold, fold_dataset, make_folds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Fold:
-    """One source left out.
+class FoldResult:
+    """One fold; both reports are None where it is not estimable, ``inside`` also where there is nothing inside."""
 
-    Attributes:
-        source: Its name.
-        num_train: Images trained on, of the other sources.
-        num_dropped: Images of other sources that share a patient or duplicate with it, and were left out too.
-        report: The network's figures on the source; None where the fold could not be trained, with the ``reason``.
-        cohort: Its cases and predictions; None likewise.
-        reason: Why there is no report; empty otherwise.
-    """
-
-    source: str
-    num_train: int
-    num_dropped: int
-    report: EvaluationReport | None
-    cohort: Cohort | None
-    reason: str = ""
+    fold: Fold
+    outside: EvaluationReport | None = None
+    inside: EvaluationReport | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Crossval:
-    """All folds of one recipe on one dataset.
+class CrossvalResult:
+    """All folds, and every held-out case together, each judged by the network that had not seen it.
 
     Attributes:
-        recipe: As it was trained; its validation part is always carved by patient.
-        dataset: What was divided.
-        folds: One a source, by name.
-        pooled: The figures of all cases, each predicted by the network that never saw its source; None if no fold
-            could be trained.
-        single_source: Class to the one source it comes from.
+        recipe: What was trained.
+        by: What was held out.
+        folds: One result a fold.
+        pooled: The held-out cases of all estimable folds together; None if no fold was.
+        target: The class whose detection matters.
+        synthetic: Whether the images are phantoms.
+        changed: What the folds changed in the recipe; empty if nothing.
     """
 
     recipe: Recipe
-    dataset: Dataset
-    folds: tuple[Fold, ...]
+    by: By
+    folds: tuple[FoldResult, ...]
     pooled: EvaluationReport | None
-    single_source: Mapping[str, str]
+    target: str
+    synthetic: bool
+    changed: str = ""
 
 
 def crossval(
@@ -77,149 +61,109 @@ def crossval(
     data: Path | Dataset,
     out: Path,
     *,
-    rounds: int = 2000,
-    seed: int = 0,
+    by: By = "source",
+    folds: int = 5,
     device: str = "auto",
+    rounds: int = DEFAULT_ROUNDS,
+    seed: int = 0,
     command: str = "",
     cache: Path | None = None,
     progress: Progress = SILENT,
-) -> Crossval:
-    """Train and evaluate ``recipe`` with each source of ``data`` left out in turn, and write ``out/report``.
+) -> CrossvalResult:
+    """Train ``recipe`` once a fold of ``data`` and write the report to ``out``/report.
 
-    Args:
-        recipe: A resolved recipe, its name, or a TOML file.
-        data: A compiled dataset of two sources or more.
-        out: Gets ``folds/SOURCE/bundle`` and ``report/``.
-        rounds: Bootstrap rounds.
-        seed: Of the bootstrap.
-        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        command: What was typed, for the provenance.
-        cache: Where packed images are kept; the user's cache folder by default.
-        progress: Who follows the work.
+    A recipe whose validation is the test split would watch what is held out; its folds carve a validation part from
+    the training patients instead, and the report says so.
 
     Raises:
-        EvaluationError: If the dataset has one source only.
-        CovidCxrError: Whatever else of the recipe, dataset or place is wrong.
+        CovidCxrError: If recipe or dataset do not fit, no fold can be made, or ``out`` cannot be written.
     """
-    resolved = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    training = resolved.training.model_copy(update={"validation": "patients"})
-    resolved = resolved.model_copy(update={"training": training})
-    dataset = data if isinstance(data, Dataset) else Dataset.open(data, classes=resolved.dataset.classes)
-    sources = sorted({sample.record.source for sample in dataset.samples})
-    if len(sources) < 2:
-        raise EvaluationError(
-            f"{dataset.root}: all images come from {sources[0]}; leaving a source out needs at least two sources"
-        )
-    folds = []
-    for source in progress.track(sources, total=len(sources), label="leave one source out"):
-        progress.status(source)
-        folds.append(
-            _run_fold(
-                resolved, dataset, source, out, rounds=rounds, seed=seed, device=device, cache=cache, progress=progress
-            )
-        )
-    single = single_sources(dataset.samples, dataset.classes)
-    result = Crossval(
-        recipe=resolved,
-        dataset=dataset,
-        folds=tuple(folds),
-        pooled=_pooled(folds, single, rounds=rounds, seed=seed),
-        single_source=single,
-    )
     from covidcxr.pipeline.crossval_report import write_crossval
 
+    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    dataset = data if isinstance(data, Dataset) else Dataset.open(data, classes=recipe.dataset.classes)
+    blind, changed = _blinded(recipe)
+    made = make_folds(dataset, by, folds=folds, seed=seed)
+    results, cohorts = [], []
+    for number, fold in enumerate(made, start=1):
+        progress.message(
+            f"fold {number} of {len(made)}: {fold.name}" + (f" not estimable: {fold.reason}" if fold.reason else "")
+        )
+        if fold.reason:
+            results.append(FoldResult(fold=fold))
+            continue
+        place = out / "folds" / fold.name
+        outside, inside = _measure_fold(blind, dataset, fold, place, device=device, cache=cache, progress=progress)
+        cohorts.append(outside)
+        results.append(
+            FoldResult(
+                fold=fold,
+                outside=evaluate_cohort(outside, rounds=rounds, seed=seed, subgroups=False),
+                inside=evaluate_cohort(inside, rounds=rounds, seed=seed, subgroups=False) if inside else None,
+            )
+        )
+    result = CrossvalResult(
+        recipe=recipe,
+        by=by,
+        folds=tuple(results),
+        pooled=evaluate_cohort(pool(cohorts), rounds=rounds, seed=seed, subgroups=False) if cohorts else None,
+        target=target_class(dataset.classes),
+        synthetic=dataset.synthetic,
+        changed=changed,
+    )
     with atomic_directory(out / "report") as folder:
-        write_crossval(result, folder, command=command)
+        write_crossval(result, dataset, folder, command=command)
     return result
 
 
-def single_sources(samples: Sequence[Sample], classes: Sequence[str]) -> dict[str, str]:
-    """Return each class that comes from one source only, and that source."""
-    found = {label: {sample.record.source for sample in samples if sample.label == label} for label in classes}
-    return {label: next(iter(sources)) for label, sources in found.items() if len(sources) == 1}
+def pool(cohorts: Sequence[Cohort]) -> Cohort:
+    """Return the cases of all ``cohorts``, which share their classes and no case, as one cohort.
 
-
-def leave_out(dataset: Dataset, source: str) -> tuple[Dataset, int]:
-    """Return ``dataset`` with ``source`` as its test part and all others as its training part, and how many it lost.
-
-    Images of other sources that share a group (patient or duplicate) with the source are dropped.
+    Raises:
+        EvaluationError: If there are none, or a case is in two of them.
     """
-    left_out = {sample.group_id for sample in dataset.samples if sample.record.source == source}
-    test = [replace(sample, split="test") for sample in dataset.samples if sample.record.source == source]
-    others = [sample for sample in dataset.samples if sample.record.source != source]
-    kept = [replace(sample, split="train") for sample in others if sample.group_id not in left_out]
-    samples = tuple(sorted([*test, *kept], key=lambda sample: sample.record.record_id))
-    digest = json_sha256({"dataset": dataset.digest, "left_out": source})
-    manifest = replace(dataset.manifest, samples=samples, digest=digest)
-    return replace(dataset, manifest=manifest), len(others) - len(kept)
-
-
-def _run_fold(
-    recipe: Recipe,
-    dataset: Dataset,
-    source: str,
-    out: Path,
-    *,
-    rounds: int,
-    seed: int,
-    device: str,
-    cache: Path | None,
-    progress: Progress,
-) -> Fold:
-    divided, dropped = leave_out(dataset, source)
-    fitted = [sample for sample in divided.samples if sample.split == "train"]
-    missing = [label for label in dataset.classes if not any(sample.label == label for sample in fitted)]
-    if missing:
-        reason = f"{', '.join(missing)} comes from {source} only, so a network without {source} cannot learn it"
-        return Fold(source=source, num_train=0, num_dropped=dropped, report=None, cohort=None, reason=reason)
-    folder = out / _FOLDS / source
-    bundle = Bundle.load(train(recipe, divided, folder, device=device, cache=cache, progress=progress))
-    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)  # hundreds of megabytes a fold; the bundle is all it needs
-    from covidcxr.inference.predictor import Predictor
-
-    result = evaluate_dataset(
-        divided,
-        Predictor.load(bundle.folder, device=device),
-        bundle.info,
-        split="test",
-        internal=False,
-        rounds=rounds,
-        seed=seed,
-        label_smoothing=0.0,
-        pictures=False,
-        prevalence={},
-        progress=progress,
-    )
-    single = single_sources(dataset.samples, dataset.classes)
-    report = replace(result.report, cohort=source, metrics=explained(result.report.metrics, single))
-    cohort = replace(result.cohort, name=source)
-    return Fold(source=source, num_train=len(fitted), num_dropped=dropped, report=report, cohort=cohort)
-
-
-def _pooled(folds: Sequence[Fold], single: Mapping[str, str], *, rounds: int, seed: int) -> EvaluationReport | None:
-    cohorts = [fold.cohort for fold in folds if fold.cohort is not None]
     if not cohorts:
-        return None
-    first = cohorts[0]
-    together = Cohort(
-        name="all sources, each left out",
-        classes=first.classes,
+        raise EvaluationError("no cohort to pool; expected at least one fold that could be measured")
+    return Cohort(
+        name="all held out",
+        classes=cohorts[0].classes,
         record_ids=tuple(record_id for cohort in cohorts for record_id in cohort.record_ids),
         labels=np.concatenate([cohort.labels for cohort in cohorts]),
         probabilities=np.concatenate([cohort.probabilities for cohort in cohorts]),
         groups=np.concatenate([cohort.groups for cohort in cohorts]),
-        columns={key: np.concatenate([cohort.columns[key] for cohort in cohorts]) for key in first.columns},
-        notes=tuple(dict.fromkeys(note for cohort in cohorts for note in cohort.notes)),
     )
-    report = evaluate_cohort(together, rounds=rounds, seed=seed, subgroups=False)
-    return replace(report, metrics=explained(report.metrics, single))
 
 
-def explained(metrics: Mapping[str, Metric], single: Mapping[str, str]) -> dict[str, Metric]:
-    """Return ``metrics`` in which what is not estimable for a class of one source says so."""
-    told = dict(metrics)
-    for name, metric in metrics.items():
-        kind, _, label = name.partition("/")
-        if metric.value is None and label in single and kind in _WITH_CLASS:
-            told[name] = replace(metric, reason=f"{label} comes from {single[label]} only")
-    return told
+def _measure_fold(
+    recipe: Recipe,
+    dataset: Dataset,
+    fold: Fold,
+    place: Path,
+    *,
+    device: str,
+    cache: Path | None,
+    progress: Progress,
+) -> tuple[Cohort, Cohort | None]:
+    from covidcxr.inference.predictor import Predictor
+    from covidcxr.training.fit import train
+
+    bundle = train(recipe, fold_dataset(dataset, fold), place, device=device, cache=cache, progress=progress)
+    predictor = Predictor.load(bundle, device=device)
+
+    def judged(name: str, samples: Sequence[Sample]) -> Cohort:
+        paths = [dataset.image_path(sample) for sample in samples]
+        found = predictor.predict(paths, record_ids=[sample.record.record_id for sample in samples])
+        tracked = progress.track(found, total=len(samples), label=f"predict {name}")
+        return cohort_from_predictions(name, dataset.classes, samples, tracked)
+
+    outside = judged(f"{fold.name}, held out", fold.outside)
+    return outside, judged(f"inside, without {fold.name}", fold.inside) if fold.inside else None
+
+
+def _blinded(recipe: Recipe) -> tuple[Recipe, str]:
+    """Return the recipe with a validation part of its own, and what that changed."""
+    if recipe.training.validation != "test":
+        return recipe, ""
+    training = recipe.training.model_copy(update={"validation": "patients"})
+    changed = "The recipe validates on its test split; here a validation part was carved from the training patients."
+    return recipe.model_copy(update={"training": training}), changed

@@ -1,19 +1,19 @@
-"""The report of a leave-one-source-out evaluation: a table and a forest over sources, what is not estimable."""
+"""The report of a cross-validation: what a network finds in the source, or the patients, that it never saw."""
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import covidcxr
-from covidcxr.core.types import EvaluationReport
-from covidcxr.evaluation.verdict import target_class
+from covidcxr.core.types import Metric
+from covidcxr.dataset.dataset import Dataset
 from covidcxr.outputs.figures.forest import ForestRow, draw_forest
 from covidcxr.outputs.figures.style import write_drawings
 from covidcxr.outputs.html import drawings_of, write_page
 from covidcxr.outputs.page import (
     NOTICE,
-    Block,
     Cell,
     Facts,
     FigureBlock,
@@ -27,126 +27,141 @@ from covidcxr.outputs.page import (
     number,
 )
 from covidcxr.outputs.report_json import cohort_document, write_json
-from covidcxr.pipeline.crossval import Crossval, Fold
-
-_OVERALL = ("accuracy", "balanced_accuracy", "auroc_macro")
+from covidcxr.pipeline.crossval import CrossvalResult, FoldResult
 
 
-def write_crossval(result: Crossval, folder: Path, *, command: str) -> None:
+def write_crossval(result: CrossvalResult, dataset: Dataset, folder: Path, *, command: str) -> None:
     """Write the report into the existing, empty ``folder``.
 
     Raises:
         OutputError: If the place cannot be written.
     """
-    page = crossval_page(result, command=command)
+    page = crossval_page(result, dataset, command=command)
     (folder / "figures").mkdir()
     write_page(page, folder / "report.html")
     write_drawings(drawings_of(page), folder / "figures")
     write_json(crossval_document(result), folder / "report.json")
 
 
-def crossval_document(result: Crossval) -> dict[str, Any]:
+def crossval_document(result: CrossvalResult) -> dict[str, Any]:
     """Return what ``report.json`` and ``--json`` say."""
     return {
         "notice": NOTICE,
-        "synthetic": result.dataset.synthetic,
+        "synthetic": result.synthetic,
         "recipe": result.recipe.name,
-        "dataset": result.dataset.digest,
-        "classes": list(result.dataset.classes),
-        "single_source": dict(result.single_source),
-        "folds": [_fold_document(fold) for fold in result.folds],
+        "by": result.by,
+        "target": result.target,
+        "folds": [
+            {
+                "name": entry.fold.name,
+                "num_train": len(entry.fold.train),
+                "num_outside": len(entry.fold.outside),
+                "not_estimable": entry.fold.reason,
+                "outside": cohort_document(entry.outside) if entry.outside else None,
+                "inside": cohort_document(entry.inside) if entry.inside else None,
+            }
+            for entry in result.folds
+        ],
         "pooled": cohort_document(result.pooled) if result.pooled else None,
+        "changed": result.changed,
     }
 
 
-def crossval_page(result: Crossval, *, command: str = "") -> Page:
-    """Return the page of a leave-one-source-out evaluation."""
-    trained = [fold for fold in result.folds if fold.report is not None]
-    target = target_class(result.dataset.classes)
-    blocks: list[Block] = [_table(result, target)]
-    rows = [_forest_row(fold.source, fold.report, target) for fold in trained if fold.report is not None]
-    if result.pooled is not None:
-        rows.append(_forest_row("all, each left out", result.pooled, target))
-    if rows:
-        drawing = draw_forest(
-            "left-out-sources",
-            f"Sensitivity for {target} on sources never seen",
-            rows,
-            axis_label="sensitivity",
-            caption="With 95 % intervals; patients are drawn.",
-        )
-        blocks.append(FigureBlock(drawing=drawing))
-    missing = _not_estimable(result)
-    if missing:
-        blocks.insert(0, Findings(title="Not estimable", items=missing))
+def crossval_page(result: CrossvalResult, dataset: Dataset, *, command: str = "") -> Page:
+    """Return the page of a cross-validation."""
+    what = "one source" if result.by == "source" else "a part of the patients"
     facts = (
         ("Command", command or "Python API: covidcxr.pipeline.crossval"),
-        ("Recipe", f"{result.recipe.name}; the validation part is carved by patient in every fold"),
-        ("Dataset", f"{result.dataset.name}, digest {result.dataset.digest}"),
+        ("covidcxr", covidcxr.__version__),
+        ("Recipe", result.recipe.name),
+        ("Dataset", f"{dataset.name}, digest {dataset.digest}"),
+    )
+    sections = (
+        Section(anchor="folds", title="Fold by fold", blocks=_fold_blocks(result)),
+        Section(anchor="provenance", title="Provenance", blocks=(Facts(items=facts),)),
     )
     return Page(
-        kicker="covidcxr leave-one-source-out evaluation",
-        title=result.recipe.title,
-        subtitle=f"{len(trained)} of {len(result.folds)} sources could be left out of {result.dataset.name}",
-        headline=Headline(score=_score(result, target), worth=missing),
-        sections=(
-            Section(anchor="sources", title="One source left out at a time", blocks=tuple(blocks)),
-            Section(anchor="provenance", title="Provenance", blocks=(Facts(items=facts),)),
-        ),
-        synthetic=result.dataset.synthetic,
+        kicker="covidcxr cross-validation",
+        title=f"{result.recipe.title}, each time without {what}",
+        subtitle=f"{len(result.folds)} folds of {dataset.name}",
+        headline=_headline(result),
+        sections=sections,
+        synthetic=result.synthetic,
         footer=f"covidcxr {covidcxr.__version__}. Every number is also in report.json.",
     )
 
 
-def _score(result: Crossval, target: str) -> str:
-    if result.pooled is None:
-        return (
-            "No source could be left out: every fold would lose a class, so how the network does elsewhere is unknown."
-        )
-    metric = result.pooled.metrics[f"sensitivity/{target}"]
-    words = number(metric.value, digits=2) if metric.value is not None else f"not estimable ({metric.reason})"
-    return f"On sources that the network never saw, its sensitivity for {target} is {words}."
-
-
-def _not_estimable(result: Crossval) -> tuple[str, ...]:
-    sentences = [f"Without {fold.source}: {fold.reason}." for fold in result.folds if fold.reason]
-    return tuple(sentences)
-
-
-def _table(result: Crossval, target: str) -> Table:
-    per_class = [f"sensitivity/{label}" for label in result.dataset.classes]
-    names = [*_OVERALL, *per_class, f"auroc/{target}"]
-    rows = [_row(fold.source, fold.report, names, fold) for fold in result.folds]
-    if result.pooled is not None:
-        rows.append(_row("all, each left out", result.pooled, names, None))
-    return Table(
-        caption="Figures on each source by a network that never saw it",
-        columns=("source", *(name.replace("_", " ").replace("/", ", ") for name in names)),
-        rows=tuple(rows),
-        notes=("Intervals are 95 %, by patient-clustered bootstrap.",),
+def _headline(result: CrossvalResult) -> Headline:
+    lost = tuple(
+        f"{entry.fold.name}: not estimable, {entry.fold.reason}." for entry in result.folds if entry.fold.reason
     )
+    if result.pooled is None:
+        score = "Not one fold is estimable: every source is the only one of some class."
+        return Headline(score=score, worth=lost, change=("every class from two sources at least",))
+    metric = result.pooled.metrics[f"sensitivity/{result.target}"]
+    words = (
+        f"{number(metric.value)} of the {result.target} images"
+        if metric.value is not None
+        else f"no {result.target} image"
+    )
+    limits = f" (95 % interval {metric.low:.3f} to {metric.high:.3f})" if metric.low is not None else ""
+    score = (
+        f"Of what it had never seen a source of, the network finds {words}{limits}."
+        if result.by == "source"
+        else f"In patients that it had never seen, the network finds {words}{limits}."
+    )
+    notes = (*lost, *((result.changed,) if result.changed else ()))
+    change = ("every class from two sources at least",) if lost else ()
+    return Headline(score=score, worth=notes or ("Every fold could be estimated.",), change=change)
 
 
-def _row(name: str, report: EvaluationReport | None, names: list[str], fold: Fold | None) -> Row:
-    if report is None:
-        empty = Cell(text="not estimable", tone="muted")
-        return Row(cells=(Cell(text=name, sub=fold.reason if fold else ""), *(empty for _ in names)))
-    trained = f", trained on {fold.num_train}" if fold else ""
-    sub = f"{report.num_images} images, {report.num_patients} patients{trained}"
-    return Row(cells=(Cell(text=name, sub=sub), *(metric_cell(report.metrics[metric]) for metric in names)))
+def _fold_blocks(result: CrossvalResult) -> tuple[Table | FigureBlock | Findings, ...]:
+    names = [("Accuracy", "accuracy"), (f"Sensitivity, {result.target}", f"sensitivity/{result.target}")]
+    names += [(f"AUROC, {result.target}", f"auroc/{result.target}")]
+    rows = []
+    for entry in result.folds:
+        counts = Counter(sample.label for sample in entry.fold.outside)
+        held = ", ".join(f"{label} {counts[label]}" for label in result.recipe.dataset.classes if counts[label])
+        rows.append(Row(cells=(Cell(text=entry.fold.name, sub=f"held out: {held}"),), heading=True))
+        if entry.fold.reason:
+            rows.append(Row(cells=(Cell(text="not estimable", sub=entry.fold.reason), *[Cell(text="–")] * 3)))
+            continue
+        rows += [
+            Row(cells=(Cell(text=label), *(metric_cell(report.metrics[name]) for _, name in names)))
+            for label, report in (("held out", entry.outside), ("inside", entry.inside))
+            if report is not None
+        ]
+    if result.pooled is not None:
+        rows.append(Row(cells=(Cell(text="All that was held out"),), heading=True))
+        cells = (metric_cell(result.pooled.metrics[name]) for _, name in names)
+        rows.append(Row(cells=(Cell(text=f"{result.pooled.num_images:,} images"), *cells)))
+    table = Table(
+        caption="What each network scores on what was held out, and inside the sources that it was trained on.",
+        columns=("", *(label for label, _ in names)),
+        rows=tuple(rows),
+        notes=("A source that holds one class only shows that class's sensitivity; the AUROC needs both sides.",),
+    )
+    drawing = draw_forest(
+        "folds",
+        f"Sensitivity for {result.target}, held out and inside",
+        [row for entry in result.folds for row in _forest_rows(entry, result.target)],
+        axis_label=f"Sensitivity, {result.target}",
+        caption="Orange: the source or patients held out; blue: test images of the sources trained on.",
+    )
+    return table, FigureBlock(drawing=drawing)
 
 
-def _forest_row(name: str, report: EvaluationReport, target: str) -> ForestRow:
-    metric = report.metrics[f"sensitivity/{target}"]
-    note = f"n = {metric.num_cases}" if metric.value is not None else metric.reason
-    return ForestRow(label=name, value=metric.value, low=metric.low, high=metric.high, note=note)
+def _forest_rows(entry: FoldResult, target: str) -> list[ForestRow]:
+    if entry.outside is None:
+        return [ForestRow(label=entry.fold.name, heading=True, note="not estimable")]
+    rows = [ForestRow(label=entry.fold.name, heading=True)]
+    for label, report, series in (("held out", entry.outside, 0), ("inside", entry.inside, 1)):
+        if report is not None:
+            rows.append(_forest_row(label, report.metrics[f"sensitivity/{target}"], series))
+    return rows
 
 
-def _fold_document(fold: Fold) -> dict[str, Any]:
-    return {
-        "source": fold.source,
-        "num_train": fold.num_train,
-        "num_dropped": fold.num_dropped,
-        "reason": fold.reason,
-        "cohort": cohort_document(fold.report) if fold.report else None,
-    }
+def _forest_row(label: str, metric: Metric, series: int) -> ForestRow:
+    return ForestRow(
+        label=label, value=metric.value, low=metric.low, high=metric.high, note=metric.reason, series=series
+    )
