@@ -145,9 +145,14 @@ def _assemble(
     problems: list[Exclusion] = [problem for part in parts.values() for problem in part.listing.problems]
     versions = {name: part.listing.version for name, part in parts.items()}
     pairs = copies.id_pairs() if copies is not None else []
-    return assemble(
+    assembly = assemble(
         records, facts, problems, recipe.dataset, source_versions=versions, synthetic=synthetic, pairs=pairs
     )
+    if copies is None:
+        note = "Copies of films were told by equal bytes and equal pixels only; an edited copy may be in two splits."
+    else:
+        note = f"{len(copies)} pairs of copies of films were found among {copies.num_images} images and kept together."
+    return replace(assembly, notes=(*assembly.notes, note))
 
 
 def _search_copies(

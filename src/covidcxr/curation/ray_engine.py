@@ -6,6 +6,7 @@ come back through Ray and are written here. An extra: ``pip install 'covidcxr[ra
 
 from __future__ import annotations
 
+import importlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -26,7 +27,7 @@ def run_on_ray(jobs: Sequence[ImageJob]) -> Iterator[ImageFacts]:
         OSError: If a converted image cannot be written.
     """
     try:
-        import ray
+        ray: Any = importlib.import_module("ray")
     except ImportError as error:
         raise MissingExtraError("ray", "ray", "--engine ray") from error
     started = not ray.is_initialized()
