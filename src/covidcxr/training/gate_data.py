@@ -30,7 +30,7 @@ from covidcxr.training.lungs_data import is_held_out
 from covidcxr.training.not_radiographs import draw_other_picture, tear_film
 
 Gray = NDArray[np.uint8]
-STORED = 160  # side of the squares that films are kept as
+STORED = 112  # side of the squares that films are kept as
 # How often each kind is drawn.
 SHARES: Mapping[Kind, float] = {
     "frontal": 0.34,
