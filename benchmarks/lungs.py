@@ -1,0 +1,70 @@
+"""Lung fields against hand-drawn masks and boxes on held-out patients, and how long one film takes on one core."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.record import write_result
+from covidcxr.core.errors import ImageReadError
+from covidcxr.imaging.lungs import lung_network_card, segment_lungs
+from covidcxr.imaging.reading import read
+from covidcxr.sources.lookup import locate_sources, read_source
+from covidcxr.training.lungs_data import drawn_masks, is_held_out
+from covidcxr.training.lungs_selftrain import BOX_MARGIN, box_overlaps, read_lung_boxes
+
+
+def main() -> None:
+    """Segment the held-out films of every source, compare, and write the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sources", type=Path, required=True)
+    parser.add_argument("--masks", type=Path, required=True)
+    parser.add_argument("--boxes", type=Path, required=True)
+    parser.add_argument("--films", type=int, default=300, help="at most so many of each source")
+    options = parser.parse_args()
+    drawn, boxes = drawn_masks(options.masks), read_lung_boxes(options.boxes)
+    measured: dict[str, list[float]] = defaultdict(list)
+    found: dict[str, list[bool]] = defaultdict(list)
+    for name in locate_sources(options.sources):
+        held = [r for r in read_source(name, options.sources).records if is_held_out(r.patient_id or r.record_id)]
+        for record in held[: options.films]:
+            try:
+                film = read(record.path)
+            except ImageReadError:
+                continue
+            started = time.process_time()
+            fields = segment_lungs(film)
+            measured["ms"].append(1000 * (time.process_time() - started))
+            mask = drawn.mask(record)
+            if mask is not None and not mask.any():
+                found["without lung fields"].append(fields.found)
+                continue
+            found[name].append(fields.found)
+            if mask is not None and mask.shape == film.pixels.shape:
+                shared = 2.0 * float((mask & fields.both).sum())
+                measured["dice"].append(shared / float(mask.sum() + fields.both.sum()))
+                measured["recall"].append(float((mask & fields.both).sum() / mask.sum()))
+            if record.path.name in boxes:
+                measured["box"] += box_overlaps(fields, boxes[record.path.name])
+                measured["box_margin"] += box_overlaps(fields, boxes[record.path.name], margin=BOX_MARGIN)
+    figures = {
+        "dice_mean": round(float(np.mean(measured["dice"])), 4),
+        "dice_median": round(float(np.median(measured["dice"])), 4),
+        "recall_mean": round(float(np.mean(measured["recall"])), 4),
+        "dice_films": len(measured["dice"]),
+        "box_iou": round(float(np.mean(measured["box"])), 4),
+        "box_iou_widened_by_2_percent": round(float(np.mean(measured["box_margin"])), 4),
+        "boxes": len(measured["box"]),
+        "found": {name: [int(sum(values)), len(values)] for name, values in sorted(found.items())},
+        "cpu_ms_a_film_median": round(float(np.median(measured["ms"])), 1),
+        "cpu_ms_a_film_p95": round(float(np.quantile(measured["ms"], 0.95)), 1),
+    }
+    write_result("lungs", figures, weights=lung_network_card()["sha256"])
+
+
+if __name__ == "__main__":
+    main()
