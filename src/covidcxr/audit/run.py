@@ -31,7 +31,7 @@ from covidcxr.evaluation.verdict import judge as decide
 from covidcxr.models.bundle import Bundle
 
 FILM_SIDE = 256  # pixels lungs are found at
-MAX_TRAIN = 2000  # images the probes are fitted on; more change little and take longer
+MAX_TRAIN = 1200  # images the probes are fitted on; more change little and take longer
 DEFAULT_ROUNDS = 1000
 
 
