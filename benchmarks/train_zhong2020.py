@@ -11,14 +11,14 @@ whose bfloat16 multiply-accumulate peak is 408 GFLOP/s and whose memory moves 50
 
 - convolutions, forward 22 GFLOP and backward 44: 162 ms at peak; 151 ms measured (302 core-milliseconds), because
   the clock rises with one core busy. They are 60 % of a step.
-- dense layers, 12 GFLOP: 29 ms at peak; 62 ms measured, because a batch of 32 rows leaves most of a matrix product
-  to the packing of the weights, which is done anew for every product.
+- dense layers, 12 GFLOP: 29 ms at peak; about 40 ms measured (80 core-milliseconds), because with a batch of 32
+  rows the packing of the weights, done anew for every product, is not small beside the product.
 - Adam: 62 million weights, read and written with both moments in float32, are 1.5 GB, 30 ms at the memory's speed;
-  28 ms measured.
+  28 ms measured, on one core or on two.
 - ELU, pooling and the rest: about 20 ms.
 
-So about 220 ms a step, 36 s an epoch, is what this processor could do with perfect kernels; see results/ for
-what it did. What the loop does to come near it: the weight gradient of the dense layers, 248 MB, is never stored
+The parts add up to about 240 ms a step, 39 s an epoch; with every product at peak it would be 220 ms, 36 s. See
+results/ for what was measured. What the loop does to come near it: the weight gradient of the dense layers, 248 MB, is never stored
 (`covidcxr.training.factored`); pooling comes before ELU; the three equal input channels are folded into one.
 """
 
