@@ -6,8 +6,10 @@ A subgroup that is small is marked, not hidden; a metric that needs a class the 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from covidcxr.core.types import Metric
 from covidcxr.evaluation.cohort import AGE_BANDS, OLDEST_BAND, UNKNOWN, Cohort
@@ -16,6 +18,7 @@ from covidcxr.metrics.checks import FloatArray
 from covidcxr.metrics.metric_set import measure
 
 SMALL_PATIENTS = 20
+_MANY_CASES, _FEWER_ROUNDS = 20_000, 500  # large cohorts have narrow intervals, and time is short
 GAP = "accuracy_gap"
 _SHOWN = ("accuracy", "balanced_accuracy", "sensitivity", "specificity", "auroc")
 _ORDER = {band: position for position, band in enumerate([*(band for _, band in AGE_BANDS), OLDEST_BAND])}
@@ -26,45 +29,56 @@ def subgroup_metrics(cohort: Cohort, *, rounds: int, seed: int) -> dict[str, dic
 
     A column in which every case has the same value tells nothing and is left out.
     """
+    if cohort.num_images > _MANY_CASES:
+        rounds = min(rounds, _FEWER_ROUNDS)
+    inside = {
+        f"{column}={name}": values == name
+        for column, values in cohort.columns.items()
+        if len(set(values.tolist())) > 1
+        for name in sorted(set(values.tolist()), key=_reading_order)
+    }
+    gaps = _gaps(cohort, inside, rounds=rounds, seed=seed)
     found: dict[str, dict[str, Metric]] = {}
-    for column, values in cohort.columns.items():
-        names = sorted(set(values.tolist()), key=_reading_order)
-        if len(names) < 2:
-            continue
-        for name in names:
-            inside = values == name
-            part = cohort.where(inside)
-            measured = measure(
-                part.labels, part.probabilities, part.classes, groups=part.groups, rounds=rounds, seed=seed
-            ).metrics
-            shown = {key: metric for key, metric in measured.items() if key.partition("/")[0] in _SHOWN}
-            found[f"{column}={name}"] = shown | {GAP: _gap(cohort, inside, rounds=rounds, seed=seed)}
+    for name, members in inside.items():
+        part = cohort.where(members)
+        measured = measure(
+            part.labels, part.probabilities, part.classes, groups=part.groups, rounds=rounds, seed=seed
+        ).metrics
+        shown = {key: metric for key, metric in measured.items() if key.partition("/")[0] in _SHOWN}
+        found[name] = shown | {GAP: gaps[name]}
     return found
 
 
-def is_small(metrics: dict[str, Metric], num_patients: int) -> bool:
-    """Return whether a subgroup is too small for its values to mean much."""
-    return num_patients < SMALL_PATIENTS or metrics["accuracy"].num_cases < SMALL_PATIENTS
-
-
-def _gap(cohort: Cohort, inside: np.ndarray[tuple[int], np.dtype[np.bool_]], *, rounds: int, seed: int) -> Metric:
+def _gaps(cohort: Cohort, inside: Mapping[str, NDArray[np.bool_]], *, rounds: int, seed: int) -> dict[str, Metric]:
+    """Return the accuracy gap of every subgroup, all from the same resampled patients."""
+    if not inside:
+        return {}
     right = (cohort.predicted == cohort.labels).astype(np.float64)
-    within = inside.astype(np.float64)
-    columns = np.column_stack([within * right, within, (1 - within) * right, 1 - within])
+    members = np.column_stack([values.astype(np.float64) for values in inside.values()])
+    columns = np.hstack([members * right[:, None], members, right[:, None]])
+    number = len(inside)
 
     def statistic(weights: FloatArray) -> FloatArray:
-        sums = weights @ columns
-        shares = np.full((weights.shape[0], 2), np.nan)
-        np.divide(sums[:, 0::2], sums[:, 1::2], out=shares, where=sums[:, 1::2] > 0)
-        return np.asarray(shares[:, :1] - shares[:, 1:])
+        sums, total = weights @ columns, weights.sum(axis=1, keepdims=True)
+        within = _share(sums[:, :number], sums[:, number : 2 * number])
+        return within - _share(sums[:, -1:] - sums[:, :number], total - sums[:, number : 2 * number])
 
-    interval = bootstrap(
-        statistic, num_cases=cohort.num_images, groups=cohort.groups, rounds=rounds, seed=seed
-    ).interval(0)
-    num_cases = int(within.sum())
-    if not math.isfinite(interval.low):
-        return Metric(name=GAP, value=interval.value, num_cases=num_cases, reason="too few patients for an interval")
-    return Metric(name=GAP, value=interval.value, low=interval.low, high=interval.high, num_cases=num_cases)
+    result = bootstrap(statistic, num_cases=cohort.num_images, groups=cohort.groups, rounds=rounds, seed=seed)
+    found = {}
+    for column, (name, values) in enumerate(inside.items()):
+        interval, num_cases = result.interval(column), int(values.sum())
+        if math.isfinite(interval.low):
+            found[name] = Metric(
+                name=GAP, value=interval.value, low=interval.low, high=interval.high, num_cases=num_cases
+            )
+        else:
+            reason = "too few patients for an interval"
+            found[name] = Metric(name=GAP, value=interval.value, num_cases=num_cases, reason=reason)
+    return found
+
+
+def _share(part: FloatArray, whole: FloatArray) -> FloatArray:
+    return np.divide(part, whole, out=np.full_like(part, np.nan), where=whole > 0)
 
 
 def _reading_order(name: str) -> tuple[int, int, str]:
