@@ -18,8 +18,8 @@ whose bfloat16 multiply-accumulate peak is 408 GFLOP/s and whose memory moves 50
 - ELU, pooling and the rest: about 20 ms.
 
 The parts add up to about 240 ms a step, 39 s an epoch; with every product at peak it would be 220 ms, 36 s. See
-results/ for what was measured. What the loop does to come near it: the weight gradient of the dense layers, 248 MB, is never stored
-(`covidcxr.training.factored`); pooling comes before ELU; the three equal input channels are folded into one.
+results/ for what was measured. What the loop does to come near it: the weight gradient of the dense layers, 248 MB, is
+never stored (`covidcxr.training.factored`); pooling comes before ELU; the three equal input channels are one.
 """
 
 from __future__ import annotations

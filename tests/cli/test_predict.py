@@ -92,3 +92,28 @@ def test_what_the_gate_refuses_gets_no_probability(
     first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert (first["status"], first["probabilities"], first["reasons"]) == ("refuse", {}, ["lateral: a lateral film"])
     assert second["status"] == "error"
+
+
+def test_pseudonyms_replace_names_everywhere(
+    bundle: Bundle, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = tmp_path / "key"
+    key.write_bytes(b"0123456789abcdef")
+    (folder / "b.png").unlink()
+    assert run_command(["predict", str(bundle.folder), str(folder), "--json", "--pseudonyms", str(key)]) == 0
+    captured = capsys.readouterr().out
+    assert "a.png" not in captured
+    assert len(json.loads(captured)["input"]) == 20
+
+
+def test_short_keys_and_filters_that_leave_nothing_are_told(
+    bundle: Bundle, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "key").write_bytes(b"short")
+    command = ["predict", str(bundle.folder), str(folder), "--json"]
+    assert run_command([*command, "--pseudonyms", str(tmp_path / "key")]) == 2
+    assert "expected a secret of at least 16" in capsys.readouterr().err
+    assert run_command([*command, "--modality", "DX"]) == 2
+    assert "no input is left" in capsys.readouterr().err
+    assert run_command([*command, "--view", "sideways"]) == 2
+    assert "expected PA, AP or LATERAL" in capsys.readouterr().err

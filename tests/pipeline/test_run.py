@@ -29,7 +29,12 @@ def modified(folder: Path) -> dict[str, int]:
 
 def test_a_run_leaves_dataset_bundle_and_report(finished: Path) -> None:
     out = finished / "run"
-    for artefact in ["dataset/manifest.csv", "dataset/exclusions.csv", "bundle/model.safetensors", "bundle/bundle.json"]:
+    for artefact in [
+        "dataset/manifest.csv",
+        "dataset/exclusions.csv",
+        "bundle/model.safetensors",
+        "bundle/bundle.json",
+    ]:
         assert (out / artefact).stat().st_size > 0
     assert (out / "report" / "report.html").stat().st_size > 0
 

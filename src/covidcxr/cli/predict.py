@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,8 @@ import typer
 from covidcxr.cli.options import DeviceOption, JsonOption, QuietOption, print_json, progress_for
 
 if TYPE_CHECKING:
+    from covidcxr.inference.decoding import Item
+    from covidcxr.inference.inputs import HeaderFilter
     from covidcxr.inference.predictor import Predictor
     from covidcxr.outputs.predictions import Row
 
@@ -19,6 +22,7 @@ _EPILOG = (
     "Example: covidcxr predict runs/zhong2020/bundle film.dcm folder/ --out predictions.csv. "
     "Research use only, not a diagnosis."
 )
+_MIN_KEY_BYTES = 16
 _MANY = 1000  # rows that a terminal still shows
 
 
@@ -50,12 +54,28 @@ def predict_verb(
         bool | None,
         typer.Option("--gate/--no-gate", help="Refuse what is no frontal chest film; on, except for phantoms."),
     ] = None,
+    modality: Annotated[
+        list[str] | None, typer.Option("--modality", help="Take only DICOM films of this modality; repeatable.")
+    ] = None,
+    view: Annotated[
+        list[str] | None, typer.Option("--view", help="Take only DICOM films of this view (PA, AP); repeatable.")
+    ] = None,
+    since: Annotated[
+        datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="Take only films from this day on.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="Take only films up to this day.")
+    ] = None,
+    pseudonyms: Annotated[
+        Path | None,
+        typer.Option("--pseudonyms", metavar="KEYFILE", help="Name inputs by a hash keyed with this file's content."),
+    ] = None,
     device: DeviceOption = "auto",
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Print a calibrated probability for each class and input, or why there is none; --json prints a line an input."""
-    from covidcxr.inference.inputs import expand
+    from covidcxr.inference.inputs import choose, expand, pseudonymise
     from covidcxr.inference.predictor import Predictor
     from covidcxr.outputs.predictions import check_suffix, to_row
 
@@ -63,6 +83,13 @@ def predict_verb(
         raise typer.BadParameter(f"{precision!r} is neither fp32 nor bf16", param_hint="--precision")
     if out is not None:
         check_suffix(out)
+    wanted = _filter(modality, view, since, until)
+    key = _key(pseudonyms)
+
+    def items() -> Iterator[Item]:
+        chosen = choose(expand(inputs), wanted)
+        return chosen if key is None else pseudonymise(chosen, key)
+
     predictor = Predictor.load(
         bundle,
         backend=backend,
@@ -71,15 +98,46 @@ def predict_verb(
         precision=precision,  # type: ignore[arg-type]
     )
     predictor.gated = _is_gated(predictor) if gate is None else gate
-    total = None if quiet or as_json else sum(1 for _ in expand(inputs))
+    total = None if quiet or as_json else sum(1 for _ in items())
     if out is not None:
         from covidcxr.inference.bulk import predict_to_table
 
-        rows = predict_to_table(predictor, expand(inputs), out, workers=workers)
+        rows = predict_to_table(predictor, items(), out, workers=workers)
     else:
-        rows = (to_row(prediction) for prediction in predictor.predict_items(expand(inputs), workers=workers))
+        rows = (to_row(prediction) for prediction in predictor.predict_items(items(), workers=workers))
     rows = progress_for(quiet=quiet or as_json).track(rows, total=total, label="predict")
     _report(rows, predictor, out, as_json=as_json, quiet=quiet)
+
+
+def _filter(
+    modality: list[str] | None, view: list[str] | None, since: datetime | None, until: datetime | None
+) -> HeaderFilter:
+    from covidcxr.core.types import View
+    from covidcxr.inference.inputs import HeaderFilter
+
+    named = {one.upper() for one in view or ()}
+    unknown = named - {one.value for one in View}
+    if unknown:
+        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: expected PA, AP or LATERAL", param_hint="--view")
+    return HeaderFilter(
+        modalities=frozenset(one.upper() for one in modality or ()),
+        views=frozenset(View(one) for one in named),
+        since=since.date() if since else None,
+        until=until.date() if until else None,
+    )
+
+
+def _key(path: Path | None) -> bytes | None:
+    if path is None:
+        return None
+    key = path.read_bytes() if path.is_file() else b""
+    if len(key) < _MIN_KEY_BYTES:
+        raise typer.BadParameter(
+            f"{path}: found {len(key)} bytes; expected a secret of at least {_MIN_KEY_BYTES}, for example from "
+            "head -c 32 /dev/urandom",
+            param_hint="--pseudonyms",
+        )
+    return key
 
 
 def _is_gated(predictor: Predictor) -> bool:
@@ -112,6 +170,9 @@ def _report(rows: Iterator[Row], predictor: Predictor, out: Path | None, *, as_j
         _print_table(shown, predictor.classes)
     if not quiet and not as_json:
         _print_summary((num_inputs, num_errors, num_refused), len(shown), predictor, out)
+    if num_inputs == 0:
+        sys.stderr.write("covidcxr: no input is left; see --modality, --view, --since and --until\n")
+        raise typer.Exit(2)
     if num_errors == num_inputs:
         sys.stderr.write(f"covidcxr: none of {num_inputs} inputs could be read; see the reasons\n")
         raise typer.Exit(2)

@@ -145,8 +145,7 @@ def inference_config(bundle: Bundle) -> dict[str, Any]:
             ],
         },
         "run": [
-            "$predict(@network_def, @preprocessing, dataset_dir=@dataset_dir, "
-            "output_dir=@output_dir, classes=@classes)"
+            "$predict(@network_def, @preprocessing, dataset_dir=@dataset_dir, output_dir=@output_dir, classes=@classes)"
         ],
     }
 

@@ -31,7 +31,7 @@ _PREFERRED_DECODERS = ("pillow", "pylibjpeg", "gdcm", "pydicom")
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as PS3.3 C.7.6.3.1.2 defines YBR_FULL
 
 # pydicom remarks on odd values through Python's warnings, whose filters belong to the process: threads take turns.
-_LOCK = threading.Lock()
+HEADER_LOCK = threading.Lock()
 
 
 def decode_dicom(data: bytes, *, origin: str, max_pixels: int = MAX_PIXELS, frame: int | None = None) -> Decoded:
@@ -50,7 +50,7 @@ def decode_dicom(data: bytes, *, origin: str, max_pixels: int = MAX_PIXELS, fram
         ImageReadError: If it is truncated, damaged, has several frames, no pixels or an unsupported photometry.
         ImageTooLargeError: If its header announces more than ``max_pixels``.
     """
-    with _LOCK, python_warnings.catch_warnings():
+    with HEADER_LOCK, python_warnings.catch_warnings():
         python_warnings.simplefilter("ignore")
         try:
             dataset = parse(data, origin)
@@ -72,7 +72,7 @@ def count_frames(data: bytes, *, origin: str) -> int:
     Raises:
         ImageReadError: As `decode_dicom`.
     """
-    with _LOCK, python_warnings.catch_warnings():
+    with HEADER_LOCK, python_warnings.catch_warnings():
         python_warnings.simplefilter("ignore")
         try:
             return read_header(parse(data, origin), origin).num_frames

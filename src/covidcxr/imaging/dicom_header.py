@@ -150,11 +150,16 @@ def read_header(dataset: Dataset, origin: str) -> DicomHeader:
         ),
         window=_window(dataset),
         spacing_mm=_spacing(dataset),
-        view=_VIEWS.get(str(dataset.get("ViewPosition") or "").strip().upper(), View.UNKNOWN),
+        view=view_of(str(dataset.get("ViewPosition") or "")),
         warnings=_remarks(dataset),
     )
     _check(header, origin)
     return header
+
+
+def view_of(position: str) -> View:
+    """Return what a ViewPosition (PS3.3 C.8.7.1.1.3) means."""
+    return _VIEWS.get(position.strip().upper(), View.UNKNOWN)
 
 
 def _check(header: DicomHeader, origin: str) -> None:

@@ -7,13 +7,21 @@ readable image is found out when it is read.
 from __future__ import annotations
 
 import csv
+import hmac
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from covidcxr.core.errors import ImageReadError
+from covidcxr.core.types import View
 from covidcxr.imaging.formats import HEAD_BYTES, sniff
 from covidcxr.inference.decoding import Item
+
+if TYPE_CHECKING:
+    from covidcxr.imaging.dicom_facts import DicomFacts
 
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".dcm", ".dicom", ".nii", ".gz"}
@@ -40,6 +48,64 @@ def expand(paths: Iterable[Path]) -> Iterator[Item]:
             yield from _table(path)
         else:
             yield Item(record_id=str(path), source=path)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeaderFilter:
+    """Which films to take, by what their DICOM headers say; an empty condition takes all.
+
+    A film whose header does not say what is asked for, or that has no header, is not taken.
+
+    Attributes:
+        modalities: Such as CR, DX.
+        views: Projections.
+        since, until: First and last day, both included.
+    """
+
+    modalities: frozenset[str] = frozenset()
+    views: frozenset[View] = frozenset()
+    since: date | None = None
+    until: date | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it takes everything."""
+        return self == HeaderFilter()
+
+    def takes(self, facts: DicomFacts | None) -> bool:
+        """Tell whether a film with these facts is taken."""
+        if facts is None or ((self.since or self.until) and facts.taken is None):
+            return self.is_empty
+        taken = facts.taken or date.min
+        return (
+            (not self.modalities or facts.modality in self.modalities)
+            and (not self.views or facts.view in self.views)
+            and (self.since is None or taken >= self.since)
+            and (self.until is None or taken <= self.until)
+        )
+
+
+def choose(items: Iterable[Item], wanted: HeaderFilter) -> Iterator[Item]:
+    """Yield the items that ``wanted`` takes, reading no more than their headers."""
+    if wanted.is_empty:
+        yield from items
+        return
+    from covidcxr.imaging.dicom_facts import read_facts
+
+    for item in items:
+        if isinstance(item.source, Path) and wanted.takes(read_facts(item.source)):
+            yield item
+
+
+def pseudonymise(items: Iterable[Item], key: bytes) -> Iterator[Item]:
+    """Yield the items under names that only the holder of ``key`` can trace back.
+
+    A name is the first 20 digits of the HMAC-SHA-256 (RFC 2104) of the record's own: the same name for the same record
+    and key, on every run.
+    """
+    for item in items:
+        name = hmac.new(key, item.record_id.encode("utf-8", "surrogateescape"), "sha256").hexdigest()[:20]
+        yield Item(record_id=name, source=item.source)
 
 
 def _folder(folder: Path) -> Iterator[Item]:
