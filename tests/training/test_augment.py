@@ -94,6 +94,37 @@ def test_erasing_replaces_one_box_by_one_value() -> None:
         assert len(torch.unique(after[0][box])) == 1
 
 
+def test_a_shift_moves_the_picture_and_keeps_its_values() -> None:
+    batch = torch.zeros(20, 1, 32, 32)
+    batch[:, :, 12:20, 12:20] = 1.0
+    moved = changed(batch, shift=0.2)
+    torch.testing.assert_close(moved.sum((1, 2, 3)), batch.sum((1, 2, 3)), atol=1e-2, rtol=1e-3)
+    rows = (moved.sum((1, 3)) * torch.arange(32.0)).sum(1) / moved.sum((1, 2, 3)) - 15.5
+    assert 3 < rows.abs().max() <= 0.2 * 32 + 1e-3
+
+
+def test_tone_keeps_black_gray_and_white_and_the_order_of_levels() -> None:
+    ramp = torch.linspace(0, 1, 16).repeat(8, 1, 16, 1)
+    curves = changed(ramp, tone=1.0)
+    torch.testing.assert_close(curves[..., [0, -1]], ramp[..., [0, -1]])
+    assert (curves.diff(dim=3) >= -1e-6).all()
+    assert (curves - ramp).abs().amax((1, 2, 3)).max() > 0.05
+
+
+def test_uneven_illumination_is_smooth_and_differs_by_image() -> None:
+    lit = changed(torch.full((4, 1, 32, 32), 0.5), illumination=0.2)
+    assert lit.std((1, 2, 3)).min() > 0.01
+    assert lit.diff(dim=2).abs().max() < 0.1
+    assert not torch.allclose(lit[0], lit[1])
+
+
+def test_a_coarser_grid_takes_detail_and_leaves_the_mean() -> None:
+    batch = images(30, 32)
+    coarse = changed(batch, resolution=1.0)
+    torch.testing.assert_close(coarse.mean((1, 2, 3)), batch.mean((1, 2, 3)), atol=0.03, rtol=0)
+    assert (coarse.std((1, 2, 3)) < batch.std((1, 2, 3))).all()
+
+
 def test_a_turn_by_ninety_degrees_at_most_keeps_the_centre() -> None:
     batch = torch.zeros(6, 1, 17, 17)
     batch[:, :, 8, 8] = 1.0

@@ -74,6 +74,16 @@ def test_balanced_orders_draw_every_group_alike() -> None:
     assert max(small) - min(small) <= 1
 
 
+def test_small_sources_count_by_the_fourth_root_of_their_size() -> None:
+    samples = [sample(i, label="A") for i in range(81)] + [sample(81, label="A", source="two")]
+    samples += [sample(i, label="B") for i in range(100, 118)]
+    images = packed(samples, ["A", "B"])
+    order = epoch_order(images, sampling="class-root-source", seed=1, epoch=0)
+    assert len(order) == 100
+    assert abs(int((images.labels[order] == 1).sum()) - 50) <= 1
+    assert abs(int((order == 81).sum()) - 50 / 4) <= 1
+
+
 @pytest.mark.parametrize("intensity", ["none", "standardize", "equalize", "clahe"])
 def test_a_batch_is_prepared_exactly_as_one_film_is_for_prediction(intensity: str) -> None:
     spec = PreprocessSpec(size=8, intensity=intensity, mean=0.4, std=0.3)  # type: ignore[arg-type]

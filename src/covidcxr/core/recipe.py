@@ -158,7 +158,11 @@ class LossRecipe(_Table):
 class AugmentRecipe(_Table):
     """Random changes of a training batch; a range of (0, 0) or a probability of 0 switches one off.
 
-    ``contrast`` scales an image's distance from ``contrast_about``: its own mean, or black.
+    Geometry: rows and columns are zoomed apart, by up to ``zoom``, and shifted by up to ``shift`` of the side.
+    Intensity: ``contrast`` scales an image's distance from ``contrast_about``: its own mean, or black; ``gamma`` is the
+    largest absolute logarithm of the exponent; ``tone`` blends towards an S-shaped curve or its inverse;
+    ``illumination`` is the deviation of a smooth multiplicative field. ``resolution`` is the probability that an image
+    is seen through a coarser grid, ``blur`` that it is blurred, ``erase`` that a box of it is.
     """
 
     flip_horizontal: Fraction = 0.0
@@ -170,7 +174,11 @@ class AugmentRecipe(_Table):
     rotation_degrees: float = Field(default=0.0, ge=0.0, le=180.0)
     zoom: float = Field(default=0.0, ge=0.0, lt=1.0)
     shear: float = Field(default=0.0, ge=0.0)
+    shift: float = Field(default=0.0, ge=0.0, lt=1.0)
     gamma: float = Field(default=0.0, ge=0.0)
+    tone: float = Field(default=0.0, ge=0.0, le=1.0)
+    illumination: float = Field(default=0.0, ge=0.0)
+    resolution: Fraction = 0.0
     blur: Fraction = 0.0
     noise: float = Field(default=0.0, ge=0.0)
     erase: Fraction = 0.0
@@ -196,7 +204,7 @@ class TrainingRecipe(_Table):
     schedule: ScheduleRecipe = ScheduleRecipe()
     loss: LossRecipe = LossRecipe()
     augment: AugmentRecipe = AugmentRecipe()
-    sampling: Literal["natural", "class", "class-source"] = "natural"
+    sampling: Literal["natural", "class", "class-source", "class-root-source"] = "natural"
     validation: Literal["test", "patients"] = "patients"
     validation_fraction: Fraction = 0.1
     early_stopping: int = Field(default=0, ge=0)

@@ -18,6 +18,8 @@ from covidcxr.core.recipe import AugmentRecipe
 _MAX_BLUR_SIGMA = 2.0  # pixels of the network's input
 _BLUR_RADIUS = 3
 _ERASE_SHARE = (0.02, 0.2)  # of the image's area; Zhong et al., arXiv:1708.04896
+_COARSEST, _FINEST = 0.3, 0.9  # of the side, for a lost resolution
+_FIELD_POINTS = 3  # a side, of the random field that is interpolated to an uneven illumination
 
 
 def augment(images: Tensor, recipe: AugmentRecipe, generator: Generator) -> Tensor:
@@ -29,6 +31,8 @@ def augment(images: Tensor, recipe: AugmentRecipe, generator: Generator) -> Tens
         generator: Source of every random number.
     """
     changed = _geometry(images, recipe, generator)
+    if recipe.resolution:
+        changed = _coarsen(changed, recipe.resolution, generator)
     changed = _intensity(changed, recipe, generator)
     if recipe.blur:
         changed = _blur(changed, recipe.blur, generator)
@@ -46,7 +50,7 @@ def affine_matrices(num: int, size: int, recipe: AugmentRecipe, generator: Gener
     Enlarging to ``resize_to`` and cutting a random window of the original size, as the published code does, is the
     same as sampling with scale size / resize_to and an offset of whole pixels.
     """
-    moves = recipe.flip_horizontal or recipe.rotation_degrees or recipe.zoom or recipe.shear
+    moves = recipe.flip_horizontal or recipe.rotation_degrees or recipe.zoom or recipe.shear or recipe.shift
     if not moves and recipe.resize_to <= size:
         return None
     flip = torch.where(_uniform(num, 0, 1, generator) < recipe.flip_horizontal, -1.0, 1.0)
@@ -63,6 +67,10 @@ def affine_matrices(num: int, size: int, recipe: AugmentRecipe, generator: Gener
             (2 * torch.randint(0, spare + 1, (num,), generator=generator, device=generator.device) - spare)
             / recipe.resize_to
             for _ in range(2)
+        )
+    if recipe.shift:
+        shift_y, shift_x = (
+            shift + _uniform(num, -2 * recipe.shift, 2 * recipe.shift, generator) for shift in (shift_y, shift_x)
         )
     cos, sin = angle.cos(), angle.sin()
     row_x = torch.stack([flip * scale_x * (cos + shear * sin), flip * scale_x * (shear * cos - sin), shift_x], dim=1)
@@ -83,6 +91,12 @@ def _intensity(images: Tensor, recipe: AugmentRecipe, generator: Generator) -> T
     if recipe.gamma:
         exponent = _uniform(num, -recipe.gamma, recipe.gamma, generator).exp().view(-1, 1, 1, 1)
         images = images.clamp(0.0, 1.0).pow(exponent)
+    if recipe.tone:
+        images = _tone(images.clamp(0.0, 1.0), _uniform(num, -recipe.tone, recipe.tone, generator).view(-1, 1, 1, 1))
+    if recipe.illumination:
+        points = torch.randn(num, 1, _FIELD_POINTS, _FIELD_POINTS, generator=generator, device=images.device)
+        field = functional.interpolate(points, size=images.shape[-2:], mode="bicubic", align_corners=True)
+        images = images * (1 + recipe.illumination * field)
     if recipe.brightness:
         images = images + _uniform(num, -recipe.brightness, recipe.brightness, generator).view(-1, 1, 1, 1)
     if recipe.contrast != (1.0, 1.0):
@@ -92,6 +106,27 @@ def _intensity(images: Tensor, recipe: AugmentRecipe, generator: Generator) -> T
         else:
             images = torch.lerp(images.mean(dim=(1, 2, 3), keepdim=True), images, factor)
     return images
+
+
+def _tone(images: Tensor, strength: Tensor) -> Tensor:
+    """Blend images in [0, 1] towards the curve 3x^2 - 2x^3 for a positive strength, its mirror image for a negative."""
+    curve = images * images * (3 - 2 * images) - images
+    return (images + strength * curve).clamp(0.0, 1.0)
+
+
+def _coarsen(images: Tensor, probability: float, generator: Generator) -> Tensor:
+    """Show some images as a smaller film enlarged again would look."""
+    num, size = len(images), images.shape[-1]
+    share = _uniform(num, _COARSEST, _FINEST, generator)
+    chosen = (_uniform(num, 0, 1, generator) < probability).nonzero().flatten().tolist()
+    if not chosen:
+        return images
+    coarse = images.clone()
+    for row in chosen:
+        side = max(8, round(size * float(share[row])))
+        small = functional.interpolate(images[row : row + 1], size=(side, side), mode="area")
+        coarse[row : row + 1] = functional.interpolate(small, size=(size, size), mode="bilinear", align_corners=False)
+    return coarse
 
 
 def _blur(images: Tensor, probability: float, generator: Generator) -> Tensor:

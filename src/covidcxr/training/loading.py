@@ -6,9 +6,10 @@ kept to go on exactly after a kill. Decoding and packing are known to `covidcxr.
 
 from __future__ import annotations
 
+import math
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -29,7 +30,8 @@ from covidcxr.imaging.preprocess import standard_intensity
 
 _FLAT = 1e-6
 
-Sampling = Literal["natural", "class", "class-source"]
+Sampling = Literal["natural", "class", "class-source", "class-root-source"]
+_ROOT = 0.25
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,8 +114,10 @@ def carve_validation(
 def epoch_order(packed: PackedImages, *, sampling: Sampling, seed: int, epoch: int) -> NDArray[np.int64]:
     """Return the int64 (N,) rows of ``packed`` that an epoch visits, in order.
 
-    ``natural``: every row once. ``class`` and ``class-source``: N draws in which every class, or every (class,
-    source), is equally likely; rows of a group are drawn without replacement until it is used up.
+    ``natural``: every row once. Else N draws: ``class``, in which every class is equally likely; ``class-source``, every
+    (class, source); ``class-root-source``, every class, and in it each source in proportion to the fourth root of its
+    rows, so that small sources count without being learnt by heart. Rows of a group are drawn without replacement
+    until it is used up.
     """
     generator = np.random.default_rng([seed, epoch])
     num = len(packed.labels)
@@ -121,14 +125,24 @@ def epoch_order(packed: PackedImages, *, sampling: Sampling, seed: int, epoch: i
         return generator.permutation(num)
     rows: dict[tuple[int, str], list[int]] = defaultdict(list)
     for row, sample in enumerate(packed.samples):
-        rows[int(packed.labels[row]), sample.record.source if sampling == "class-source" else ""].append(row)
-    share = -(-num // len(rows))
+        rows[int(packed.labels[row]), "" if sampling == "class" else sample.record.source].append(row)
     drawn = []
-    for key in sorted(rows):
+    for key, share in _shares(rows, num, sampling).items():
         members = np.array(rows[key])
         repeats = -(-share // len(members))
         drawn.append(np.concatenate([generator.permutation(members) for _ in range(repeats)])[:share])
     return generator.permutation(np.concatenate(drawn))[:num]
+
+
+def _shares(rows: Mapping[tuple[int, str], Sequence[int]], num: int, sampling: Sampling) -> dict[tuple[int, str], int]:
+    """Return how many of ``num`` draws each group gets, rounded up, by sorted group."""
+    if sampling != "class-root-source":
+        return {key: -(-num // len(rows)) for key in sorted(rows)}
+    weights = {key: len(rows[key]) ** _ROOT for key in sorted(rows)}
+    totals: dict[int, float] = defaultdict(float)
+    for (label, _), weight in weights.items():
+        totals[label] += weight
+    return {key: math.ceil(num * weight / (len(totals) * totals[key[0]])) for key, weight in weights.items()}
 
 
 def step_seed(seed: int, epoch: int, step: int, purpose: str) -> int:
