@@ -34,3 +34,4 @@ def list_models(as_json: JsonOption = False) -> None:
     for row in rows:
         size = f"{row['input_size']} x {row['input_size']}"
         typer.echo(f"{row['name']:<20}{row['parameters']:>14,}  {size:<12}{row['weights'] or '-'}")
+    typer.echo("timm:NAME           any convolutional network of timm, with the extra `timm`")

@@ -26,12 +26,14 @@ class ChestNetwork(nn.Module):
     Attributes:
         default_size, default_channels, default_classes: What the architecture was published with.
         weights: Name of the pretrained weights that can fill it, empty if there are none.
+        stated_parameters: Its size with these defaults, where counting would need an optional package; else 0.
     """
 
     default_size: ClassVar[int] = 224
     default_channels: ClassVar[int] = 1
     default_classes: ClassVar[int] = 3
     weights: ClassVar[str] = ""
+    stated_parameters: ClassVar[int] = 0
 
     def __init__(self, *, num_classes: int, size: int, channels: int) -> None:
         super().__init__()
@@ -98,17 +100,21 @@ class BinaryLogits(nn.Linear):
 def build_network(
     name: str, *, num_classes: int, preprocess: PreprocessSpec, options: Mapping[str, Any]
 ) -> ChestNetwork:
-    """Return the network ``name`` of the registry, freshly initialised.
+    """Return the network ``name`` of the registry, or ``timm:NAME``, freshly initialised.
 
     Raises:
         RegistryError: If there is no such network.
         RecipeError: If it does not take one of the options, or not this size or number of channels.
+        MissingExtraError: If it needs an optional package that is not installed.
     """
+    arguments = {**options, "num_classes": num_classes, "size": preprocess.size, "channels": preprocess.channels}
+    if name.startswith("timm:"):
+        from covidcxr.models.timm_network import PREFIX, TimmNetwork
+
+        return TimmNetwork(**{**arguments, "architecture": name.removeprefix(PREFIX)})
     network_class = MODELS.get(name)
     try:
-        return network_class(
-            num_classes=num_classes, size=preprocess.size, channels=preprocess.channels, **dict(options)
-        )
+        return network_class(**arguments)
     except TypeError as error:
         raise RecipeError(
             f"network {name!r} does not take these options: {error}; see `covidcxr models list`"
@@ -118,6 +124,8 @@ def build_network(
 def count_parameters(name: str) -> int:
     """Return the number of parameters of a network as published, without filling any memory."""
     network_class = MODELS.get(name)
+    if network_class.stated_parameters:
+        return network_class.stated_parameters
     with torch.device("meta"):
         network = network_class(
             num_classes=network_class.default_classes,
