@@ -51,6 +51,12 @@ def test_a_cropped_map_goes_back_to_the_middle_of_the_film() -> None:
     assert film[10:30, 20:60].all()
 
 
+def test_a_map_of_a_region_goes_back_to_its_box() -> None:
+    film = to_film(np.ones((7, 7), np.float32), PreprocessSpec(size=28, region="lungs"), (40, 80), (10, 5, 30, 20))
+    assert film.sum() == 30 * 20
+    assert film[5:25, 10:40].all()
+
+
 def test_the_hot_half_of_a_map_stays_on_its_side_of_the_film() -> None:
     heat = np.zeros((4, 4), np.float32)
     heat[:, :2] = 1.0

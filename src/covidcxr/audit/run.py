@@ -5,6 +5,7 @@ Where the outcome is written is known to ``report``.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -155,9 +156,9 @@ def build_context(
         )
     train = () if split == "train" else tuple(sample for sample in dataset.samples if sample.split == "train")
     train = thinned(train, classes, MAX_TRAIN, np.random.default_rng([seed, 5]))
-    films = pack(dataset, samples, size=FILM_SIDE, crop=spec.crop, cache=cache, progress=progress)
-    small = pack(dataset, samples, size=spec.size, crop=spec.crop, cache=cache, progress=progress)
-    fitted = pack(dataset, train, size=spec.size, crop=spec.crop, cache=cache, progress=progress) if train else None
+    seen = functools.partial(pack, dataset, region=spec.region, crop=spec.crop, cache=cache, progress=progress)
+    films, small = seen(samples, size=FILM_SIDE), seen(samples, size=spec.size)
+    fitted = seen(train, size=spec.size) if train else None
     enough = len({sample.label for sample in train}) == len(present)
     return AuditContext(
         classes=classes,

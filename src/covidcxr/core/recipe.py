@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from covidcxr.core.errors import RecipeError
-from covidcxr.core.types import Intensity, PreprocessSpec
+from covidcxr.core.types import Intensity, PreprocessSpec, Region
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -93,6 +93,7 @@ class PreprocessRecipe(_Table):
 
     size: int = Field(ge=8)
     channels: Literal[1, 3] = 1
+    region: Region = "film"
     crop: float = Field(default=1.0, gt=0.0, le=1.0)
     intensity: Intensity = "none"
     mean: float = 0.0

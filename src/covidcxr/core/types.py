@@ -169,6 +169,7 @@ class Radiograph:
 
 
 Intensity = Literal["none", "standardize", "equalize", "clahe"]
+Region = Literal["film", "lungs"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,7 +180,9 @@ class PreprocessSpec:
         size: Rows and columns of the square input; the image is squeezed to it, because the aspect ratio of the
             public sources gives the class away.
         channels: 1, or 3 equal channels.
-        crop: Share of the image's rows and columns kept around its centre, 1.0 for all of it.
+        region: ``film``, all of it; ``lungs``: the box around both lung fields with a margin, all of it where none
+            are found.
+        crop: Share of the region's rows and columns kept around its centre, 1.0 for all of it.
         intensity: ``none``; ``standardize``: to the image's own mean 0.5 and standard deviation 0.25, clipped to
             [0, 1]; ``equalize``: histogram equalisation; ``clahe``: contrast-limited adaptive equalisation.
         mean, std: Applied last, ``(value - mean) / std``, on values in [0, 1].
@@ -187,6 +190,7 @@ class PreprocessSpec:
 
     size: int
     channels: Literal[1, 3] = 1
+    region: Region = "film"
     crop: float = 1.0
     intensity: Intensity = "none"
     mean: float = 0.0

@@ -19,10 +19,10 @@ from covidcxr.core.artefacts import atomic_file
 from covidcxr.core.digests import json_sha256
 from covidcxr.core.errors import DatasetError
 from covidcxr.core.progress import SILENT, Progress
-from covidcxr.core.types import Sample
+from covidcxr.core.types import Region, Sample
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.imaging.encoding import to_uint8
-from covidcxr.imaging.preprocess import squeeze
+from covidcxr.imaging.preprocess import part_of, squeeze
 from covidcxr.imaging.reading import read_gray8
 
 
@@ -48,12 +48,15 @@ def pack(
     samples: Sequence[Sample],
     *,
     size: int,
+    region: Region = "film",
     crop: float = 1.0,
     cache: Path,
     workers: int | None = None,
     progress: Progress = SILENT,
 ) -> PackedImages:
     """Return the images of ``samples`` squeezed to ``size`` x ``size``, from the folder ``cache`` where it has them.
+
+    ``region`` and ``crop`` are those of `PreprocessSpec`.
 
     Images are read by ``workers`` threads (decoding releases the interpreter's lock), by default one a processor.
 
@@ -64,13 +67,16 @@ def pack(
     """
     if not samples:
         raise DatasetError(f"{dataset.root}: no samples to pack; choose a split that has images")
-    key = json_sha256(
-        {"digest": dataset.digest, "size": size, "crop": crop, "images": [sample.image for sample in samples]}
-    )
+    content: dict[str, object] = {"digest": dataset.digest, "size": size, "crop": crop}
+    content["images"] = [sample.image for sample in samples]
+    if region != "film":
+        content["region"] = region
+    key = json_sha256(content)
     path = cache / f"packed-{size}-{key[:16]}.npy"
     shape = (len(samples), size, size)
     if not _is_whole(path, shape):
-        _write(path, shape, dataset, samples, crop=crop, workers=workers or _num_processors(), progress=progress)
+        threads = workers or _num_processors()
+        _write(path, shape, dataset, samples, region=region, crop=crop, workers=threads, progress=progress)
     positions = {label: position for position, label in enumerate(dataset.classes)}
     return PackedImages(
         images=np.load(path, mmap_mode="r"),
@@ -86,6 +92,7 @@ def _write(
     dataset: Dataset,
     samples: Sequence[Sample],
     *,
+    region: Region,
     crop: float,
     workers: int,
     progress: Progress,
@@ -93,7 +100,8 @@ def _write(
     size = shape[1]
 
     def load(sample: Sample) -> NDArray[np.uint8]:
-        return to_uint8(squeeze(read_gray8(dataset.image_path(sample)).pixels, size, crop))
+        pixels = read_gray8(dataset.image_path(sample)).pixels
+        return to_uint8(squeeze(part_of(pixels, region), size, crop))
 
     with atomic_file(path) as partial:
         images = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)

@@ -19,7 +19,8 @@ from covidcxr.core.types import PreprocessSpec, Radiograph
 from covidcxr.explain.explanation import Explanation, judge
 from covidcxr.explain.faithfulness import Checks, check, shuffled_network
 from covidcxr.explain.methods import METHODS
-from covidcxr.imaging.lungs import LungFields, segment_lungs_batch
+from covidcxr.imaging.lung_region import lung_region
+from covidcxr.imaging.lungs import Box, LungFields, segment_lungs_batch
 from covidcxr.imaging.preprocess import preprocess
 from covidcxr.models.bundle import Bundle
 
@@ -127,7 +128,8 @@ class Explainer:
                 if known is None
                 else [next(known) for _ in films]
             )
-            yield from self._batch(films, fields, wanted, checks=checks)
+            regions = self._regions(films, fields if known is None else None)
+            yield from self._batch(films, fields, regions, wanted, checks=checks)
 
     def probabilities(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return calibrated probabilities (N, classes) of preprocessed images (N, C, S, S)."""
@@ -138,8 +140,20 @@ class Explainer:
             found: NDArray[np.float64] = logits.softmax(dim=1).cpu().numpy()
         return found
 
+    def _regions(self, films: Sequence[Radiograph], fields: Sequence[LungFields] | None) -> list[Box | None]:
+        """Return the box of each film that the network sees; its own lung fields decide, not a mask someone gave."""
+        if self.spec.region == "film":
+            return [None] * len(films)
+        return [lung_region(found) for found in fields or segment_lungs_batch(films, batch_size=self.batch_size)]
+
     def _batch(
-        self, films: Sequence[Radiograph], fields: Sequence[LungFields], wanted: int | None, *, checks: bool
+        self,
+        films: Sequence[Radiograph],
+        fields: Sequence[LungFields],
+        regions: Sequence[Box | None],
+        wanted: int | None,
+        *,
+        checks: bool,
     ) -> Iterator[Explanation]:
         import torch
 
@@ -165,6 +179,7 @@ class Explainer:
                 method=self.method_name,
                 target=self.classes[number],
                 probability=float(probabilities[row, number]),
+                region=regions[row],
                 checks=self._check(images[row], number, signed[row]) if checks else None,
             )
 

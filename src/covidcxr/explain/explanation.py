@@ -13,7 +13,7 @@ from covidcxr.explain.faithfulness import Checks
 from covidcxr.explain.focus import MIN_LUNG_FRACTION, describe_zones, peak_hits, positive, share_inside, to_film
 from covidcxr.explain.focus import zone_shares as shares_of
 from covidcxr.imaging.lung_zones import Zone, lung_zones
-from covidcxr.imaging.lungs import LungFields
+from covidcxr.imaging.lungs import Box, LungFields
 from covidcxr.imaging.overlays import heat_overlay
 
 NOTICE = "Research use only, not a diagnosis."
@@ -68,15 +68,18 @@ def judge(
     method: str,
     target: str,
     probability: float,
+    region: Box | None = None,
     checks: Checks | None = None,
 ) -> Explanation:
     """Return what the map ``signed`` (h, w) of the network's input means on the film it came from.
+
+    ``region`` is the box (x, y, width, height) of the film that the network saw; None for all of it.
 
     Raises:
         ExplainError: If the lung fields belong to a film of another size.
     """
     rows, columns = radiograph.pixels.shape
-    heat = positive(to_film(signed, spec, (rows, columns)))
+    heat = positive(to_film(signed, spec, (rows, columns), region))
     fraction = share_inside(heat, lungs.both) if lungs.found else None
     zones = shares_of(heat, lung_zones(lungs)) if lungs.found else {}
     return Explanation(

@@ -14,19 +14,23 @@ from numpy.typing import NDArray
 from covidcxr.core.errors import ExplainError
 from covidcxr.core.types import PreprocessSpec
 from covidcxr.imaging.lung_zones import Zone
+from covidcxr.imaging.lungs import Box
 
 MIN_LUNG_FRACTION = 0.5
 _MIN_ZONE_SHARE = 0.2
 
 
-def to_film(heat: NDArray[np.float32], spec: PreprocessSpec, shape: tuple[int, int]) -> NDArray[np.float32]:
+def to_film(
+    heat: NDArray[np.float32], spec: PreprocessSpec, shape: tuple[int, int], region: Box | None = None
+) -> NDArray[np.float32]:
     """Return a map (h, w) of the network's input as one of the film (H, W); 0 where the crop had cut the film.
 
     The inverse of `covidcxr.imaging.preprocess.squeeze`: enlarged linearly to the part that was kept, and put back
-    where it came from.
+    where it came from. ``region`` is the box (x, y, width, height) that was seen; None for all of the film.
     """
-    rows, columns = max(1, round(shape[0] * spec.crop)), max(1, round(shape[1] * spec.crop))
-    top, left = (shape[0] - rows) // 2, (shape[1] - columns) // 2
+    x, y, width, height = region or (0, 0, shape[1], shape[0])
+    rows, columns = max(1, round(height * spec.crop)), max(1, round(width * spec.crop))
+    top, left = y + (height - rows) // 2, x + (width - columns) // 2
     enlarged = cv2.resize(heat.astype(np.float32), (columns, rows), interpolation=cv2.INTER_LINEAR)
     film = np.zeros(shape, dtype=np.float32)
     film[top : top + rows, left : left + columns] = enlarged

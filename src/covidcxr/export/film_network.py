@@ -33,9 +33,14 @@ class FilmNetwork(nn.Module):
         """Return the whole of a bundle as one module.
 
         Raises:
-            BundleError: If its intensity mode cannot be part of a graph.
+            BundleError: If its region or intensity mode cannot be part of a graph.
         """
         spec = bundle.info.preprocess.spec()
+        if spec.region != "film":
+            raise BundleError(
+                f"{bundle.folder}: region {spec.region!r} needs the lung network before the graph; "
+                "export it with --input preprocessed"
+            )
         if spec.intensity not in IN_GRAPH:
             raise BundleError(
                 f"{bundle.folder}: intensity {spec.intensity!r} cannot be computed inside a graph; "

@@ -1,16 +1,20 @@
-"""A radiograph to a network's input, in one fixed order: crop, squeeze, intensity, mean and deviation.
+"""A radiograph to a network's input, in one fixed order: region, crop, squeeze, intensity, mean and deviation.
 
 The one `PreprocessSpec` says all of it, for training, prediction and export alike.
 """
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from covidcxr.core.types import Intensity, PreprocessSpec, Radiograph
+from covidcxr.core.types import Intensity, PreprocessSpec, Radiograph, Region
 from covidcxr.imaging.encoding import to_uint8
+
+Film = TypeVar("Film", bound=NDArray[np.uint8] | NDArray[np.float32])
 
 _STANDARD_MEAN, _STANDARD_DEVIATION = 0.5, 0.25  # of PreprocessSpec.intensity "standardize"
 _CLAHE_CLIP, _CLAHE_TILES = 2.0, (8, 8)  # S. Pizer et al. 1987; OpenCV's customary clip limit and grid
@@ -19,8 +23,20 @@ _FLAT = 1e-6
 
 def preprocess(radiograph: Radiograph, spec: PreprocessSpec) -> NDArray[np.float32]:
     """Return the float32 (C, S, S) input that ``spec`` makes of one radiograph."""
-    squeezed = squeeze(radiograph.pixels, spec.size, spec.crop)
-    return finish(squeezed, spec)
+    return finish(squeeze(part_of(radiograph.pixels, spec.region), spec.size, spec.crop), spec)
+
+
+def part_of(pixels: Film, region: Region) -> Film:
+    """Return the part of (H, W) pixels that a network sees, as a view.
+
+    Raises:
+        ImageReadError, BundleError: As `covidcxr.imaging.lungs.segment_lungs`, where the region is ``lungs``.
+    """
+    if region == "film":
+        return pixels
+    from covidcxr.imaging.lung_region import cut_to_lungs
+
+    return cut_to_lungs(pixels)
 
 
 def finish(squeezed: NDArray[np.float32], spec: PreprocessSpec) -> NDArray[np.float32]:

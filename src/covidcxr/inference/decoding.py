@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from covidcxr.core.errors import ImageReadError
 from covidcxr.core.types import PreprocessSpec, Radiograph
-from covidcxr.imaging.preprocess import finish, squeeze
+from covidcxr.imaging.preprocess import finish, part_of, squeeze
 from covidcxr.imaging.reading import read
 
 Source = Path | bytes | BinaryIO | Radiograph
@@ -81,7 +81,7 @@ def prepare(item: Item, preparation: Preparation) -> Ready | Fault:
             if result.verdict == "refuse":
                 return Fault(record_id=item.record_id, reasons=said, status="refuse")
             warnings += said
-        squeezed = squeeze(radiograph.pixels, spec.size, spec.crop)
+        squeezed = squeeze(part_of(radiograph.pixels, spec.region), spec.size, spec.crop)
         image = np.ascontiguousarray(finish(squeezed, spec)[:1])
         return Ready(record_id=item.record_id, image=image, warnings=warnings)
     except ImageReadError as error:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from covidcxr.core.artefacts import atomic_directory, write_text
 from covidcxr.core.digests import bytes_sha256, file_sha256
 from covidcxr.core.errors import BundleError
-from covidcxr.core.types import Intensity, PreprocessSpec
+from covidcxr.core.types import Intensity, PreprocessSpec, Region
 from covidcxr.core.version import release
 from covidcxr.models.card import model_card
 
@@ -49,6 +49,7 @@ class PreprocessInfo(_Table):
 
     size: int
     channels: Literal[1, 3] = 1
+    region: Region = "film"
     crop: float = 1.0
     intensity: Intensity = "none"
     mean: float = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -129,14 +130,15 @@ def with_nuisance(
     train = [sample for sample in home.samples if sample.split == "train"] if home else []
     if home is None or len({sample.label for sample in train}) < 2:
         return list(results)
-    size, crop = info.preprocess.size, info.preprocess.crop
-    packed = pack(home, train, size=size, crop=crop, cache=cache, progress=progress)
+    spec = info.preprocess
+    seen = functools.partial(pack, size=spec.size, region=spec.region, crop=spec.crop, cache=cache, progress=progress)
+    packed = seen(home, train)
     features = intensity_features(packed.images)
     found = []
     for result, dataset in zip(results, datasets, strict=True):
         by_id = {sample.record.record_id: sample for sample in dataset.samples}
         judged = [by_id[record_id] for record_id in result.cohort.record_ids]
-        images = pack(dataset, judged, size=size, crop=crop, cache=cache, progress=progress).images
+        images = seen(dataset, judged).images
         baseline: NuisanceResult = nuisance_baseline(
             features,
             packed.labels,

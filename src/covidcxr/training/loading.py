@@ -22,7 +22,7 @@ from torch import Generator, Tensor
 from covidcxr.core.digests import bytes_sha256
 from covidcxr.core.errors import TrainingError
 from covidcxr.core.progress import Progress
-from covidcxr.core.recipe import Recipe
+from covidcxr.core.recipe import PreprocessRecipe, Recipe
 from covidcxr.core.types import PreprocessSpec, Sample
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.dataset.packed import PackedImages, pack
@@ -77,9 +77,15 @@ def load_parts(recipe: Recipe, dataset: Dataset, *, cache: Path | None = None, p
     spec = recipe.network.preprocess
     folder = cache or default_cache()
     return Parts(
-        train=pack(dataset, train, size=spec.size, crop=spec.crop, cache=folder, progress=progress),
-        validation=pack(dataset, validation, size=spec.size, crop=spec.crop, cache=folder, progress=progress),
+        train=_packed(dataset, train, spec, folder, progress),
+        validation=_packed(dataset, validation, spec, folder, progress),
     )
+
+
+def _packed(
+    dataset: Dataset, samples: Sequence[Sample], spec: PreprocessRecipe, cache: Path, progress: Progress
+) -> PackedImages:
+    return pack(dataset, samples, size=spec.size, region=spec.region, crop=spec.crop, cache=cache, progress=progress)
 
 
 def carve_validation(
@@ -114,10 +120,10 @@ def carve_validation(
 def epoch_order(packed: PackedImages, *, sampling: Sampling, seed: int, epoch: int) -> NDArray[np.int64]:
     """Return the int64 (N,) rows of ``packed`` that an epoch visits, in order.
 
-    ``natural``: every row once. Else N draws: ``class``, in which every class is equally likely; ``class-source``, every
-    (class, source); ``class-root-source``, every class, and in it each source in proportion to the fourth root of its
-    rows, so that small sources count without being learnt by heart. Rows of a group are drawn without replacement
-    until it is used up.
+    ``natural``: every row once. Else N draws: ``class``, in which every class is equally likely; ``class-source``,
+    every (class, source); ``class-root-source``, every class, and in it each source in proportion to the fourth root
+    of its rows, so that small sources count without being learnt by heart. Rows of a group are drawn without
+    replacement until it is used up.
     """
     generator = np.random.default_rng([seed, epoch])
     num = len(packed.labels)
