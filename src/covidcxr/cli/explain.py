@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from covidcxr.cli.options import DeviceOption, QuietOption, progress_for
+from covidcxr.cli.options import DeviceOption, EngineOption, QuietOption, progress_for
 
 if TYPE_CHECKING:
     from covidcxr.explain.batch import Row, Summary
@@ -44,6 +45,7 @@ def explain(
     checks: Annotated[
         bool, typer.Option("--checks", help="Also delete, insert, shuffle weights and change the film (slower).")
     ] = False,
+    engine: EngineOption = "local",
     device: DeviceOption = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON a film on stdout.")] = False,
     quiet: QuietOption = False,
@@ -61,7 +63,13 @@ def explain(
     found = list(_inputs(inputs, split))
     progress = progress_for(quiet=quiet)
     rows: list[Row] = []
-    results = explain_files(explainer, found, out, target=target, checks=checks)
+    elsewhere = None
+    if engine == "ray":
+        from covidcxr.explain.ray_engine import ExplainerSetup, ray_chunks
+
+        setup = ExplainerSetup(bundle=bundle, method=method, device=device, target=target, checks=checks)
+        elsewhere = partial(ray_chunks, setup)
+    results = explain_files(explainer, found, out, target=target, checks=checks, engine=elsewhere)
     for row in progress.track(results, total=len(found), label="explain"):
         rows.append(row)
         if as_json:

@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -30,6 +30,10 @@ SourcesOption = Annotated[
     typer.Option("--sources", help="Folder of the public sources; else COVIDCXR_SOURCES, then ./data/sources."),
 ]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Processes; by default one a core.")]
+EngineOption = Annotated[
+    Literal["local", "ray"],
+    typer.Option("--engine", help="Where it runs: here, or on a Ray cluster (RAY_ADDRESS; extra ray)."),
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(

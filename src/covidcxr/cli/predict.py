@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from covidcxr.cli.options import DeviceOption, JsonOption, QuietOption, print_json, progress_for
+from covidcxr.cli.options import DeviceOption, EngineOption, JsonOption, QuietOption, print_json, progress_for
 
 if TYPE_CHECKING:
+    from covidcxr.inference.bulk import Engine
     from covidcxr.inference.decoding import Item
     from covidcxr.inference.inputs import HeaderFilter
     from covidcxr.inference.predictor import Predictor
@@ -70,6 +71,7 @@ def predict_verb(
         Path | None,
         typer.Option("--pseudonyms", metavar="KEYFILE", help="Name inputs by a hash keyed with this file's content."),
     ] = None,
+    engine: EngineOption = "local",
     device: DeviceOption = "auto",
     quiet: QuietOption = False,
     as_json: JsonOption = False,
@@ -99,14 +101,35 @@ def predict_verb(
     )
     predictor.gated = _is_gated(predictor) if gate is None else gate
     total = None if quiet or as_json else sum(1 for _ in items())
+    elsewhere = _ray_engine(predictor, backend, device, precision) if engine == "ray" else None
     if out is not None:
         from covidcxr.inference.bulk import predict_to_table
 
-        rows = predict_to_table(predictor, items(), out, workers=workers)
+        rows = predict_to_table(predictor, items(), out, workers=workers, engine=elsewhere)
+    elif elsewhere is not None:
+        from covidcxr.inference.bulk import PART_ROWS
+
+        rows = (row for part in elsewhere(items(), PART_ROWS) for row in part)
     else:
         rows = (to_row(prediction) for prediction in predictor.predict_items(items(), workers=workers))
     rows = progress_for(quiet=quiet or as_json).track(rows, total=total, label="predict")
     _report(rows, predictor, out, as_json=as_json, quiet=quiet)
+
+
+def _ray_engine(predictor: Predictor, backend: str | None, device: str, precision: str) -> Engine:
+    from functools import partial
+
+    from covidcxr.inference.ray_engine import PredictorSetup, ray_parts
+
+    setup = PredictorSetup(
+        bundle=predictor.bundle.folder,
+        backend=backend,
+        device=device,
+        batch_size=predictor.batch_size,
+        precision=precision,  # type: ignore[arg-type]
+        gated=predictor.gated,
+    )
+    return partial(ray_parts, setup)
 
 
 def _filter(

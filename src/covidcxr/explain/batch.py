@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,11 @@ class Row:
     notice: str = NOTICE
 
 
+Chunk = list[tuple[str, Path]]
+Explained = tuple[Row, str, bytes]  # a row, its file's stem, and its overlay as PNG, empty if there is none
+Engine = Callable[[Iterator[Chunk]], Iterator[list[Explained]]]
+
+
 def explain_files(
     explainer: Explainer,
     inputs: Iterable[tuple[str, Path]],
@@ -62,8 +68,17 @@ def explain_files(
     *,
     target: str | None = None,
     checks: bool = False,
+    engine: Engine | None = None,
 ) -> Iterator[Row]:
     """Yield a row for each (record_id, file), its overlay written below ``out``; input that fails gives an error row.
+
+    Args:
+        explainer: The loaded network and method.
+        inputs: Taken a chunk at a time.
+        out: The folder.
+        target: Class to explain; the predicted one by default.
+        checks: Whether each explanation is put to the test.
+        engine: Explains every chunk, in order, somewhere else; ``explainer`` itself by default.
 
     Raises:
         ExplainError: If the network cannot be explained by this method at all.
@@ -71,46 +86,56 @@ def explain_files(
         OutputError: If ``out`` cannot be written.
     """
     taken: set[str] = set()
-    chunk: list[tuple[str, Path]] = []
-    for item in inputs:
-        chunk.append(item)
-        if len(chunk) == _CHUNK:
-            yield from _chunk(explainer, chunk, out, taken, target=target, checks=checks)
-            chunk = []
-    yield from _chunk(explainer, chunk, out, taken, target=target, checks=checks)
+
+    def here(chunks: Iterator[Chunk]) -> Iterator[list[Explained]]:
+        return (explain_chunk(explainer, chunk, target=target, checks=checks) for chunk in chunks)
+
+    for explained in (engine or here)(_chunks(inputs)):
+        for row, stem, overlay in explained:
+            if not overlay:
+                yield row
+                continue
+            name = _free_name(stem, taken)
+            write_bytes(out / OVERLAYS / name, overlay)
+            yield replace(row, overlay=f"{OVERLAYS}/{name}")
 
 
-def _chunk(
-    explainer: Explainer,
-    chunk: Sequence[tuple[str, Path]],
-    out: Path,
-    taken: set[str],
-    *,
-    target: str | None,
-    checks: bool,
-) -> Iterator[Row]:
-    films: list[Radiograph | Row] = []
-    for record_id, path in chunk:
-        try:
-            film = read(path, origin=record_id)
-            if min(film.pixels.shape) < 16:
-                raise ImageReadError(
-                    f"{path}: {film.pixels.shape} pixels, expected at least 16 x 16", reason="too-small"
-                )
-            films.append(film)
-        except ImageReadError as error:
-            reason = f"{error.reason}: {error}"
-            films.append(Row(input=record_id, status="error", method=explainer.method_name, reasons=(reason,)))
+def explain_chunk(
+    explainer: Explainer, chunk: Sequence[tuple[str, Path]], *, target: str | None = None, checks: bool = False
+) -> list[Explained]:
+    """Explain a few (record_id, file); nothing is written.
+
+    Raises:
+        ExplainError: If the network cannot be explained by this method at all.
+        DatasetError: If ``target`` is no class of the bundle.
+    """
+    films = [_film(record_id, path, explainer.method_name) for record_id, path in chunk]
     readable = [film for film in films if isinstance(film, Radiograph)]
     explanations = explainer.explain_all(readable, target=target, checks=checks)
+    explained: list[Explained] = []
     for found, (record_id, path) in zip(films, chunk, strict=True):
         if isinstance(found, Row):
-            yield found
+            explained.append((found, path.stem, b""))
             continue
         explanation = next(explanations)
-        name = _free_name(path.stem, taken)
-        write_bytes(out / OVERLAYS / name, encode_png(explanation.overlay(found.pixels)))
-        yield to_row(record_id, explanation, overlay=f"{OVERLAYS}/{name}")
+        explained.append((to_row(record_id, explanation), path.stem, encode_png(explanation.overlay(found.pixels))))
+    return explained
+
+
+def _chunks(inputs: Iterable[tuple[str, Path]]) -> Iterator[Chunk]:
+    source = iter(inputs)
+    while chunk := list(islice(source, _CHUNK)):
+        yield chunk
+
+
+def _film(record_id: str, path: Path, method: str) -> Radiograph | Row:
+    try:
+        film = read(path, origin=record_id)
+        if min(film.pixels.shape) < 16:
+            raise ImageReadError(f"{path}: {film.pixels.shape} pixels, expected at least 16 x 16", reason="too-small")
+    except ImageReadError as error:
+        return Row(input=record_id, status="error", method=method, reasons=(f"{error.reason}: {error}",))
+    return film
 
 
 def to_row(record_id: str, explanation: Explanation, *, overlay: str = "") -> Row:

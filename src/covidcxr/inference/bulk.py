@@ -11,7 +11,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -26,9 +26,17 @@ PART_ROWS = 1024
 _JOURNAL, _LOCK = "journal.json", "lock"
 _FORMAT = 1
 
+Engine = Callable[[Iterator[Item], int], Iterator[list[Row]]]
+
 
 def predict_to_table(
-    predictor: Predictor, items: Iterable[Item], out: Path, *, workers: int = 0, part_rows: int = PART_ROWS
+    predictor: Predictor,
+    items: Iterable[Item],
+    out: Path,
+    *,
+    workers: int = 0,
+    part_rows: int = PART_ROWS,
+    engine: Engine | None = None,
 ) -> Iterator[Row]:
     """Predict ``items`` into the table ``out`` and yield every row in order, whether kept from before or new.
 
@@ -38,6 +46,8 @@ def predict_to_table(
         out: A ``.csv`` or ``.parquet`` file; it appears after the last row.
         workers: As in `Predictor.predict`.
         part_rows: Rows a part holds; what a kill can cost.
+        engine: Computes the rows of every so many items, in order, somewhere else; ``predictor`` itself by default.
+            It must give what ``predictor`` would, because parts of both may end in one table.
 
     Raises:
         OutputError: If the place cannot be written, or another run is writing to it.
@@ -62,7 +72,8 @@ def predict_to_table(
                 break
         _drop_parts(folder, number)
         rest = (item for items in (fresh, source) for item in items)
-        for rows in _parts(predictor, rest, workers, part_rows):
+        parts = _parts(predictor, rest, workers, part_rows) if engine is None else engine(rest, part_rows)
+        for rows in parts:
             _write_part(folder, number, rows, predictor)
             yield from rows
             number += 1
