@@ -5,10 +5,12 @@
     ├── SourceError                    a public source's folder, metadata or download
     ├── ImageReadError                 a file that is no readable image
     │   └── ImageTooLargeError         an image that would need too much memory
+    ├── ArchiveError                   a DICOMweb archive that does not answer, or not to us
     ├── DatasetError                   a compiled dataset that is missing, partial or altered
     │   └── SplitError                 a patient or a duplicate in two splits
     ├── BundleError                    a model bundle that is missing, partial or altered
     ├── TrainingError                  a training that cannot start or go on
+    │   └── DivergedError              a loss that stopped being a number
     ├── ExplainError                   a network, class or film that cannot be explained as asked
     ├── EvaluationError                predictions that cannot be evaluated
     ├── RegistryError                  an unknown or doubly registered name
@@ -49,6 +51,10 @@ class ImageTooLargeError(ImageReadError):
         super().__init__(message, reason="too-large")
 
 
+class ArchiveError(CovidCxrError):
+    """A DICOMweb archive that does not answer, does not answer us, or is none."""
+
+
 class DatasetError(CovidCxrError):
     """A dataset folder that is missing, partial, altered or of another layout."""
 
@@ -63,6 +69,10 @@ class BundleError(CovidCxrError):
 
 class TrainingError(CovidCxrError):
     """A training that cannot start or cannot go on."""
+
+
+class DivergedError(TrainingError):
+    """A training whose loss stopped being a number."""
 
 
 class ExplainError(CovidCxrError):

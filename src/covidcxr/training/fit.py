@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from covidcxr.core.digests import json_sha256
@@ -34,6 +35,7 @@ def train(
     device: str = "auto",
     cache: Path | None = None,
     progress: Progress = SILENT,
+    after_epoch: Callable[[EpochHistory], None] | None = None,
 ) -> Path:
     """Train ``recipe`` on ``data`` and return the folder of the bundle, ``out/bundle``.
 
@@ -47,9 +49,10 @@ def train(
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         cache: Where packed images are kept; the user's cache folder by default.
         progress: Who follows the work.
+        after_epoch: Called with each epoch once it is checkpointed; whatever it raises ends the training.
 
     Raises:
-        TrainingError: If the training cannot start, or its loss stops being a number.
+        TrainingError: If the training cannot start; DivergedError if its loss stops being a number.
         CovidCxrError: Whatever else of the recipe, dataset or place is wrong.
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
@@ -72,7 +75,16 @@ def train(
     fabric = start_fabric(device, recipe.training.precision)
     parts = load_parts(recipe, dataset, cache=cache, progress=progress)
     started = time.monotonic()
-    loop = Loop(recipe, parts, fabric, out=out, run_id=run_id, classes=dataset.classes, progress=progress)
+    loop = Loop(
+        recipe,
+        parts,
+        fabric,
+        out=out,
+        run_id=run_id,
+        classes=dataset.classes,
+        progress=progress,
+        after_epoch=after_epoch,
+    )
     epochs = loop.run()
     if fabric.global_rank == 0:
         write_history(out / HISTORY, run_id, epochs)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +18,7 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor
 
-from covidcxr.core.errors import TrainingError
+from covidcxr.core.errors import DivergedError, TrainingError
 from covidcxr.core.progress import Progress
 from covidcxr.core.recipe import Recipe
 from covidcxr.dataset.packed import PackedImages
@@ -63,7 +63,9 @@ class Loop:
         run_id: str,
         classes: Sequence[str],
         progress: Progress,
+        after_epoch: Callable[[EpochHistory], None] | None = None,
     ) -> None:
+        self._after_epoch = after_epoch
         self._recipe, self._parts, self._fabric, self._progress = recipe, parts, fabric, progress
         self._out, self._run_id, self._classes = out, run_id, tuple(classes)
         self._spec = recipe.network.preprocess.spec()
@@ -85,7 +87,7 @@ class Loop:
         """Train to the end and return the epochs' history; the network then has the weights that are kept.
 
         Raises:
-            TrainingError: If the loss stops being a number; the last checkpoint stays.
+            DivergedError: If the loss stops being a number; the last checkpoint stays.
         """
         self._go_on()
         training = self._recipe.training
@@ -176,15 +178,18 @@ class Loop:
         loss = losses.weighted_mean(losses.cross_entropy(logits, targets), labels, self._weights)
         self._fabric.backward(loss)
         value = float(loss.detach())
-        if not math.isfinite(value):
-            raise TrainingError(
-                f"the loss became {value} at epoch {epoch + 1}, batch {step + 1} of {self._num_steps}; the last good "
-                f"checkpoint is kept in {self._out / 'checkpoints'}: lower training.optimizer.learning_rate"
-            )
+        self._check_finite("loss", value, f"epoch {epoch + 1}, batch {step + 1} of {self._num_steps}")
         self._optimizer.step(rate)
         self._average.update(self._step + 1)
         self._scores.add(logits.detach(), labels, value)
         return value
+
+    def _check_finite(self, name: str, value: float, place: str) -> None:
+        if not math.isfinite(value):
+            raise DivergedError(
+                f"the {name} became {value} at {place}; the last good checkpoint is kept in "
+                f"{self._out / 'checkpoints'}: lower training.optimizer.learning_rate"
+            )
 
     def _batch(self, rows: NDArray[np.int64], *, epoch: int, step: int) -> tuple[Tensor, Tensor]:
         """Return this process's share of a batch: images (n, 1, S, S) as the network takes them, labels (n,)."""
@@ -220,6 +225,7 @@ class Loop:
             totals = cast("Tensor", self._fabric.all_gather(self._scores.totals())).sum(dim=0)
             self._scores = Scores.from_totals(totals, len(self._classes))
         metrics = {"train": self._scores.metrics(), "validation": validation.metrics()}
+        self._check_finite("validation loss", metrics["validation"]["loss"], f"the end of epoch {epoch + 1}")
         seconds = time.monotonic() - started
         self._epochs.append(
             EpochHistory(
@@ -248,6 +254,8 @@ class Loop:
             f"epoch {epoch + 1}: loss {train['loss']:.4f}, accuracy {train['accuracy']:.4f}; validation loss "
             f"{held['loss']:.4f}, accuracy {held['accuracy']:.4f}; {speed:.0f} images/s, {seconds:.0f} s"
         )
+        if self._after_epoch is not None:
+            self._after_epoch(self._epochs[-1])
 
     def _tell(self, speed: float) -> None:
         now = self._scores.metrics()
