@@ -1,4 +1,4 @@
-"""``covidcxr predict``: a bundle's probabilities for files, folders and tables of paths."""
+"""``covidcxr predict``: a bundle's probabilities for files, folders, tables of paths and DICOMweb archives."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ def register(app: typer.Typer) -> None:
 
 def predict_verb(
     bundle: Annotated[Path, typer.Argument(help="Folder of a trained bundle.")],
-    inputs: Annotated[list[Path], typer.Argument(help="Images, folders of images, or .csv tables with a column path.")],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(help="Images, folders of images, .csv tables with a column path, or DICOMweb URLs."),
+    ],
     out: Annotated[
         Path | None,
         typer.Option(
@@ -71,13 +74,17 @@ def predict_verb(
         Path | None,
         typer.Option("--pseudonyms", metavar="KEYFILE", help="Name inputs by a hash keyed with this file's content."),
     ] = None,
+    identified: Annotated[
+        bool, typer.Option("--identified", help="Name films of a DICOMweb archive by their URL, not by a pseudonym.")
+    ] = False,
     engine: EngineOption = "local",
     device: DeviceOption = "auto",
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Print a calibrated probability for each class and input, or why there is none; --json prints a line an input."""
-    from covidcxr.inference.inputs import choose, expand, pseudonymise
+    from covidcxr.inference.dicomweb import is_url
+    from covidcxr.inference.inputs import choose, expand_named, pseudonymise
     from covidcxr.inference.predictor import Predictor
     from covidcxr.outputs.predictions import check_suffix, to_row
 
@@ -86,11 +93,12 @@ def predict_verb(
     if out is not None:
         check_suffix(out)
     wanted = _filter(modality, view, since, until)
-    key = _key(pseudonyms)
+    has_remote = any(is_url(name) for name in inputs)
+    key = _key(pseudonyms, needed=has_remote and not identified)
 
     def items() -> Iterator[Item]:
-        chosen = choose(expand(inputs), wanted)
-        return chosen if key is None else pseudonymise(chosen, key)
+        chosen = choose(expand_named(inputs, modalities=wanted.modalities), wanted)
+        return chosen if key is None else pseudonymise(chosen, key, only_remote=pseudonyms is None)
 
     predictor = Predictor.load(
         bundle,
@@ -100,7 +108,7 @@ def predict_verb(
         precision=precision,  # type: ignore[arg-type]
     )
     predictor.gated = _is_gated(predictor) if gate is None else gate
-    total = None if quiet or as_json else sum(1 for _ in items())
+    total = None if quiet or as_json or has_remote else sum(1 for _ in items())
     elsewhere = _ray_engine(predictor, backend, device, precision) if engine == "ray" else None
     if out is not None:
         from covidcxr.inference.bulk import predict_to_table
@@ -150,9 +158,11 @@ def _filter(
     )
 
 
-def _key(path: Path | None) -> bytes | None:
+def _key(path: Path | None, *, needed: bool) -> bytes | None:
     if path is None:
-        return None
+        from covidcxr.inference.local_key import local_key
+
+        return local_key() if needed else None
     key = path.read_bytes() if path.is_file() else b""
     if len(key) < _MIN_KEY_BYTES:
         raise typer.BadParameter(

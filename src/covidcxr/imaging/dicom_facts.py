@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings as python_warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -14,7 +15,14 @@ from covidcxr.imaging.dicom import HEADER_LOCK
 from covidcxr.imaging.dicom_header import view_of
 from covidcxr.imaging.formats import HEAD_BYTES, FileFormat, sniff
 
-_TAGS = ["Modality", "ViewPosition", "AcquisitionDate", "ContentDate", "StudyDate"]
+FACT_TAGS = {
+    "Modality": "00080060",
+    "ViewPosition": "00185101",
+    "AcquisitionDate": "00080022",
+    "ContentDate": "00080023",
+    "StudyDate": "00080020",
+}
+_DATES = ("AcquisitionDate", "ContentDate", "StudyDate")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,11 +42,16 @@ def read_facts(path: Path) -> DicomFacts | None:
                 return None
         with HEADER_LOCK, python_warnings.catch_warnings():
             python_warnings.simplefilter("ignore")
-            header = dcmread(path, force=True, stop_before_pixels=True, specific_tags=_TAGS)
-            values = {keyword: str(header.get(keyword) or "").strip() for keyword in _TAGS}
+            header = dcmread(path, force=True, stop_before_pixels=True, specific_tags=list(FACT_TAGS))
+            values = {keyword: str(header.get(keyword) or "").strip() for keyword in FACT_TAGS}
     except Exception:  # hostile headers raise anything; reading the film will tell what is wrong with it
         return None
-    days = (_day(values[keyword]) for keyword in _TAGS[2:])
+    return facts_of(values)
+
+
+def facts_of(values: Mapping[str, str]) -> DicomFacts:
+    """Return the facts that the values of `FACT_TAGS`, by keyword, tell."""
+    days = (_day(values[keyword]) for keyword in _DATES)
     taken = next((day for day in days if day is not None), None)
     return DicomFacts(modality=values["Modality"].upper(), view=view_of(values["ViewPosition"]), taken=taken)
 

@@ -22,8 +22,9 @@ from covidcxr.core.errors import ImageReadError
 from covidcxr.core.types import PreprocessSpec, Radiograph
 from covidcxr.imaging.preprocess import finish, part_of, squeeze
 from covidcxr.imaging.reading import read
+from covidcxr.inference.dicomweb import RemoteFilm
 
-Source = Path | bytes | BinaryIO | Radiograph
+Source = Path | bytes | BinaryIO | Radiograph | RemoteFilm
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +72,8 @@ def prepare(item: Item, preparation: Preparation) -> Ready | Fault:
     spec = preparation.spec
     try:
         source = item.source
+        if isinstance(source, RemoteFilm):
+            source = source.fetch(item.record_id)
         radiograph = source if isinstance(source, Radiograph) else read(source, origin=item.record_id)
         warnings = radiograph.warnings
         if preparation.is_gated:

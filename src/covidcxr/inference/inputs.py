@@ -1,4 +1,4 @@
-"""What a person names on the command line, as single inputs: files, folders, tables of paths.
+"""What a person names on the command line, as single inputs: files, folders, tables of paths, DICOMweb archives.
 
 Folders are walked lazily and in a fixed order, so that a million films need no list in memory. Whether a file is a
 readable image is found out when it is read.
@@ -19,6 +19,7 @@ from covidcxr.core.errors import ImageReadError
 from covidcxr.core.types import View
 from covidcxr.imaging.formats import HEAD_BYTES, sniff
 from covidcxr.inference.decoding import Item
+from covidcxr.inference.dicomweb import RemoteFilm, is_url, search
 
 if TYPE_CHECKING:
     from covidcxr.imaging.dicom_facts import DicomFacts
@@ -48,6 +49,20 @@ def expand(paths: Iterable[Path]) -> Iterator[Item]:
             yield from _table(path)
         else:
             yield Item(record_id=str(path), source=path)
+
+
+def expand_named(names: Iterable[str], *, modalities: frozenset[str] = frozenset()) -> Iterator[Item]:
+    """Yield every input that ``names`` name: paths as in `expand`, or URLs of a DICOMweb archive.
+
+    Raises:
+        ImageReadError: As `expand`.
+        ArchiveError: If an archive does not answer.
+    """
+    for name in names:
+        if is_url(name):
+            yield from (Item(record_id=film.url, source=film) for film in search(name, modalities=modalities))
+        else:
+            yield from expand([Path(name)])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,17 +108,24 @@ def choose(items: Iterable[Item], wanted: HeaderFilter) -> Iterator[Item]:
     from covidcxr.imaging.dicom_facts import read_facts
 
     for item in items:
-        if isinstance(item.source, Path) and wanted.takes(read_facts(item.source)):
+        if isinstance(item.source, RemoteFilm):
+            facts = item.source.facts()
+        else:
+            facts = read_facts(item.source) if isinstance(item.source, Path) else None
+        if wanted.takes(facts):
             yield item
 
 
-def pseudonymise(items: Iterable[Item], key: bytes) -> Iterator[Item]:
+def pseudonymise(items: Iterable[Item], key: bytes, *, only_remote: bool = False) -> Iterator[Item]:
     """Yield the items under names that only the holder of ``key`` can trace back.
 
     A name is the first 20 digits of the HMAC-SHA-256 (RFC 2104) of the record's own: the same name for the same record
-    and key, on every run.
+    and key, on every run. ``only_remote`` leaves the names of files, which the caller chose, as they are.
     """
     for item in items:
+        if only_remote and not isinstance(item.source, RemoteFilm):
+            yield item
+            continue
         name = hmac.new(key, item.record_id.encode("utf-8", "surrogateescape"), "sha256").hexdigest()[:20]
         yield Item(record_id=name, source=item.source)
 
