@@ -36,6 +36,12 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class BundleVersion(BaseModel):
+    """The one field of bundle.json that every release understands."""
+
+    format_version: int = FORMAT_VERSION
+
+
 class NetworkInfo(_Table):
     """The architecture: ``name`` in the registry, its options, and its number of parameters."""
 
@@ -249,7 +255,13 @@ def _bundle_id(digests: dict[str, str]) -> str:
 
 
 def _parse(folder: Path, text: bytes) -> BundleInfo:
+    """Read bundle.json of this format version or an older one (each keeps its bundle in tests/golden)."""
     try:
+        version = BundleVersion.model_validate_json(text).format_version
+        if version > FORMAT_VERSION:
+            raise BundleError(
+                f"{folder / INFO}: format version {version}, this release reads up to {FORMAT_VERSION}; update covidcxr"
+            )
         info = BundleInfo.model_validate_json(text)
     except ValidationError as error:
         fault = error.errors()[0]
@@ -257,9 +269,4 @@ def _parse(folder: Path, text: bytes) -> BundleInfo:
         raise BundleError(
             f"{folder / INFO}: {where}: {fault['msg']}; written by another release of covidcxr?"
         ) from None
-    if info.format_version > FORMAT_VERSION:
-        raise BundleError(
-            f"{folder / INFO}: format version {info.format_version}, this release reads up to {FORMAT_VERSION}; "
-            "update covidcxr"
-        )
     return info
