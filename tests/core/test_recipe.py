@@ -75,3 +75,11 @@ def test_a_resolved_recipe_survives_json() -> None:
 def test_steps_without_a_rate_for_each_start_are_refused() -> None:
     with pytest.raises(RecipeError, match="as many starts as rates"):
         load_recipe("zhong2020", ["training.schedule.starts=[0, 3]"])
+
+
+def test_a_later_addition_that_is_not_used_leaves_no_trace_in_a_written_recipe() -> None:
+    plain = load_recipe("zhong2020").model_dump(mode="json")["training"]
+    assert not {"accumulate", "mixup", "cutmix"} & set(plain)
+    assert "focal" not in plain["loss"]
+    used = load_recipe("zhong2020", ["training.mixup=1.0", "training.accumulate=2"])
+    assert Recipe.model_validate_json(used.model_dump_json()) == used

@@ -210,3 +210,23 @@ def test_two_processes_give_the_curve_of_one(
     for one, two in zip(curve(whole), curve(tmp_path / "two"), strict=True):
         for part in (0, 1):  # training, validation
             assert two[part]["loss"] == pytest.approx(one[part]["loss"], abs=1e-3)
+
+
+def test_a_batch_in_parts_gives_the_training_of_the_whole_batch(run: Callable[..., Path], small_recipe: Build) -> None:
+    plain = {"epochs": 1, "precision": "float32", "augment": {}}
+    whole = run(small_recipe(**plain), "whole")
+    parts = run(small_recipe(**plain, accumulate=3), "parts")
+    for one, two in zip(curve(whole)[0], curve(parts)[0], strict=True):
+        assert two["loss"] == pytest.approx(one["loss"], abs=1e-4)
+
+
+def test_mixed_images_and_the_focal_loss_train_and_go_on_exactly(
+    run: Callable[..., Path], small_recipe: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = small_recipe(epochs=2, mixup=0.4, cutmix=1.0, loss={"focal": 2.0})
+    whole = run(recipe, "whole")
+    assert curve(whole) != curve(run(small_recipe(epochs=2, loss={"focal": 2.0}), "unmixed"))
+    monkeypatch.setattr("covidcxr.training.loop._CHECKPOINT_SECONDS", 0.0)
+    with pytest.raises(KeyboardInterrupt):
+        run(recipe, "parts", progress=KilledAfter(8))
+    assert curve(run(recipe, "parts")) == curve(whole)

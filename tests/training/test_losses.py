@@ -7,7 +7,14 @@ import torch
 
 from covidcxr.core.errors import RecipeError
 from covidcxr.core.recipe import LossRecipe
-from covidcxr.training.losses import class_weights, cross_entropy, smooth_targets, weighted_mean
+from covidcxr.training.losses import (
+    class_weights,
+    cross_entropy,
+    focal_cross_entropy,
+    smooth_targets,
+    training_loss,
+    weighted_mean,
+)
 
 
 def test_keras_spreads_the_smoothing_over_every_class() -> None:
@@ -34,3 +41,18 @@ def test_weights_scale_a_batch_by_its_classes_and_divide_by_its_size_as_keras_do
 def test_a_weight_for_an_unknown_class_is_refused() -> None:
     with pytest.raises(RecipeError, match="'Tuberculosis' is none of"):
         class_weights(["COVID-19", "Normal"], LossRecipe(class_weights={"Tuberculosis": 2.0}))
+
+
+def test_the_focal_loss_scales_what_is_sure_by_its_doubt() -> None:
+    logits, targets = torch.tensor([[2.0, 0.0, -1.0]]), torch.tensor([[1.0, 0.0, 0.0]])
+    sure = float(torch.softmax(logits, 1)[0, 0])
+    found = focal_cross_entropy(logits, targets, 2.0)
+    assert float(found) == pytest.approx(-((1 - sure) ** 2) * math.log(sure), rel=1e-5)
+    torch.testing.assert_close(focal_cross_entropy(logits, targets, 0.0), cross_entropy(logits, targets))
+
+
+def test_the_focal_loss_of_a_certain_answer_has_a_finite_gradient() -> None:
+    logits = torch.tensor([[200.0, 0.0]], requires_grad=True)
+    training_loss(logits, torch.tensor([0]), torch.ones(2), LossRecipe(focal=0.5)).backward()
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()

@@ -22,6 +22,9 @@ def train_recipe(
     data: Annotated[Path, typer.Option("--data", help="A compiled dataset, or a tree of class folders.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the run; gets bundle/, checkpoints/, tensorboard/.")],
     overrides: SetOption = None,
+    mlflow: Annotated[
+        str, typer.Option("--mlflow", metavar="URI", help="Also log the epochs to MLflow, e.g. http://localhost:5000.")
+    ] = "",
     device: DeviceOption = "auto",
     quiet: QuietOption = False,
     as_json: JsonOption = False,
@@ -32,7 +35,13 @@ def train_recipe(
     from covidcxr.training.fit import train
 
     resolved = load_recipe(recipe, overrides or [])
-    folder = train(resolved, data, out, device=device, progress=progress_for(quiet=quiet or as_json))
+    follow = None
+    if mlflow:
+        from covidcxr.training.mlflow_curves import follow_in_mlflow
+
+        follow = follow_in_mlflow(resolved, out, mlflow)
+    progress = progress_for(quiet=quiet or as_json)
+    folder = train(resolved, data, out, device=device, progress=progress, after_epoch=follow)
     bundle = Bundle.load(folder, verify=False)
     history = bundle.info.history
     if as_json:

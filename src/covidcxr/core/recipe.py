@@ -25,6 +25,15 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+# Additions that are not used are left out when a recipe is written, so that a digest made before them still fits.
+def _is_zero(value: float) -> bool:
+    return value == 0
+
+
+def _is_one(value: float) -> bool:
+    return value == 1
+
+
 class SplitRecipe(_Table):
     """How samples are divided; ``strategy`` names an entry of ``curation.splits``.
 
@@ -114,12 +123,16 @@ class NetworkRecipe(_Table):
 
 
 class OptimizerRecipe(_Table):
-    """The optimiser by name, its peak rate and the rest of its options."""
+    """The optimiser by name, its peak rate and the rest of its options.
+
+    ``layer_decay`` below 1 gives each stage of the network that much of the rate of the stage after it.
+    """
 
     name: Literal["adam", "nadam", "sgd", "adamw"] = "adam"
     learning_rate: float = Field(default=1e-3, gt=0.0)
     weight_decay: float = Field(default=0.0, ge=0.0)
     momentum: float = Field(default=0.9, ge=0.0, lt=1.0)
+    layer_decay: float = Field(default=1.0, gt=0.0, le=1.0, exclude_if=_is_one)
 
 
 class ScheduleRecipe(_Table):
@@ -147,6 +160,8 @@ class ScheduleRecipe(_Table):
 class LossRecipe(_Table):
     """Cross-entropy with label smoothing and class weights.
 
+    ``focal``: exponent that turns it into the focal loss (T.-Y. Lin et al., arXiv:1708.02002); 0 for none.
+
     ``smoothing_kind``: ``keras``, target 1 - s + s/N on the class and s/N on the others (the published code);
     ``paper``, 1 - s on the class and s/(N - 1) on the others (the published text).
     """
@@ -154,6 +169,7 @@ class LossRecipe(_Table):
     label_smoothing: Fraction = 0.0
     smoothing_kind: Literal["keras", "paper"] = "keras"
     class_weights: dict[str, float] = {}
+    focal: float = Field(default=0.0, ge=0.0, exclude_if=_is_zero)
 
 
 class AugmentRecipe(_Table):
@@ -197,6 +213,9 @@ class TrainingRecipe(_Table):
             the average. 0 for no average.
         precision: ``auto`` takes bf16 where the processor has it, and float32 elsewhere.
         steps: Stop after this many optimiser steps in all; 0 for no limit.
+        accumulate: Parts that a batch is worked through in, one after the other, where it does not fit in memory;
+            batch normalisation sees a part.
+        mixup, cutmix: Mix images of a batch; parameter of the share's beta distribution (0.2, 1.0), 0 for none.
     """
 
     epochs: int = Field(default=12, ge=1)
@@ -213,6 +232,9 @@ class TrainingRecipe(_Table):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     steps: int = Field(default=0, ge=0)
     seed: int = 0
+    accumulate: int = Field(default=1, ge=1, exclude_if=_is_one)
+    mixup: float = Field(default=0.0, ge=0.0, exclude_if=_is_zero)
+    cutmix: float = Field(default=0.0, ge=0.0, exclude_if=_is_zero)
 
 
 class EvaluationRecipe(_Table):
@@ -224,7 +246,7 @@ class EvaluationRecipe(_Table):
 
 
 class Recipe(_Table):
-    """A resolved recipe."""
+    """A resolved recipe; ``backbones`` are the networks that ``covidcxr backbones`` trains one after another."""
 
     name: str
     title: str
@@ -232,6 +254,7 @@ class Recipe(_Table):
     notes: tuple[str, ...] = ()
     dataset: DatasetRecipe
     network: NetworkRecipe
+    backbones: tuple[str, ...] = ()
     training: TrainingRecipe = TrainingRecipe()
     evaluation: EvaluationRecipe = EvaluationRecipe()
 

@@ -29,6 +29,7 @@ class FactoredLinear(nn.Linear):
     Attributes:
         shadow: The weight in the precision of the passes; the weight itself where that is float32.
         factors: (inputs (N, in), output gradients (N, out)) of each backward pass since the last update.
+        scale: Share of the learning rate that is the layer's.
     """
 
     factors: list[tuple[Tensor, Tensor]]
@@ -40,6 +41,7 @@ class FactoredLinear(nn.Linear):
         self.weight.requires_grad_(False)  # no gradient is stored, and DDP must not wait for one
         self.shadow = self.weight.detach().to(dtype)
         self.factors = []
+        self.scale = 1.0
 
     def forward(self, input: Tensor) -> Tensor:
         """Return (N, out) of (N, in), in the precision of the shadow weight."""
@@ -110,7 +112,7 @@ class FactoredAdam:
         self.num_steps += 1
         for layer, moments in zip(self.layers, self.moments, strict=True):
             if layer.factors:
-                self._update(layer, moments, rate)
+                self._update(layer, moments, rate * layer.scale)
                 layer.factors.clear()
 
     def _update(self, layer: FactoredLinear, moments: tuple[Tensor, Tensor], rate: float) -> None:

@@ -36,6 +36,7 @@ from covidcxr.training.curves import Curves
 from covidcxr.training.devices import device_words
 from covidcxr.training.history import EpochHistory, write_history
 from covidcxr.training.loading import Parts, epoch_order, finish_images, step_generator, step_seed, unit_images
+from covidcxr.training.mixing import mix
 from covidcxr.training.optimizers import Optimizer
 from covidcxr.training.schedules import learning_rate
 from covidcxr.training.scores import Scores
@@ -167,21 +168,27 @@ class Loop:
     def _train_step(
         self, rows: NDArray[np.int64], *, epoch: int, step: int, rate: float, curves: Curves | None
     ) -> float:
-        images, labels = self._batch(rows, epoch=epoch, step=step)
+        images, labels, others, share = self._batch(rows, epoch=epoch, step=step)
         if curves is not None and step == 0:
             curves.batch(images, self._step)
         self._module.train()
         torch.manual_seed(step_seed(self._recipe.training.seed, epoch, step, "dropout"))
         self._optimizer.zero_grad()
-        logits = self._module(images)
-        targets = losses.smooth_targets(labels, len(self._classes), self._recipe.training.loss)
-        loss = losses.weighted_mean(losses.cross_entropy(logits, targets), labels, self._weights)
-        self._fabric.backward(loss)
-        value = float(loss.detach())
+        value, answers = 0.0, []
+        for part in self._slices(len(labels)):
+            logits = self._module(images[part])
+            loss = losses.training_loss(logits, labels[part], self._weights, self._recipe.training.loss)
+            if share < 1.0:
+                other = losses.training_loss(logits, others[part], self._weights, self._recipe.training.loss)
+                loss = share * loss + (1.0 - share) * other
+            loss = loss * (len(logits) / len(labels))
+            self._fabric.backward(loss)
+            value += float(loss.detach())
+            answers.append(logits.detach())
         self._check_finite("loss", value, f"epoch {epoch + 1}, batch {step + 1} of {self._num_steps}")
         self._optimizer.step(rate)
         self._average.update(self._step + 1)
-        self._scores.add(logits.detach(), labels, value)
+        self._scores.add(torch.cat(answers), labels, value)
         return value
 
     def _check_finite(self, name: str, value: float, place: str) -> None:
@@ -191,15 +198,26 @@ class Loop:
                 f"{self._out / 'checkpoints'}: lower training.optimizer.learning_rate"
             )
 
-    def _batch(self, rows: NDArray[np.int64], *, epoch: int, step: int) -> tuple[Tensor, Tensor]:
-        """Return this process's share of a batch: images (n, 1, S, S) as the network takes them, labels (n,)."""
+    def _slices(self, num_images: int) -> list[slice]:
+        size = math.ceil(num_images / self._recipe.training.accumulate)
+        return [slice(start, start + size) for start in range(0, num_images, size)]
+
+    def _batch(self, rows: NDArray[np.int64], *, epoch: int, step: int) -> tuple[Tensor, Tensor, Tensor, float]:
+        """Return this process's part of a batch.
+
+        Images (n, 1, S, S) as the network takes them, their labels (n,), those they are mixed with (n,), and how much
+        of an image is its own.
+        """
         rows = rows[: len(rows) // self._fabric.world_size * self._fabric.world_size]
         images = unit_images(self._parts.train, rows, self._spec)
         generator = step_generator(self._recipe.training.seed, epoch, step, "augmentation")
         images = finish_images(augment(images, self._recipe.training.augment, generator), self._spec)
         labels = torch.from_numpy(self._parts.train.labels[rows])
-        mine = slice(self._fabric.global_rank, None, self._fabric.world_size)
-        return self._to_device(images[mine]), labels[mine].to(self._fabric.device)
+        training, mine = self._recipe.training, slice(self._fabric.global_rank, None, self._fabric.world_size)
+        draws = np.random.default_rng(step_seed(training.seed, epoch, step, "mixing"))
+        mixed = mix(images, draws, mixup=training.mixup, cutmix=training.cutmix)
+        own, others = (chosen[mine].to(self._fabric.device) for chosen in (labels, labels[mixed.partners]))
+        return self._to_device(mixed.images[mine]), own, others, mixed.share
 
     def _to_device(self, images: Tensor) -> Tensor:
         return images.to(device=self._fabric.device, memory_format=torch.channels_last)

@@ -1,4 +1,4 @@
-"""Cross-entropy with label smoothing and class weights, as the published systems define them."""
+"""Cross-entropy with label smoothing and class weights, as the published systems define them; the focal loss."""
 
 from __future__ import annotations
 
@@ -25,6 +25,25 @@ def smooth_targets(labels: Tensor, num_classes: int, loss: LossRecipe) -> Tensor
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     """Return the float32 (N,) cross-entropy of logits (N, C), any precision, against soft targets (N, C)."""
     return -(targets * functional.log_softmax(logits.float(), dim=1)).sum(dim=1)
+
+
+def focal_cross_entropy(logits: Tensor, targets: Tensor, exponent: float) -> Tensor:
+    """Return the float32 (N,) focal loss of logits (N, C) against soft targets (N, C).
+
+    Each class's term of the cross-entropy is scaled by (1 - p)^exponent (T.-Y. Lin et al., arXiv:1708.02002), so that
+    what is already sure counts little.
+    """
+    if not exponent:
+        return cross_entropy(logits, targets)
+    log_probabilities = functional.log_softmax(logits.float(), dim=1)
+    doubt = (-torch.expm1(log_probabilities)).clamp(min=1e-6)  # the power's gradient is infinite at 0 below 1
+    return -(targets * doubt.pow(exponent) * log_probabilities).sum(dim=1)
+
+
+def training_loss(logits: Tensor, labels: Tensor, weights: Tensor, loss: LossRecipe) -> Tensor:
+    """Return the scalar loss of a batch: logits (N, C), labels int64 (N,), weights (C,) of the classes."""
+    targets = smooth_targets(labels, logits.shape[1], loss)
+    return weighted_mean(focal_cross_entropy(logits, targets, loss.focal), labels, weights)
 
 
 def class_weights(classes: Sequence[str], loss: LossRecipe) -> Tensor:

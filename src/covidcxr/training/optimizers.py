@@ -6,6 +6,7 @@ Adam and AdamW update large dense layers from factors (`covidcxr.training.factor
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -38,8 +39,17 @@ class Optimizer:
         self.factored = FactoredAdam(
             self.layers, weight_decay=recipe.weight_decay, decoupled=recipe.name == "adamw", gather=gather
         )
-        self._parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        self.torch = _torch_optimizer(self._parameters, recipe)
+        scales = stage_scales(network, recipe.layer_decay)
+        names = {id(module): name for name, module in network.named_modules()}
+        for layer in self.layers:
+            layer.scale = scales[f"{names[id(layer)]}.weight"]
+        groups: dict[float, list[nn.Parameter]] = {}
+        for name, parameter in network.named_parameters():
+            if parameter.requires_grad:
+                groups.setdefault(scales[name], []).append(parameter)
+        self._parameters = [parameter for group in groups.values() for parameter in group]
+        self._scales = list(groups)
+        self.torch = _torch_optimizer([{"params": group} for group in groups.values()], recipe)
 
     def zero_grad(self) -> None:
         """Forget the gradients of the last step."""
@@ -49,8 +59,8 @@ class Optimizer:
 
     def step(self, rate: float) -> None:
         """Update every parameter at learning rate ``rate``."""
-        for group in self.torch.param_groups:
-            group["lr"] = rate
+        for group, scale in zip(self.torch.param_groups, self._scales, strict=True):
+            group["lr"] = rate * scale
         self.torch.step()
         self.factored.step(rate)
 
@@ -93,7 +103,23 @@ class Optimizer:
             layer.refresh()
 
 
-def _torch_optimizer(parameters: list[nn.Parameter], recipe: OptimizerRecipe) -> torch.optim.Optimizer:
+def stage_scales(network: nn.Module, decay: float) -> dict[str, float]:
+    """Return each parameter's share of the learning rate: 1 in the last stage, ``decay`` times that a stage earlier.
+
+    A stage is what a name has up to its first number (``blocks.3``, ``backbone.5``), or else its first part.
+    """
+    names = [name for name, _ in network.named_parameters()]
+    stages = list(dict.fromkeys(_stage(name) for name in names))
+    return {name: decay ** (len(stages) - 1 - stages.index(_stage(name))) for name in names}
+
+
+def _stage(name: str) -> str:
+    parts = name.split(".")
+    numbered = next((place for place, part in enumerate(parts) if part.isdigit()), 0)
+    return ".".join(parts[: numbered + 1])
+
+
+def _torch_optimizer(parameters: list[dict[str, Any]], recipe: OptimizerRecipe) -> torch.optim.Optimizer:
     rate, decay = recipe.learning_rate, recipe.weight_decay
     match recipe.name:
         case "adam":

@@ -1,7 +1,7 @@
 """Starting weights that a recipe names: pretrained ones, or a user's own file checked by its SHA-256.
 
-``network.weights`` is ``imagenet`` (where the network has such weights), or ``PATH#SHA256`` of a safetensors file or
-of a bundle's folder.
+``network.weights`` is ``imagenet`` (where the network has such weights), ``PATH#SHA256`` of a safetensors file or of a
+bundle's folder, or ``https://...#SHA256`` of such a file, which is downloaded once.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from safetensors.torch import load_file
 from covidcxr.core.digests import file_sha256
 from covidcxr.core.errors import TrainingError
 from covidcxr.models.network import ChestNetwork
+from covidcxr.sources.download import download
+from covidcxr.training.loading import default_cache
 
 
 @runtime_checkable
@@ -30,6 +32,7 @@ def start_weights(network: ChestNetwork, weights: str) -> None:
 
     Raises:
         TrainingError: If there are none of that name, the file's hash is another, or the shapes do not fit.
+        SourceError: If they cannot be downloaded, or what arrives has another hash.
     """
     if weights == "imagenet":
         if not isinstance(network, Pretrained):
@@ -39,10 +42,13 @@ def start_weights(network: ChestNetwork, weights: str) -> None:
         network.load_pretrained()
         return
     text, _, digest = weights.partition("#")
-    path = Path(text) / "model.safetensors" if Path(text).is_dir() else Path(text)
+    if text.startswith(("https://", "http://")):
+        path = _fetched(text, digest)
+    else:
+        path = Path(text) / "model.safetensors" if Path(text).is_dir() else Path(text)
     if not path.is_file():
         raise TrainingError(
-            f"network.weights: no file {path}; expected 'imagenet', or PATH#SHA256 of a safetensors file"
+            f"network.weights: no file {path}; expected 'imagenet', or PATH#SHA256 or URL#SHA256 of a safetensors file"
         )
     found = file_sha256(path)
     if digest != found:
@@ -54,3 +60,11 @@ def start_weights(network: ChestNetwork, weights: str) -> None:
         network.load_state_dict(load_file(path))
     except (RuntimeError, SafetensorError) as error:
         raise TrainingError(f"{path}: does not fit the network: {error}") from error
+
+
+def _fetched(url: str, digest: str) -> Path:
+    if len(digest) != 64:
+        raise TrainingError(
+            f'network.weights: {url} without its SHA-256; write network.weights = "{url}#<64 hexadecimal digits>"'
+        )
+    return download(url, default_cache().parent / "weights" / f"{digest}.safetensors", sha256=digest)
