@@ -64,10 +64,11 @@ def compare_verb(
     if as_json:
         print_json(comparison_document(result) | {"report": str(out / "report.html")})
     elif not quiet:
-        _print(result, out)
+        print_comparison(result, out)
 
 
-def _print(result: CompareResult, out: Path) -> None:
+def print_comparison(result: CompareResult, out: Path) -> None:
+    """Print one table a dataset; ``out`` is where the report lies."""
     from rich.console import Console
     from rich.table import Table
 
@@ -76,14 +77,19 @@ def _print(result: CompareResult, out: Path) -> None:
         console.print("[bold red]SYNTHETIC DATA: computed phantoms, not radiographs; no number below means anything.")
     for position, entry in enumerate(result.models[0].cohorts):
         table = Table(title=f"{entry.report.cohort}: {entry.report.num_images} images")
-        for column in ("model", "parameters", "accuracy", f"AUROC {result.target}", "ECE", "ms an image"):
+        columns = ["model", "parameters", "accuracy", f"AUROC {result.target}", "ECE", "ms an image"]
+        for column in [*columns, "published accuracy"] if result.published else columns:
             table.add_column(column, justify="left" if column == "model" else "right")
         for model in result.models:
             metrics = model.cohorts[position].report.metrics
             shown = [metrics[name].value for name in ("accuracy", f"auroc/{result.target}", "ece")]
             values = ["not estimable" if value is None else f"{value:.3f}" for value in shown]
             parameters = f"{model.bundle.info.network.num_parameters:,}"
-            table.add_row(model.name, parameters, *values, f"{1000 * model.seconds_per_image:.1f}")
+            published = result.published.get(model.bundle.info.network.name)
+            values.append(f"{1000 * model.seconds_per_image:.1f}")
+            if result.published:
+                values.append("-" if published is None else f"{published:.2f}")
+            table.add_row(model.name, parameters, *values)
         console.print(table)
     console.print(f"Report: {out / 'report.html'}", soft_wrap=True, markup=False)
     console.print("Research use only, not a diagnosis.")

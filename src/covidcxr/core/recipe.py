@@ -30,6 +30,10 @@ def _is_zero(value: float) -> bool:
     return value == 0
 
 
+def _is_empty(value: tuple[str, ...]) -> bool:
+    return not value
+
+
 def _is_one(value: float) -> bool:
     return value == 1
 
@@ -254,7 +258,7 @@ class Recipe(_Table):
     notes: tuple[str, ...] = ()
     dataset: DatasetRecipe
     network: NetworkRecipe
-    backbones: tuple[str, ...] = ()
+    backbones: tuple[str, ...] = Field(default=(), exclude_if=_is_empty)
     training: TrainingRecipe = TrainingRecipe()
     evaluation: EvaluationRecipe = EvaluationRecipe()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,12 +88,16 @@ class ModelResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class CompareResult:
-    """All bundles, the reference first, and the class whose detection matters."""
+    """All bundles, the reference first, and the class whose detection matters.
+
+    ``published`` is a network of the registry to the accuracy that a publication gives it.
+    """
 
     models: tuple[ModelResult, ...]
     target: str
     split: str
     synthetic: bool
+    published: Mapping[str, float] = field(default_factory=dict)
 
 
 def compare(
@@ -107,6 +111,7 @@ def compare(
     seed: int = 0,
     audit: bool = False,
     class_map: Mapping[str, str] | None = None,
+    published: Mapping[str, float] | None = None,
     command: str = "",
     cache: Path | None = None,
     progress: Progress = SILENT,
@@ -137,7 +142,9 @@ def compare(
             model = replace(model, audited=audited)
         models.append(model)
     synthetic = any(bundle.info.synthetic for bundle in loaded) or any(dataset.synthetic for dataset in opened)
-    result = CompareResult(models=tuple(models), target=target, split=split, synthetic=synthetic)
+    result = CompareResult(
+        models=tuple(models), target=target, split=split, synthetic=synthetic, published=published or {}
+    )
     from covidcxr.pipeline.compare_report import write_comparison
 
     with atomic_directory(out) as folder:

@@ -74,7 +74,10 @@ def comparison_document(result: CompareResult) -> dict[str, Any]:
         "notice": NOTICE,
         "synthetic": result.synthetic,
         "target": result.target,
-        "models": [_model_document(model) for model in result.models],
+        "models": [
+            _model_document(model) | {"published_accuracy": result.published.get(model.bundle.info.network.name)}
+            for model in result.models
+        ],
     }
 
 
@@ -121,16 +124,17 @@ def _table_section(result: CompareResult) -> Section:
         columns += [f"Accuracy, {entry.report.cohort}", f"AUROC {result.target}, {entry.report.cohort}", "ECE"]
     audited = any(model.audited for model in result.models)
     columns += ["Audits flagged"] if audited else []
+    columns += ["Accuracy, published"] if result.published else []
     table = Table(
         caption="Every model on every dataset, with 95 % intervals; 'own' marks the dataset a model was trained on.",
         columns=tuple(columns),
-        rows=tuple(Row(cells=tuple(_model_cells(model, result.target, audited=audited))) for model in result.models),
+        rows=tuple(Row(cells=tuple(_model_cells(model, result, audited=audited))) for model in result.models),
         notes=("Time is from file to probability on this machine, decoding included; it depends on what else runs.",),
     )
     return Section(anchor="models", title="Side by side", blocks=(table,))
 
 
-def _model_cells(model: ModelResult, target: str, *, audited: bool) -> list[Cell]:
+def _model_cells(model: ModelResult, result: CompareResult, *, audited: bool) -> list[Cell]:
     info = model.bundle.info
     cells = [
         Cell(text=model.name, sub=info.network.name),
@@ -140,11 +144,15 @@ def _model_cells(model: ModelResult, target: str, *, audited: bool) -> list[Cell
     for entry in model.cohorts:
         accuracy = metric_cell(entry.report.metrics["accuracy"])
         cells.append(Cell(text=f"{accuracy.text}{' (own)' if entry.internal else ''}", sub=accuracy.sub))
-        cells += [metric_cell(entry.report.metrics[f"auroc/{target}"]), metric_cell(entry.report.metrics["ece"])]
+        auroc = entry.report.metrics[f"auroc/{result.target}"]
+        cells += [metric_cell(auroc), metric_cell(entry.report.metrics["ece"])]
     if audited:
-        results = model.audited.results if model.audited else ()
-        flagged = sum(bool(found.flagged) for found in results)
-        cells.append(Cell(text=f"{flagged} of {len(results)}" if results else "–", tone="bad" if flagged else "good"))
+        audits = model.audited.results if model.audited else ()
+        flagged = sum(bool(found.flagged) for found in audits)
+        cells.append(Cell(text=f"{flagged} of {len(audits)}" if audits else "–", tone="bad" if flagged else "good"))
+    if result.published:
+        published = result.published.get(info.network.name)
+        cells.append(Cell(text="–" if published is None else number(published)))
     return cells
 
 
