@@ -52,7 +52,8 @@ def preprocessing(study: Study) -> Fact:
     stored = f"stored as 8-bit gray JPEG of at most {longest} pixels a side, " if longest else ""
     value = (
         f"Decoded to gray, {stored}region {spec.region}, centre crop {spec.crop:g}, squeezed to "
-        f"{spec.size} x {spec.size}, intensity '{spec.intensity}', then (value - {spec.mean:g}) / {spec.std:g}, {spec.channels} channel(s)."
+        f"{spec.size} x {spec.size}, intensity '{spec.intensity}', then (value - {spec.mean:g}) / {spec.std:g}, "
+        f"{spec.channels} channel(s)."
     )
     return Fact(value=value, source="bundle.json: preprocess; dataset.json: conversion")
 
