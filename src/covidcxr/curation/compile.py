@@ -79,7 +79,7 @@ def compile_dataset(
         store.offer_pictures(_pictures(earlier))
     workers = workers or _num_processors()
     jobs = [
-        store.job(record.record_id, record.path, _relative(record, part.folder).path.as_posix())
+        store.job(record.record_id, record.path, record.path.relative_to(part.folder).as_posix())
         for part in parts.values()
         for record in part.listing.records
     ]

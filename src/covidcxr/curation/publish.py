@@ -128,14 +128,14 @@ def _place_images(
     folder: Path, manifest: Manifest, facts: Mapping[str, ImageFacts], store: ImageStore, progress: Progress
 ) -> None:
     sums = []
+    for place in {(folder / sample.image).parent for sample in manifest.samples}:
+        place.mkdir(parents=True, exist_ok=True)
     for sample in progress.track(manifest.samples, total=len(manifest.samples), label="place"):
         item = facts[sample.record.record_id]
         picture = store.picture(item)
         if picture is None:
             raise OutputError(f"{sample.record.record_id}: its converted image has gone while compiling; compile again")
-        target = folder / sample.image
-        target.parent.mkdir(parents=True, exist_ok=True)
-        link_or_copy(picture, target)
+        link_or_copy(picture, folder / sample.image)
         sums.append(f"{item.image_sha256}  {sample.image}\n")
     (folder / SUMS_FILE).write_text("".join(sums), encoding="utf-8")
 

@@ -9,7 +9,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from covidcxr.core.types import SPLITS, Exclusion, Record, Sample, Sex, Split, View
@@ -50,7 +50,7 @@ def sample_row(sample: Sample) -> dict[str, str]:
     values |= {name: getattr(sample, name) for name in _SAMPLE_FIELDS}
     values |= {
         "path": sample.image,
-        "file_name": PurePosixPath(sample.image).name,
+        "file_name": sample.image.rpartition("/")[2],
         "source_path": record.path.as_posix(),
         "record_label": record.label,
         "record_split": record.split,
@@ -132,9 +132,9 @@ def parse_exclusion(row: Mapping[str, str]) -> Exclusion:
 def to_csv(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> bytes:
     """Return a UTF-8 table with a header line and lines that end with a line feed."""
     stream = io.StringIO(newline="")
-    writer = csv.DictWriter(stream, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([row[column] for column in columns] for row in rows)
     return stream.getvalue().encode()
 
 
