@@ -1,0 +1,143 @@
+"""What trained recipes reach: on their own test split, and on films of a source whose every image was kept from them.
+
+    python -m benchmarks.recipes NAME=BUNDLE,DATASET ... [--outside DATASET] [--adults DATASET]
+
+Nothing is trained here: each BUNDLE was trained by ``covidcxr train`` on its DATASET. ``--outside`` is a dataset of
+sources that the bundle named ``*-held-out`` never saw; ``--adults`` one whose films of nih-chest-xray14 are shown to
+the bundles of recipes that take no NIH film, to count the adults without COVID-19 that they call COVID-19. Test-time
+only the network runs: no gate, no abstention.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.record import versions, write_result
+from covidcxr.core.types import Sample
+from covidcxr.dataset.dataset import Dataset
+from covidcxr.evaluation.cohort import Cohort
+from covidcxr.evaluation.report import evaluate_cohort
+from covidcxr.inference.predictor import Predictor
+
+TARGET, ADULTS = "COVID-19", "nih-chest-xray14"
+Chosen = Callable[[Sample], bool]
+
+
+def predict(predictor: Predictor, dataset: Dataset, samples: Sequence[Sample]) -> np.ndarray:
+    """Return calibrated probabilities (N, classes)."""
+    paths = [dataset.image_path(sample) for sample in samples]
+    return np.stack([found.probabilities for found in predictor.predict(paths)]).astype(float)
+
+
+def measured(cohort: Cohort, *names: str) -> dict[str, Any]:
+    """Return [value, low, high] of each metric, 95 % intervals by patient."""
+    metrics = evaluate_cohort(cohort, rounds=1000, seed=0, subgroups=False).metrics
+    return {name: [round(x, 4) if x is not None else None for x in (m.value, m.low, m.high)]
+            for name, m in metrics.items() if name in names}  # fmt: skip
+
+
+def cohort_of(name: str, classes: Sequence[str], samples: Sequence[Sample], probabilities: np.ndarray) -> Cohort:
+    """Return the samples and their probabilities as one cohort."""
+    return Cohort(
+        name=name,
+        classes=tuple(classes),
+        record_ids=tuple(sample.record.record_id for sample in samples),
+        labels=np.array([classes.index(sample.label) for sample in samples]),
+        probabilities=probabilities,
+        groups=np.array([sample.group_id for sample in samples]),
+        columns={},
+    )
+
+
+def measure_run(bundle: Path, data: Path, outside: Path | None, adults: Path | None) -> dict[str, Any]:
+    """Return the figures of one bundle."""
+    predictor = Predictor.load(bundle, backend="torch")
+    predictor.gated = False
+    info, dataset = predictor.bundle.info, Dataset.open(data)
+    classes = dataset.classes
+    names = ("accuracy", "balanced_accuracy", f"sensitivity/{TARGET}", f"specificity/{TARGET}", f"auroc/{TARGET}")
+    test = dataset.split("test")
+    probabilities = predict(predictor, dataset, test)
+    published = np.array([sample.record.source == "chest-xray-pneumonia" for sample in test])
+    target = np.array([sample.label == TARGET for sample in test])
+    figures: dict[str, Any] = {
+        "recipe": info.name,
+        "parameters": info.network.num_parameters,
+        "training_seconds": info.history.seconds,
+        "training_device": info.history.device,
+        "test_images": len(test),
+        "test": measured(cohort_of("test", classes, test, probabilities), *names),
+    }
+
+    def part(name: str, rows: np.ndarray) -> None:
+        chosen = [test[row] for row in np.flatnonzero(rows)]
+        if 0 < rows.sum() < len(test):
+            figures[name] = {
+                "images": len(chosen),
+                **measured(cohort_of(name, classes, chosen, probabilities[rows]), *names),
+            }
+
+    part("test_of_the_paper_s_sources", published | target)
+    part("test_adults", ~published)
+    if outside is not None:
+        other = Dataset.open(outside, classes=classes)
+        films = other.samples
+        seen = predict(predictor, other, films)
+        figures["held_out_sources"] = {
+            "images": len(films), **measured(cohort_of("held out", classes, films, seen), *names)
+        }  # fmt: skip
+        mixed = [film for film in films if film.label == TARGET]
+        rows = np.array([film.label == TARGET for film in films])
+        controls = np.array([sample.record.source == ADULTS for sample in test])
+        if controls.any():
+            both = [*mixed, *(test[row] for row in np.flatnonzero(controls))]
+            figures["held_out_covid_against_unseen_nih_adults"] = {
+                "images": len(both),
+                **measured(
+                    cohort_of("mixed", classes, both, np.concatenate([seen[rows], probabilities[controls]])), *names
+                ),
+            }
+    if adults is not None:
+        other = Dataset.open(adults, classes=classes)
+        films = tuple(sample for sample in other.samples if sample.record.source == ADULTS)
+        called = predict(predictor, other, films).argmax(axis=1)
+        figures["adults_of_another_hospital"] = {
+            label: {
+                "films": sum(film.label == label for film in films),
+                "called_covid": int(sum(classes[c] == TARGET for c, film in zip(called, films, strict=True)
+                                        if film.label == label)),
+            }
+            for label in classes if label != TARGET
+        }  # fmt: skip
+    return figures
+
+
+def main() -> None:
+    """Measure and record."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", metavar="NAME=BUNDLE,DATASET")
+    parser.add_argument("--outside", type=Path)
+    parser.add_argument("--adults", type=Path)
+    given = parser.parse_args()
+    figures = {}
+    for run in given.runs:
+        name, _, places = run.partition("=")
+        bundle, _, data = places.partition(",")
+        held_out = name.endswith("-held-out")
+        takes_adults = name.startswith(("robust", "adult"))
+        figures[name] = measure_run(
+            Path(bundle),
+            Path(data),
+            given.outside if held_out else None,
+            None if takes_adults else given.adults,
+        )
+    write_result("recipes", figures, **versions("torch"))
+
+
+if __name__ == "__main__":
+    main()
