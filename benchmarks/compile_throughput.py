@@ -21,7 +21,8 @@ from pathlib import Path
 from PIL import Image
 
 from benchmarks.record import versions, write_result
-from covidcxr.core.recipe import Recipe, resolve_recipe
+from covidcxr.core.recipe import Recipe
+from covidcxr.core.recipe_toml import resolve_recipe
 from covidcxr.curation.compile import compile_dataset
 from covidcxr.dataset import Dataset
 from covidcxr.dataset.manifest import count_exclusions

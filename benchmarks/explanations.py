@@ -30,6 +30,7 @@ from covidcxr.sources.lookup import locate_sources, read_source
 from covidcxr.sources.phantom_films import draw_film
 
 SIZE = 96
+_FILMS_A_STEP = 16
 _SOURCES = ("covid-chestxray-dataset", "nih-chest-xray14", "figure1", "actualmed")
 
 
@@ -99,13 +100,11 @@ def train(
     optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps + 1)
     for _ in range(steps):
-        chosen = [pairs[int(index)] for index in generator.integers(len(pairs), size=32)]
-        labels = generator.integers(2, size=32)
-        films = [
-            plant(film, lungs, kind, generator)[0] if label else film
-            for (film, lungs), label in zip(chosen, labels, strict=True)
-        ]
-        loss = functional.cross_entropy(network(torch.from_numpy(np.stack(films))[:, None]), torch.from_numpy(labels))
+        chosen = [pairs[int(index)] for index in generator.integers(len(pairs), size=_FILMS_A_STEP)]
+        # Each film with and without its plant, so that nothing but the plant tells the two classes apart.
+        films = [film for film, _ in chosen] + [plant(film, lungs, kind, generator)[0] for film, lungs in chosen]
+        labels = torch.arange(2).repeat_interleave(_FILMS_A_STEP)
+        loss = functional.cross_entropy(network(torch.from_numpy(np.stack(films))[:, None]), labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -146,7 +145,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sources", type=Path, default=None)
     parser.add_argument("--films", type=int, default=400)
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=1000)
     options = parser.parse_args()
     torch.set_num_threads(1)
     generator = np.random.default_rng(0)

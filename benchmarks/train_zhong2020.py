@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.record import versions, write_result
-from covidcxr.core.recipe import load_recipe
+from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.training.fit import train
 from covidcxr.training.history import read_history
 

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from covidcxr.cli.main import build_app, run_command
-from covidcxr.core.recipe import recipe_names
+from covidcxr.core.recipe_toml import recipe_names
 
 
 def test_help_names_every_verb_and_an_example(capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,7 +57,7 @@ def test_help_needs_no_heavy_library() -> None:
 
 def test_a_closed_pipe_is_no_fault() -> None:
     done = subprocess.run(
-        f"{sys.executable} -m covidcxr.cli.main recipes show zhong2020 | head -c 1",
+        f"{sys.executable} -m covidcxr recipes show zhong2020 | head -c 1",
         shell=True,
         capture_output=True,
         text=True,

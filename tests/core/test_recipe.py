@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from covidcxr.core.errors import RecipeError
-from covidcxr.core.recipe import Recipe, load_recipe, recipe_names
+from covidcxr.core.recipe import Recipe
+from covidcxr.core.recipe_toml import load_recipe, recipe_names
 
 
 @pytest.mark.parametrize("name", recipe_names())

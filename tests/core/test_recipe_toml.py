@@ -4,8 +4,7 @@ import tomllib
 
 import pytest
 
-from covidcxr.core.recipe import load_recipe, recipe_names, resolve_recipe
-from covidcxr.core.recipe_toml import recipe_toml
+from covidcxr.core.recipe_toml import load_recipe, recipe_names, recipe_toml, resolve_recipe
 
 
 @pytest.mark.parametrize("name", recipe_names())

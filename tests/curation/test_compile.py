@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from covidcxr.core.errors import MissingExtraError, OutputError, SourceError
-from covidcxr.core.recipe import Recipe, resolve_recipe
+from covidcxr.core.recipe import Recipe
+from covidcxr.core.recipe_toml import resolve_recipe
 from covidcxr.curation import compile as compiler
 from covidcxr.curation import image_store, near_duplicates
 from covidcxr.curation.compile import compile_dataset

@@ -13,8 +13,11 @@ from covidcxr.inference.predictor import Predictor
 from covidcxr.models.bundle import FORMAT_VERSION, Bundle, refresh_sums, write_sums
 
 HERE = Path(__file__).parent
-# What the release that wrote the bundle said of `film`; weights are rounded random ones.
-PROBABILITIES = {1: (0.474499, 0.525501)}
+# What the release that wrote the bundle said of `film`; weights are rounded random ones, kept once, with format 1.
+PROBABILITIES = {1: (0.474499, 0.525501), 2: (0.474499, 0.525501)}
+LABELS = {1: "COVID-19", 2: "Normal"}  # format 1 carries a threshold
+SETS = {1: ("COVID-19", "Normal"), 2: ("COVID-19",)}
+RELEASES = {1: "0.1.0.dev0", 2: "0.1.0"}
 
 
 def film() -> Radiograph:
@@ -23,12 +26,15 @@ def film() -> Radiograph:
 
 
 @pytest.mark.parametrize("version", range(1, FORMAT_VERSION + 1))
-def test_a_bundle_of_every_format_version_predicts_what_it_did(version: int) -> None:
-    predictor = Predictor.load(HERE / f"bundle-format-{version}", backend="torch", device="cpu")
+def test_a_bundle_of_every_format_version_predicts_what_it_did(version: int, tmp_path: Path) -> None:
+    folder = shutil.copytree(HERE / f"bundle-format-{version}", tmp_path / "bundle")
+    if version > 1:
+        shutil.copy(HERE / "bundle-format-1" / "model.safetensors", folder)
+    predictor = Predictor.load(folder, backend="torch", device="cpu")
     prediction = predictor.predict_one(film())
     assert prediction.probabilities == pytest.approx(PROBABILITIES[version], abs=1e-5)
-    assert (prediction.label, prediction.prediction_set) == ("COVID-19", ("COVID-19", "Normal"))
-    assert predictor.bundle.info.release == "0.1.0.dev0"
+    assert (prediction.label, prediction.prediction_set) == (LABELS[version], SETS[version])
+    assert predictor.bundle.info.release == RELEASES[version]
 
 
 def test_a_newer_format_is_refused_by_its_version_whatever_else_is_new(tmp_path: Path) -> None:

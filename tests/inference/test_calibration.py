@@ -48,3 +48,8 @@ def test_the_conformal_set_holds_what_is_probable_enough() -> None:
     quantiles = {"0.80": 0.3, "0.90": 0.65}
     assert prediction_set(shares(0.55, 0.4, 0.05), CLASSES, quantiles) == ("COVID-19", "Normal")
     assert prediction_set(shares(0.55, 0.4, 0.05), CLASSES, {}) == ()
+
+
+def test_a_conformal_set_may_have_a_quantile_for_each_class() -> None:
+    quantiles = {"0.90": {"COVID-19": 0.3, "Normal": 0.65, "Pneumonia": 1.0}}
+    assert prediction_set(shares(0.55, 0.4, 0.05), CLASSES, quantiles) == ("Normal", "Pneumonia")

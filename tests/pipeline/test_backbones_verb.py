@@ -8,7 +8,7 @@ from study_builders import write_dataset
 
 from covidcxr.cli.main import run_command
 from covidcxr.core.errors import RecipeError, RegistryError
-from covidcxr.core.recipe import load_recipe
+from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.models import MODELS
 from covidcxr.pipeline.backbones import backbones, with_network
 

@@ -9,7 +9,8 @@ from study_builders import CLASSES, write_dataset
 
 from covidcxr.cli.main import run_command
 from covidcxr.core.errors import EvaluationError
-from covidcxr.core.recipe import Recipe, resolve_recipe
+from covidcxr.core.recipe import Recipe
+from covidcxr.core.recipe_toml import resolve_recipe
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.evaluation.cohort import Cohort
 from covidcxr.pipeline.crossval import crossval, pool

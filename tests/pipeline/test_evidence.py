@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from study_builders import write_bundle, write_dataset
 
-from covidcxr.core.recipe import load_recipe
+from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.outputs.checklist import Checklist, ChecklistItem, checklist_markdown
 from covidcxr.pipeline.evaluate import evaluate
 from covidcxr.pipeline.evidence.claim import CLAIM

@@ -9,7 +9,7 @@ from study_builders import write_dataset
 
 from covidcxr.cli.main import run_command
 from covidcxr.core.errors import MissingExtraError, RecipeError, TrainingError
-from covidcxr.core.recipe import load_recipe
+from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.pipeline import tune as tuning
 from covidcxr.pipeline.search_space import Axis, parse_axis, parse_space
 from covidcxr.pipeline.tune import tune

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from covidcxr.core.recipe import Recipe, resolve_recipe
+from covidcxr.core.recipe import Recipe
+from covidcxr.core.recipe_toml import resolve_recipe
 
 CLASSES = ("COVID-19", "Normal")
 

@@ -89,7 +89,7 @@ def test_a_training_killed_by_the_system_goes_on_exactly(
     recipe = small_recipe(epochs=6)
     whole, parts = run(recipe, "whole"), tmp_path / "parts"
     code = (
-        "import sys, json; from pathlib import Path; from covidcxr.core.recipe import resolve_recipe;"
+        "import sys, json; from pathlib import Path; from covidcxr.core.recipe_toml import resolve_recipe;"
         "from covidcxr.training.fit import train;"
         "train(resolve_recipe(json.loads(sys.argv[1]), where='x'), Path(sys.argv[2]), Path(sys.argv[3]), device='cpu',"
         "cache=Path(sys.argv[4]))"
@@ -183,6 +183,17 @@ def test_the_validation_part_is_carved_from_training_unless_the_recipe_says_test
     assert [sum(row) for row in history.epochs[0].confusion] == [6, 6]
 
 
+def test_scores_are_calibrated_on_validation_patients_and_never_on_test_images(
+    run: Callable[..., Path], small_recipe: Build
+) -> None:
+    published = Bundle.load(run(small_recipe(epochs=1), "published") / "bundle").info
+    assert (published.temperature, published.conformal, published.operating_points) == (1.0, {}, ())
+    ours = Bundle.load(run(small_recipe(epochs=1, validation="patients"), "ours") / "bundle").info
+    assert ours.temperature != 1.0
+    assert list(ours.conformal) == ["0.90"]
+    assert {point.label for point in ours.operating_points} == set(ours.classes)
+
+
 def test_an_unknown_device_is_refused(small_recipe: Build, films: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="'tpu' is none of auto, cpu, cuda, mps"):
         train(small_recipe(), films, tmp_path / "run", device="tpu", cache=tmp_path / "cache")
@@ -198,7 +209,7 @@ def test_two_processes_give_the_curve_of_one(
     script.write_text(
         "import sys, json\n"
         "from pathlib import Path\n"
-        "from covidcxr.core.recipe import resolve_recipe\n"
+        "from covidcxr.core.recipe_toml import resolve_recipe\n"
         "from covidcxr.training.fit import train\n"
         "recipe = resolve_recipe(json.loads(sys.argv[1]), where='ddp')\n"
         "train(recipe, Path(sys.argv[2]), Path(sys.argv[3]), device='cpu', cache=Path(sys.argv[4]))\n"

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from covidcxr.core.recipe import ScheduleRecipe, load_recipe
+from covidcxr.core.recipe import ScheduleRecipe
+from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.training.schedules import learning_rate
 
 

@@ -44,7 +44,7 @@ def backbones_verb(
     as_json: JsonOption = False,
 ) -> None:
     """Train a recipe with several networks on the same images and compare them; trained networks are kept."""
-    from covidcxr.core.recipe import load_recipe
+    from covidcxr.core.recipe_toml import load_recipe
     from covidcxr.pipeline.backbones import backbones
     from covidcxr.pipeline.compare_report import comparison_document
 

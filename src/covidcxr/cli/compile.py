@@ -39,7 +39,7 @@ def compile_verb(
     as_json: JsonOption = False,
 ) -> None:
     """Compile the recipe's dataset: images, manifest, exclusions, datasheet. What is there already is kept."""
-    from covidcxr.core.recipe import load_recipe
+    from covidcxr.core.recipe_toml import load_recipe
     from covidcxr.curation.compile import compile_dataset
 
     dataset = compile_dataset(

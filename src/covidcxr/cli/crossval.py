@@ -36,7 +36,7 @@ def crossval_verb(
     as_json: JsonOption = False,
 ) -> None:
     """Train once a fold and measure each network on what was held out; trained folds are kept."""
-    from covidcxr.core.recipe import load_recipe
+    from covidcxr.core.recipe_toml import load_recipe
     from covidcxr.pipeline.crossval import crossval
     from covidcxr.pipeline.crossval_report import crossval_document
 

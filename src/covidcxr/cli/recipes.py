@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from covidcxr.cli.options import JsonOption, print_json
-from covidcxr.core.recipe import load_recipe, recipe_names
+from covidcxr.core.recipe_toml import load_recipe, recipe_names
 
 
 def register(app: typer.Typer) -> None:

@@ -37,7 +37,7 @@ def run_verb(
     as_json: JsonOption = False,
 ) -> None:
     """Compile the dataset, train, evaluate, audit and report; what is already there for the same recipe is skipped."""
-    from covidcxr.core.recipe import load_recipe
+    from covidcxr.core.recipe_toml import load_recipe
     from covidcxr.pipeline.run import run
 
     resolved = load_recipe(recipe, settings or ())

@@ -30,7 +30,7 @@ def train_recipe(
     as_json: JsonOption = False,
 ) -> None:
     """Train a recipe's network; an interrupted training goes on where it stopped."""
-    from covidcxr.core.recipe import load_recipe
+    from covidcxr.core.recipe_toml import load_recipe
     from covidcxr.models.bundle import Bundle
     from covidcxr.training.fit import train
 

@@ -1,21 +1,15 @@
-"""A recipe: one small TOML file that says dataset, network, training and evaluation.
+"""What a recipe can say of dataset, network, training and evaluation, and the defaults.
 
-Precedence: default < recipe < ``--set key=value``. The resolved recipe is written into every artefact. What the
-names in it mean (a source, a rule, a network, an augmentation) is known only to the room that owns the registry.
+The resolved recipe is written into every artefact; `covidcxr.core.recipe_toml` reads and writes one. What the names in
+it mean (a source, a rule, a network, an augmentation) is known only to the room that owns the registry.
 """
 
 from __future__ import annotations
 
-import difflib
-import tomllib
-from collections.abc import Mapping, Sequence
-from importlib import resources
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from covidcxr.core.errors import RecipeError
 from covidcxr.core.types import Intensity, PreprocessSpec, Region
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -241,12 +235,25 @@ class TrainingRecipe(_Table):
     cutmix: float = Field(default=0.0, ge=0.0, exclude_if=_is_zero)
 
 
+class CalibrationRecipe(_Table):
+    """What is fitted on the validation patients when training is over; nothing where they are the test images.
+
+    Attributes:
+        temperature: Whether logits are divided by the number that makes the true classes most probable.
+        coverage: Share of the cases of each class whose prediction set shall hold their class; 0 for no sets.
+        sensitivities: For each of them, and each class, the threshold that reaches it is kept as an operating point.
+    """
+
+    temperature: bool = True
+    coverage: Fraction = Field(default=0.9, lt=1.0)
+    sensitivities: tuple[Fraction, ...] = (0.9, 0.95)
+
+
 class EvaluationRecipe(_Table):
     """What ``evaluate`` compares with and how many bootstrap rounds it takes."""
 
     bootstrap_rounds: int = Field(default=2000, ge=1)
     published: str = ""
-    temperature: bool = True
 
 
 class Recipe(_Table):
@@ -260,116 +267,5 @@ class Recipe(_Table):
     network: NetworkRecipe
     backbones: tuple[str, ...] = Field(default=(), exclude_if=_is_empty)
     training: TrainingRecipe = TrainingRecipe()
+    calibration: CalibrationRecipe = CalibrationRecipe()
     evaluation: EvaluationRecipe = EvaluationRecipe()
-
-
-def recipe_names() -> list[str]:
-    """Return the names of the recipes shipped with the package, sorted."""
-    folder = resources.files("covidcxr.recipes")
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
-
-
-def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Return the recipe of that name, or in that TOML file, with ``key=value`` overrides applied.
-
-    A key is dotted (``training.epochs=3``); a value is read as TOML and, where that fails, as a plain string.
-
-    Raises:
-        RecipeError: If there is no such recipe, or a key or value in it is unknown or of the wrong type; the
-            message names the key and the nearest valid one.
-    """
-    content, where = _read(name_or_path)
-    for override in overrides:
-        _apply(content, override)
-    return resolve_recipe(content, where=where)
-
-
-def resolve_recipe(content: Mapping[str, Any], *, where: str) -> Recipe:
-    """Return ``content`` as a `Recipe`.
-
-    Raises:
-        RecipeError: As `load_recipe`.
-    """
-    try:
-        return Recipe.model_validate(content)
-    except ValidationError as error:
-        raise RecipeError(f"{where}: {_explain(error)}") from None
-
-
-def _read(name_or_path: str | Path) -> tuple[dict[str, Any], str]:
-    text_name = str(name_or_path)
-    path = Path(text_name)
-    if path.suffix == ".toml":
-        if not path.is_file():
-            raise RecipeError(
-                f"{path}: no such recipe file; expected a TOML file, or one of {', '.join(recipe_names())}"
-            )
-        source, where = _read_text(path), str(path)
-    elif text_name in recipe_names():
-        source, where = (
-            (resources.files("covidcxr.recipes") / f"{text_name}.toml").read_text(encoding="utf-8"),
-            text_name,
-        )
-    else:
-        near = difflib.get_close_matches(text_name, recipe_names(), n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise RecipeError(
-            f"unknown recipe {text_name!r}{hint} (known: {', '.join(recipe_names())}; or give a .toml file)"
-        )
-    try:
-        return tomllib.loads(source), where
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{where}: not valid TOML: {error}") from None
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise RecipeError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}); save the file as UTF-8") from None
-
-
-def _apply(content: dict[str, Any], override: str) -> None:
-    key, separator, text = override.partition("=")
-    parts = [part.strip() for part in key.split(".")]
-    if not separator or not all(parts):
-        raise RecipeError(f"--set {override!r}: expected key=value, for example training.epochs=3")
-    table = content
-    for part in parts[:-1]:
-        table = table.setdefault(part, {})
-        if not isinstance(table, dict):
-            raise RecipeError(f"--set {override!r}: {part!r} is a value, not a table")
-    table[parts[-1]] = _value(text)
-
-
-def _value(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
-def _explain(error: ValidationError) -> str:
-    sentences = []
-    for fault in error.errors():
-        location = ".".join(str(part) for part in fault["loc"])
-        if fault["type"] == "extra_forbidden":
-            known = _fields(fault["loc"][:-1])
-            near = difflib.get_close_matches(str(fault["loc"][-1]), known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else f" (known here: {', '.join(known)})"
-            sentences.append(f"unknown key {location!r}{hint}")
-        elif fault["type"] == "missing":
-            sentences.append(f"key {location!r} is missing")
-        else:
-            sentences.append(f"{location}: {fault['msg']}, found {fault['input']!r}")
-    return "; ".join(sentences)
-
-
-def _fields(location: tuple[int | str, ...]) -> list[str]:
-    model: type[BaseModel] = Recipe
-    for part in location:
-        annotation = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return []
-        model = annotation
-    return sorted(model.model_fields)

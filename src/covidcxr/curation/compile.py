@@ -13,7 +13,8 @@ from pathlib import Path
 from covidcxr.core.artefacts import atomic_directory, writing_to
 from covidcxr.core.errors import DatasetError, OutputError, SourceError
 from covidcxr.core.progress import SILENT, Progress
-from covidcxr.core.recipe import Recipe, load_recipe
+from covidcxr.core.recipe import Recipe
+from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.core.types import Exclusion, Record
 from covidcxr.curation.assemble import Assembly, assemble, needed_scores
 from covidcxr.curation.duplicates import DuplicatePairs

@@ -37,13 +37,17 @@ def decide(probabilities: NDArray[np.float32], classes: tuple[str, ...], thresho
 
 
 def prediction_set(
-    probabilities: NDArray[np.float32], classes: tuple[str, ...], quantiles: Mapping[str, float]
+    probabilities: NDArray[np.float32],
+    classes: tuple[str, ...],
+    quantiles: Mapping[str, float | Mapping[str, float]],
 ) -> tuple[str, ...]:
     """Return the split-conformal set at the highest coverage the bundle knows; empty if it knows none.
 
-    A class is in it if 1 minus its probability is at most the quantile (V. Vovk; G. Shafer & V. Vovk, JMLR 2008).
+    A class is in it if 1 minus its probability is at most the quantile, its own or the one of all classes (V. Vovk;
+    G. Shafer & V. Vovk, JMLR 2008).
     """
     if not quantiles:
         return ()
-    quantile = quantiles[max(quantiles, key=float)]
-    return tuple(name for name, value in zip(classes, probabilities, strict=True) if 1.0 - float(value) <= quantile)
+    of_coverage = quantiles[max(quantiles, key=float)]
+    limits = of_coverage if isinstance(of_coverage, Mapping) else dict.fromkeys(classes, of_coverage)
+    return tuple(name for name, value in zip(classes, probabilities, strict=True) if 1.0 - float(value) <= limits[name])

@@ -23,7 +23,7 @@ from covidcxr.models.card import model_card
 if TYPE_CHECKING:
     from covidcxr.models.network import ChestNetwork
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 2: prediction sets by class, operating points
 WEIGHTS = "model.safetensors"
 ONNX = "model.onnx"
 INFO = "bundle.json"
@@ -87,6 +87,25 @@ class HistoryInfo(_Table):
     validation: dict[str, float] = {}
 
 
+class OperatingPoint(_Table):
+    """From which probability a class counts as found, if so much sensitivity is wanted; chosen on validation patients.
+
+    Attributes:
+        label: The class.
+        target: The sensitivity wanted.
+        threshold: The largest probability that reaches it.
+        sensitivity, specificity: What it has on the validation images.
+        num_cases: Validation images of the class.
+    """
+
+    label: str
+    target: float
+    threshold: float
+    sensitivity: float
+    specificity: float
+    num_cases: int
+
+
 class BundleInfo(_Table):
     """Everything about a trained network but its weights.
 
@@ -99,7 +118,9 @@ class BundleInfo(_Table):
         preprocess: How a radiograph becomes the network's input.
         temperature: Logits are divided by it before softmax; 1.0 if not calibrated.
         thresholds: Class to the probability from which it counts as positive; empty means the largest wins.
-        conformal: Coverage ("0.90") to the quantile of the conformal score; empty if not calibrated.
+        conformal: Coverage ("0.90") to the quantile of the conformal score of each class (one for all of them in
+            format 1); empty if not calibrated.
+        operating_points: Thresholds for wanted sensitivities, for a reader to choose from; they change no label.
         dataset_digest: Of the dataset it was trained on.
         recipe: The resolved recipe.
         history: The training in a few numbers.
@@ -118,7 +139,8 @@ class BundleInfo(_Table):
     preprocess: PreprocessInfo
     temperature: float = Field(default=1.0, gt=0.0)
     thresholds: dict[str, float] = {}
-    conformal: dict[str, float] = {}
+    conformal: dict[str, float | dict[str, float]] = {}
+    operating_points: tuple[OperatingPoint, ...] = ()
     dataset_digest: str = ""
     recipe: dict[str, Any] = {}
     history: HistoryInfo = HistoryInfo()

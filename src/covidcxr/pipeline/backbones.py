@@ -11,7 +11,8 @@ from pathlib import Path
 
 from covidcxr.core.errors import RecipeError
 from covidcxr.core.progress import SILENT, Progress
-from covidcxr.core.recipe import Recipe, load_recipe
+from covidcxr.core.recipe import Recipe
+from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.curation.compile import compile_dataset
 from covidcxr.evaluation.published import published_result
 from covidcxr.evaluation.report import DEFAULT_ROUNDS

@@ -15,7 +15,8 @@ import numpy as np
 from covidcxr.core.artefacts import atomic_directory
 from covidcxr.core.errors import EvaluationError
 from covidcxr.core.progress import SILENT, Progress
-from covidcxr.core.recipe import Recipe, load_recipe
+from covidcxr.core.recipe import Recipe
+from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.core.types import EvaluationReport, Sample
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.evaluation.cohort import Cohort, cohort_from_predictions

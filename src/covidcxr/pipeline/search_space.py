@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from covidcxr.core.errors import RecipeError
-from covidcxr.core.recipe import load_recipe
+from covidcxr.core.recipe_toml import load_recipe
 
 DEFAULT_SPACE = (
     "training.optimizer.learning_rate=1e-5..1e-2:log",

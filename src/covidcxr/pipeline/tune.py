@@ -21,8 +21,8 @@ from covidcxr.core.artefacts import write_text
 from covidcxr.core.digests import json_sha256
 from covidcxr.core.errors import DivergedError, MissingExtraError, TrainingError
 from covidcxr.core.progress import SILENT, Progress
-from covidcxr.core.recipe import Recipe, load_recipe
-from covidcxr.core.recipe_toml import recipe_toml
+from covidcxr.core.recipe import Recipe
+from covidcxr.core.recipe_toml import load_recipe, recipe_toml
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.models.bundle import Bundle
 from covidcxr.pipeline.search_space import DEFAULT_SPACE, Axis, parse_space

@@ -1,7 +1,7 @@
 """Train a recipe's network on a dataset: ``train`` is the verb, one readable loop underneath.
 
 Lightning Fabric chooses the device and precision and joins processes; loading, augmentation, losses, schedules,
-optimisers and checkpoints are the neighbouring files. Calibration and evaluation are left to others.
+optimisers, checkpoints and calibration are the neighbouring files. Evaluation is left to others.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from pathlib import Path
 from covidcxr.core.digests import json_sha256
 from covidcxr.core.errors import BundleError, TrainingError
 from covidcxr.core.progress import SILENT, Progress
-from covidcxr.core.recipe import Recipe, load_recipe
+from covidcxr.core.recipe import Recipe
+from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.models.bundle import Bundle, BundleInfo, HistoryInfo, NetworkInfo, PreprocessInfo, save_bundle
+from covidcxr.training.calibrate import calibrate
 from covidcxr.training.devices import start_fabric
 from covidcxr.training.history import EpochHistory, read_history, write_history
 from covidcxr.training.loading import load_parts
@@ -86,9 +88,14 @@ def train(
         after_epoch=after_epoch,
     )
     epochs = loop.run()
+    seconds = time.monotonic() - started
+    # Published systems that validate on the test images get nothing fitted there. Every process takes part.
+    validated = None if recipe.training.validation == "test" else loop.logits(parts.validation)
     if fabric.global_rank == 0:
         write_history(out / HISTORY, run_id, epochs)
-        info = _describe(recipe, dataset, loop, epochs, seconds=time.monotonic() - started)
+        info = _describe(recipe, dataset, loop, epochs, seconds=seconds)
+        if validated is not None:
+            info = calibrate(info, *validated, recipe.calibration)
         save_bundle(out / BUNDLE, loop.network, info)
     fabric.barrier()
     return out / BUNDLE

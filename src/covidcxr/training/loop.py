@@ -1,7 +1,7 @@
 """The loop of a training: epochs of steps, each followed by a look at the validation part.
 
 Everything random in a step follows from (seed, epoch, step), so a loop that goes on from a checkpoint repeats what an
-uninterrupted one does. With several processes each takes its share of every batch.
+uninterrupted one does. What is in a batch is known to `covidcxr.training.batches`.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from covidcxr.core.recipe import Recipe
 from covidcxr.dataset.packed import PackedImages
 from covidcxr.models.network import ChestNetwork, build_network
 from covidcxr.training import losses
-from covidcxr.training.augment import augment
 from covidcxr.training.averaging import WeightAverage
+from covidcxr.training.batches import Batches
 from covidcxr.training.checkpoints import (
     Checkpoint,
     load_network,
@@ -35,14 +35,12 @@ from covidcxr.training.checkpoints import (
 from covidcxr.training.curves import Curves
 from covidcxr.training.devices import device_words
 from covidcxr.training.history import EpochHistory, write_history
-from covidcxr.training.loading import Parts, epoch_order, finish_images, step_generator, step_seed, unit_images
-from covidcxr.training.mixing import mix
+from covidcxr.training.loading import Parts, epoch_order, step_seed
 from covidcxr.training.optimizers import Optimizer
 from covidcxr.training.schedules import learning_rate
 from covidcxr.training.scores import Scores
 
 _CHECKPOINT_SECONDS = 300.0  # in the middle of a long epoch
-_EVALUATION_BATCH = 128
 
 
 class Loop:
@@ -69,7 +67,7 @@ class Loop:
         self._after_epoch = after_epoch
         self._recipe, self._parts, self._fabric, self._progress = recipe, parts, fabric, progress
         self._out, self._run_id, self._classes = out, run_id, tuple(classes)
-        self._spec = recipe.network.preprocess.spec()
+        self._batches = Batches(recipe, fabric)
         self._num_steps = math.ceil(len(parts.train.labels) / recipe.training.batch_size)
         self._weights = losses.class_weights(classes, recipe.training.loss).to(fabric.device)
         self.network = self._build()
@@ -119,7 +117,7 @@ class Loop:
         network = build_network(
             recipe.network.name,
             num_classes=len(self._classes),
-            preprocess=self._spec,
+            preprocess=recipe.network.preprocess.spec(),
             options=recipe.network.options,
         )
         if recipe.network.weights:
@@ -168,27 +166,27 @@ class Loop:
     def _train_step(
         self, rows: NDArray[np.int64], *, epoch: int, step: int, rate: float, curves: Curves | None
     ) -> float:
-        images, labels, others, share = self._batch(rows, epoch=epoch, step=step)
+        batch = self._batches.train(self._parts.train, rows, epoch=epoch, step=step)
         if curves is not None and step == 0:
-            curves.batch(images, self._step)
+            curves.batch(batch.images, self._step)
         self._module.train()
         torch.manual_seed(step_seed(self._recipe.training.seed, epoch, step, "dropout"))
         self._optimizer.zero_grad()
         value, answers = 0.0, []
-        for part in self._slices(len(labels)):
-            logits = self._module(images[part])
-            loss = losses.training_loss(logits, labels[part], self._weights, self._recipe.training.loss)
-            if share < 1.0:
-                other = losses.training_loss(logits, others[part], self._weights, self._recipe.training.loss)
-                loss = share * loss + (1.0 - share) * other
-            loss = loss * (len(logits) / len(labels))
+        for part in self._slices(len(batch.labels)):
+            logits = self._module(batch.images[part])
+            loss = losses.training_loss(logits, batch.labels[part], self._weights, self._recipe.training.loss)
+            if batch.share < 1.0:
+                other = losses.training_loss(logits, batch.others[part], self._weights, self._recipe.training.loss)
+                loss = batch.share * loss + (1.0 - batch.share) * other
+            loss = loss * (len(logits) / len(batch.labels))
             self._fabric.backward(loss)
             value += float(loss.detach())
             answers.append(logits.detach())
         self._check_finite("loss", value, f"epoch {epoch + 1}, batch {step + 1} of {self._num_steps}")
         self._optimizer.step(rate)
         self._average.update(self._step + 1)
-        self._scores.add(torch.cat(answers), labels, value)
+        self._scores.add(torch.cat(answers), batch.labels, value)
         return value
 
     def _check_finite(self, name: str, value: float, place: str) -> None:
@@ -202,36 +200,23 @@ class Loop:
         size = math.ceil(num_images / self._recipe.training.accumulate)
         return [slice(start, start + size) for start in range(0, num_images, size)]
 
-    def _batch(self, rows: NDArray[np.int64], *, epoch: int, step: int) -> tuple[Tensor, Tensor, Tensor, float]:
-        """Return this process's part of a batch.
-
-        Images (n, 1, S, S) as the network takes them, their labels (n,), those they are mixed with (n,), and how much
-        of an image is its own.
-        """
-        rows = rows[: len(rows) // self._fabric.world_size * self._fabric.world_size]
-        images = unit_images(self._parts.train, rows, self._spec)
-        generator = step_generator(self._recipe.training.seed, epoch, step, "augmentation")
-        images = finish_images(augment(images, self._recipe.training.augment, generator), self._spec)
-        labels = torch.from_numpy(self._parts.train.labels[rows])
-        training, mine = self._recipe.training, slice(self._fabric.global_rank, None, self._fabric.world_size)
-        draws = np.random.default_rng(step_seed(training.seed, epoch, step, "mixing"))
-        mixed = mix(images, draws, mixup=training.mixup, cutmix=training.cutmix)
-        own, others = (chosen[mine].to(self._fabric.device) for chosen in (labels, labels[mixed.partners]))
-        return self._to_device(mixed.images[mine]), own, others, mixed.share
-
-    def _to_device(self, images: Tensor) -> Tensor:
-        return images.to(device=self._fabric.device, memory_format=torch.channels_last)
+    @torch.no_grad()
+    def logits(self, packed: PackedImages) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return float64 (N, classes) logits of the network as it is now, and int64 (N,) labels, of packed images."""
+        self._module.eval()
+        answers = [
+            (self._module(images).double().cpu(), labels.cpu()) for images, labels in self._batches.plain(packed)
+        ]
+        logits, labels = (torch.cat(part) for part in zip(*answers, strict=True))
+        return logits.numpy(), labels.numpy()
 
     @torch.no_grad()
     def evaluate(self, packed: PackedImages) -> Scores:
         """Return the scores of the network, as it is now, on packed images."""
         scores = Scores(num_classes=len(self._classes))
         self._module.eval()
-        for start in range(0, len(packed.labels), _EVALUATION_BATCH):
-            rows = np.arange(start, min(start + _EVALUATION_BATCH, len(packed.labels)))
-            images = finish_images(unit_images(packed, rows, self._spec), self._spec)
-            labels = torch.from_numpy(packed.labels[rows]).to(self._fabric.device)
-            logits = self._module(self._to_device(images))
+        for images, labels in self._batches.plain(packed):
+            logits = self._module(images)
             targets = losses.smooth_targets(labels, len(self._classes), self._recipe.training.loss)
             scores.add(logits, labels, float(losses.cross_entropy(logits, targets).mean()))
         return scores

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from covidcxr.core.types import Metric
 from covidcxr.metrics.decision import decision_curve
+from covidcxr.metrics.intervals import clustered_wilson
 from covidcxr.metrics.samplesize import cases_for_auroc, cases_for_sensitivity, cases_for_specificity
 from covidcxr.metrics.selective import RiskCoverage, risk_coverage
 from covidcxr.outputs.figures.benefit import BenefitCurve, RiskCurve, draw_benefit
@@ -32,13 +34,14 @@ def use_section(study: Study) -> Section:
         target=study.target,
     )
     blocks: list[Block] = [FigureBlock(drawing=drawing), _declining(selective)]
+    if points := _operating_points(study):
+        blocks.append(points)
     sizes = _sizes(result, study.target)
     if sizes is not None:
         blocks.append(sizes)
     lead = (
-        "These hold for the mix of classes in this cohort. The confidence from which to answer would have to "
-        "be chosen on a "
-        "validation part; here every choice is shown."
+        "These hold for the mix of classes in this cohort. The confidence from which to answer would have to be chosen "
+        "on a validation part; here every choice is shown."
     )
     return Section(anchor="use", title="Towards use", lead=lead, blocks=tuple(blocks))
 
@@ -81,6 +84,48 @@ def _declining(selective: RiskCoverage) -> Table:
         columns=("Answered", "From confidence", "Wrong among the answered"),
         rows=tuple(rows),
     )
+
+
+def _operating_points(study: Study) -> Table | None:
+    """Return what thresholds that were chosen on validation patients do on each cohort; None if there are none."""
+    rows = []
+    for point in study.info.operating_points:
+        if point.label != study.target:
+            continue
+        for result in study.results:
+            cohort = result.cohort
+            column = cohort.classes.index(point.label)
+            called, positive = cohort.probabilities[:, column] >= point.threshold, cohort.labels == column
+            cells = (
+                Cell(text=f"{point.target:.0%}"),
+                Cell(text=number(point.threshold)),
+                Cell(text=f"{number(point.sensitivity)} and {number(point.specificity)}"),
+                Cell(text=result.report.cohort),
+                Cell(text=_share(called[positive], cohort.groups[positive])),
+                Cell(text=_share(~called[~positive], cohort.groups[~positive])),
+            )
+            rows.append(Row(cells=cells))
+    if not rows:
+        return None
+    return Table(
+        caption=f"Calling {study.target} from a probability that was chosen on validation patients.",
+        columns=(
+            "Wanted",
+            "From probability",
+            "There: sensitivity and specificity",
+            "On",
+            "Sensitivity",
+            "Specificity",
+        ),
+        rows=tuple(rows),
+    )
+
+
+def _share(success: NDArray[np.bool_], groups: NDArray[np.str_]) -> str:
+    if not success.size:
+        return "no case"
+    found = clustered_wilson(success, groups)
+    return f"{number(found.value)} ({number(found.low)} to {number(found.high)})"
 
 
 def _sizes(result: CohortResult, target: str) -> Table | None:

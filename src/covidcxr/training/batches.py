@@ -1,0 +1,74 @@
+"""A training's batches on the device: read, changed at random, standardised, mixed.
+
+What is random follows from (seed, epoch, step). With several processes each gets its share of every batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+from torch import Tensor
+
+from covidcxr.core.recipe import Recipe
+from covidcxr.dataset.packed import PackedImages
+from covidcxr.training.augment import augment
+from covidcxr.training.loading import finish_images, step_generator, step_seed, unit_images
+from covidcxr.training.mixing import mix
+
+_EVALUATION_BATCH = 128
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Batch:
+    """This process's part of a batch.
+
+    Attributes:
+        images: Float (n, 1, S, S) as the network takes them, channels last.
+        labels: int64 (n,).
+        others: int64 (n,), the labels of the images they are mixed with.
+        share: How much of an image is its own; 1 where nothing is mixed.
+    """
+
+    images: Tensor
+    labels: Tensor
+    others: Tensor
+    share: float
+
+
+class Batches:
+    """Makes the batches that a recipe asks for."""
+
+    def __init__(self, recipe: Recipe, fabric: Fabric) -> None:
+        self._training, self._spec, self._fabric = recipe.training, recipe.network.preprocess.spec(), fabric
+
+    def train(self, packed: PackedImages, rows: NDArray[np.int64], *, epoch: int, step: int) -> Batch:
+        """Return the training batch of some rows; ``epoch`` and ``step`` from 0."""
+        training, world = self._training, self._fabric.world_size
+        rows = rows[: len(rows) // world * world]
+        generator = step_generator(training.seed, epoch, step, "augmentation")
+        images = finish_images(augment(unit_images(packed, rows, self._spec), training.augment, generator), self._spec)
+        labels = torch.from_numpy(packed.labels[rows])
+        draws = np.random.default_rng(step_seed(training.seed, epoch, step, "mixing"))
+        mixed = mix(images, draws, mixup=training.mixup, cutmix=training.cutmix)
+        mine = slice(self._fabric.global_rank, None, world)
+        return Batch(
+            images=self._to_device(mixed.images[mine]),
+            labels=labels[mine].to(self._fabric.device),
+            others=labels[mixed.partners][mine].to(self._fabric.device),
+            share=mixed.share,
+        )
+
+    def plain(self, packed: PackedImages) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield (images, labels) of all rows in order, unchanged, on every process."""
+        for start in range(0, len(packed.labels), _EVALUATION_BATCH):
+            rows = np.arange(start, min(start + _EVALUATION_BATCH, len(packed.labels)))
+            images = finish_images(unit_images(packed, rows, self._spec), self._spec)
+            yield self._to_device(images), torch.from_numpy(packed.labels[rows]).to(self._fabric.device)
+
+    def _to_device(self, images: Tensor) -> Tensor:
+        return images.to(device=self._fabric.device, memory_format=torch.channels_last)
