@@ -7,6 +7,7 @@ import io
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from benchmarks.record import write_result
 from covidcxr.core.errors import ImageReadError
 from covidcxr.core.types import Radiograph, View
+from covidcxr.imaging import gate_kinds
 from covidcxr.imaging.gate import gate_film
 from covidcxr.imaging.reading import read
 from covidcxr.sources.lookup import locate_sources, read_source
@@ -72,12 +74,15 @@ def _chart(generator: np.random.Generator, number: int) -> bytes:
     return stream.getvalue()
 
 
-def films(sources: Path, count: int) -> Iterator[tuple[str, Radiograph]]:
-    """Yield films of held-out patients: (source, film) for frontal ones, ("lateral" or "ct", film) for the others."""
-    for name in locate_sources(sources):
+def films(sources: Path, count: int, *, only: str = "") -> Iterator[tuple[str, Radiograph]]:
+    """Yield films of held-out patients: (source, film) for frontal ones, ("lateral" or "ct", film) for the others.
+
+    Of the source ``only``, every frontal film, whoever's.
+    """
+    for name in [only] if only else locate_sources(sources):
         records = read_source(name, sources).records
         special = [r for r in records if r.view in (View.LATERAL, View.CT) or r.modality == "CT"]
-        frontal = [r for r in records if r not in special and is_held_out(r.patient_id or r.record_id)]
+        frontal = [r for r in records if r not in special and (only or is_held_out(r.patient_id or r.record_id))]
         order = np.random.default_rng(5).permutation(len(frontal))[:count]
         for record in [*(frontal[index] for index in order), *special]:
             kind = name
@@ -96,6 +101,13 @@ def main() -> None:
     parser.add_argument("--sources", type=Path, required=True)
     parser.add_argument("--pictures", type=Path, default=None, help="a folder of more pictures that are no films")
     parser.add_argument("--count", type=int, default=120)
+    parser.add_argument(
+        "--left-out",
+        action="append",
+        default=[],
+        metavar="SOURCE=WEIGHTS",
+        help="weights made by `covidcxr train-gate --leave-out SOURCE`: also judge that source's films with them",
+    )
     options = parser.parse_args()
     refused: dict[str, list[bool]] = {}
     seconds: list[float] = []
@@ -117,6 +129,13 @@ def main() -> None:
         judge("inverted", _film(255 - pixels))
         for quarters in (1, 2, 3):
             judge(f"turned by {90 * quarters}", _film(np.rot90(pixels, quarters)))
+    for given in options.left_out:
+        name, _, weights = given.partition("=")
+        network = gate_kinds.read_network(Path(weights))
+        with mock.patch.object(gate_kinds, "shipped_network", return_value=network):
+            for kind, film in films(options.sources, options.count, only=name):
+                if "(" not in kind:
+                    judge(f"{name}, left out of the training", film)
     figures = {kind: {"refused": int(sum(values)), "of": len(values)} for kind, values in sorted(refused.items())}
     write_result("input_gate", figures, cpu_ms_a_film_median=round(1000 * float(np.median(seconds)), 1))
 

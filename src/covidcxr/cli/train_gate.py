@@ -22,6 +22,9 @@ def train_gate(
     sources: SourcesOption = None,
     pictures: Annotated[int, typer.Option("--pictures", min=32, help="Pictures seen in training.")] = 24000,
     children: Annotated[int, typer.Option("--children", min=1, help="Paediatric films to take.")] = 1200,
+    leave_out: Annotated[
+        str, typer.Option("--leave-out", help="A source that the network shall not see, to measure it on.")
+    ] = "",
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -34,7 +37,9 @@ def train_gate(
     if root is None:
         raise SourceError("no public source found; say where they are with --sources, or COVIDCXR_SOURCES")
     settings = GateTraining(pictures=pictures)
-    facts = release_gate(root, out, settings, children=children, progress=progress_for(quiet=quiet))
+    facts = release_gate(
+        root, out, settings, children=children, leave_out=leave_out, progress=progress_for(quiet=quiet)
+    )
     if as_json:
         print_json({name: value for name, value in facts.items() if name != "frontal_features"})
     elif not quiet:

@@ -1,4 +1,4 @@
-"""How far nuisance alone gets: a logistic regression on a few numbers that say nothing of any disease.
+"""How far nuisance alone gets: a random forest on a few numbers that say nothing of any disease.
 
 If six global intensity numbers separate the classes, a high score of a network on the same images proves little. The
 features are computed from arrays, so that an audit, a leak report and an evaluation share them.
@@ -12,9 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.ensemble import RandomForestClassifier
 
 from covidcxr.core.errors import EvaluationError
 from covidcxr.core.types import Metric
@@ -31,6 +29,7 @@ INTENSITY_NAMES = (
     "95th percentile",
 )
 _BLOCK = 512
+_TREES, _SMALLEST_LEAF = 300, 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -40,7 +39,7 @@ class NuisanceResult:
     Attributes:
         name: What it looked at ("six global intensity numbers").
         features: The names of the numbers.
-        num_train: Images the regression was fitted on.
+        num_train: Images the forest was fitted on.
         metrics: ``auroc/CLASS``, ``auroc_macro``, ``accuracy``, ``balanced_accuracy`` with intervals.
         retained: Share of the network's skill that nuisance alone has, (AUROC - 0.5) / (network's AUROC - 0.5), by
             class; None where not estimable.
@@ -93,7 +92,7 @@ def nuisance_baseline(
     rounds: int = 2000,
     seed: int = 0,
 ) -> NuisanceResult:
-    """Fit a class-balanced logistic regression on train and measure it on the cases of ``cohort``.
+    """Fit a class-balanced random forest (L. Breiman, 2001) on train and measure it on the cases of ``cohort``.
 
     Args:
         train_features: (M, K) finite numbers.
@@ -104,14 +103,16 @@ def nuisance_baseline(
         feature_names: K names.
         network: The network's metrics on the same cohort, for the share of skill retained.
         rounds: Bootstrap rounds.
-        seed: Of the bootstrap.
+        seed: Of the forest and the bootstrap.
 
     Raises:
         EvaluationError: If shapes do not fit, a feature is not finite, or train has one class only.
     """
     train, truth, test = np.asarray(train_features, float), np.asarray(train_labels), np.asarray(features, float)
     _check(train, truth, test, cohort)
-    model = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=2000))
+    model = RandomForestClassifier(
+        _TREES, min_samples_leaf=_SMALLEST_LEAF, class_weight="balanced", n_jobs=1, random_state=seed
+    )
     model.fit(train, truth)
     probabilities = np.zeros((cohort.num_images, len(cohort.classes)))
     probabilities[:, model.classes_] = model.predict_proba(test)

@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any, Literal
 
 import cv2
@@ -46,6 +47,8 @@ KINDS: tuple[Kind, ...] = (
     "collage",
 )
 
+_SHIPPED: Traversable = resources.files("covidcxr.imaging") / "gate_weights"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class KindAnswer:
@@ -73,7 +76,7 @@ def picture_kinds(pictures: Sequence[NDArray[np.float32] | NDArray[np.uint8]]) -
     """
     if not pictures:
         return []
-    network = _network()
+    network = shipped_network()
     logits, features = network.run(np.stack([standardise_picture(picture, network.size) for picture in pictures]))
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities = np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
@@ -92,8 +95,8 @@ def standardise_picture(pixels: NDArray[np.float32] | NDArray[np.uint8], size: i
     return np.asarray((square - square.mean()) / max(float(square.std()), 1e-6), np.float32)
 
 
-class _Network:
-    """The shipped network: standardised pictures in, logits and features out."""
+class KindNetwork:
+    """The gate network: standardised pictures in, logits and features out."""
 
     def __init__(self, weights: bytes, facts: dict[str, Any]) -> None:
         options = onnxruntime.SessionOptions()
@@ -119,18 +122,35 @@ class _Network:
 
 def gate_network_card() -> dict[str, Any]:
     """Return the facts of the shipped weights: size, sha256, training data, thresholds, measured figures."""
-    folder = resources.files("covidcxr.imaging") / "gate_weights"
+    return _facts(_SHIPPED)
+
+
+def read_network(folder: Traversable) -> KindNetwork:
+    """Return the network in ``folder``, as `covidcxr.training.gate` wrote it.
+
+    Raises:
+        BundleError: If its files are missing or altered.
+    """
+    facts = _facts(folder)
+    weights = (folder / "gate.onnx").read_bytes()
+    if bytes_sha256(weights) != facts["sha256"]:
+        raise BundleError(f"{folder}/gate.onnx: not the file its gate.json describes; install covidcxr again")
+    return KindNetwork(weights, facts)
+
+
+@functools.cache
+def shipped_network() -> KindNetwork:
+    """Return the network that ships with covidcxr.
+
+    Raises:
+        BundleError: As `read_network`.
+    """
+    return read_network(_SHIPPED)
+
+
+def _facts(folder: Traversable) -> dict[str, Any]:
     try:
         facts: dict[str, Any] = json.loads((folder / "gate.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BundleError(f"{folder}: no gate.json; install covidcxr again, its package data is missing") from None
     return facts
-
-
-@functools.cache
-def _network() -> _Network:
-    facts = gate_network_card()
-    weights = (resources.files("covidcxr.imaging") / "gate_weights" / "gate.onnx").read_bytes()
-    if bytes_sha256(weights) != facts["sha256"]:
-        raise BundleError("gate_weights/gate.onnx: not the file its gate.json describes; install covidcxr again")
-    return _Network(weights, facts)

@@ -6,6 +6,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -76,19 +77,22 @@ def fit_gate(pool: GatePool, settings: GateTraining = GateTraining(), *, progres
     optimizer = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.rate, total_steps=steps + 1, pct_start=0.1)
     loss_mean = math.nan
-    for _ in progress.track(range(steps), total=steps, label="gate"):
-        pictures, kinds = _batch(pool, settings, generator)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits, _ = network(pictures)
-        loss = functional.cross_entropy(logits.float(), kinds, label_smoothing=_SMOOTHING)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(network.parameters(), 2.0)
-        optimizer.step()
-        schedule.step()
-        averaged.update_parameters(network)
-        loss_mean = loss.item() if math.isnan(loss_mean) else 0.98 * loss_mean + 0.02 * loss.item()
-        progress.status(f"loss {loss_mean:.3f}")
+    with ThreadPoolExecutor(1) as drawer:  # one thread, so that the pictures follow from the seed
+        next_batch = drawer.submit(_batch, pool, settings, generator)
+        for _ in progress.track(range(steps), total=steps, label="gate"):
+            pictures, kinds = next_batch.result()
+            next_batch = drawer.submit(_batch, pool, settings, generator)
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                logits, _ = network(pictures)
+            loss = functional.cross_entropy(logits.float(), kinds, label_smoothing=_SMOOTHING)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(network.parameters(), 2.0)
+            optimizer.step()
+            schedule.step()
+            averaged.update_parameters(network)
+            loss_mean = loss.item() if math.isnan(loss_mean) else 0.98 * loss_mean + 0.02 * loss.item()
+            progress.status(f"loss {loss_mean:.3f}")
     trained = averaged.module
     if not isinstance(trained, GateNetwork):
         raise TypeError(f"averaging returned {type(trained).__name__}")
@@ -127,9 +131,12 @@ def release_gate(
     settings: GateTraining = GateTraining(),
     *,
     children: int = 1200,
+    leave_out: str = "",
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Train the gate network on the public sources below ``root``; write gate.onnx, gate.json and CARD.md to ``out``.
+
+    ``leave_out`` is a source whose films it does not see at all, so that what it makes of them can be measured.
 
     Returns:
         What ``gate.json`` says.
@@ -138,7 +145,7 @@ def release_gate(
         TrainingError: If there is no lateral film or CT slice among the sources.
     """
     films = gather_gate_films(root, children=children, generator=np.random.default_rng(2020), progress=progress)
-    train, held = split_gate_films(films)
+    train, held = split_gate_films([film for film in films if film.source != leave_out])
     network = fit_gate(GatePool.of(train), settings, progress=progress)
     frontal = [film.pixels for film in train if film.kind == "frontal"]
     _, features = gate_answers(network, frontal, settings.size)

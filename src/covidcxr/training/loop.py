@@ -22,7 +22,7 @@ from covidcxr.core.errors import DivergedError, TrainingError
 from covidcxr.core.progress import Progress
 from covidcxr.core.recipe import Recipe
 from covidcxr.dataset.packed import PackedImages
-from covidcxr.models.network import ChestNetwork, build_network
+from covidcxr.models.network import ChestNetwork
 from covidcxr.training import losses
 from covidcxr.training.averaging import WeightAverage
 from covidcxr.training.batches import Batches
@@ -39,6 +39,7 @@ from covidcxr.training.loading import Parts, epoch_order, step_seed
 from covidcxr.training.optimizers import Optimizer
 from covidcxr.training.schedules import learning_rate
 from covidcxr.training.scores import Scores
+from covidcxr.training.weights import initial_network
 
 _CHECKPOINT_SECONDS = 300.0  # in the middle of a long epoch
 
@@ -70,7 +71,8 @@ class Loop:
         self._batches = Batches(recipe, fabric)
         self._num_steps = math.ceil(len(parts.train.labels) / recipe.training.batch_size)
         self._weights = losses.class_weights(classes, recipe.training.loss).to(fabric.device)
-        self.network = self._build()
+        network = initial_network(recipe, num_classes=len(classes)).to(fabric.device)
+        self.network = cast("ChestNetwork", network.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
         dtype = torch.bfloat16 if "bf16" in str(fabric._precision.precision) else torch.float32
         self.device_words = device_words(fabric, dtype)
         gather = self._gather if fabric.world_size > 1 else None
@@ -108,22 +110,6 @@ class Loop:
     @property
     def _leads(self) -> bool:
         return bool(self._fabric.global_rank == 0)
-
-    def _build(self) -> ChestNetwork:
-        from covidcxr.training.weights import start_weights
-
-        recipe = self._recipe
-        torch.manual_seed(step_seed(recipe.training.seed, 0, 0, "initial weights"))
-        network = build_network(
-            recipe.network.name,
-            num_classes=len(self._classes),
-            preprocess=recipe.network.preprocess.spec(),
-            options=recipe.network.options,
-        )
-        if recipe.network.weights:
-            start_weights(network, recipe.network.weights)
-        network.to(self._fabric.device)
-        return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
     def _is_over(self) -> bool:
         training = self._recipe.training

@@ -9,14 +9,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from covidcxr.core.digests import file_sha256
 from covidcxr.core.errors import TrainingError
-from covidcxr.models.network import ChestNetwork
+from covidcxr.core.recipe import Recipe
+from covidcxr.models.network import ChestNetwork, build_network
 from covidcxr.sources.download import download
-from covidcxr.training.loading import default_cache
+from covidcxr.training.loading import default_cache, step_seed
 
 
 @runtime_checkable
@@ -25,6 +27,20 @@ class Pretrained(Protocol):
 
     def load_pretrained(self) -> None:
         """Fill the network with its pretrained weights; the classifier stays as it is."""
+
+
+def initial_network(recipe: Recipe, *, num_classes: int) -> ChestNetwork:
+    """Return the recipe's network as its training begins: drawn from its seed, or with the weights it names."""
+    torch.manual_seed(step_seed(recipe.training.seed, 0, 0, "initial weights"))
+    network = build_network(
+        recipe.network.name,
+        num_classes=num_classes,
+        preprocess=recipe.network.preprocess.spec(),
+        options=recipe.network.options,
+    )
+    if recipe.network.weights:
+        start_weights(network, recipe.network.weights)
+    return network
 
 
 def start_weights(network: ChestNetwork, weights: str) -> None:

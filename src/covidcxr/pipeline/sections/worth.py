@@ -101,7 +101,7 @@ def _nuisance(result: CohortResult, nuisance: NuisanceResult) -> list[Block]:
         "nuisance alone has.",
     )
     method = (
-        f"A logistic regression sees only {_listed(nuisance.features)} of the whole image's grey values, nothing "
+        f"A random forest sees only {_listed(nuisance.features)} of the whole image's grey values, nothing "
         f"of its content. It was fitted on {nuisance.num_train:,} training images and measured on "
         f"{result.report.cohort}."
     )
