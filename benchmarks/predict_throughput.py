@@ -13,7 +13,6 @@ import argparse
 import itertools
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -113,7 +112,7 @@ def threads() -> int:
 def peak_memory(bundle: Path, files: list[Path], num_films: int) -> int:
     """Return the peak resident MiB of a fresh process that predicts ``num_films`` into a table."""
     code = (
-        "import itertools, resource, sys, tempfile; from pathlib import Path; "
+        "import sys; from pathlib import Path; "
         "from benchmarks.predict_throughput import predict_many; predict_many(Path(sys.argv[1]), int(sys.argv[2]), "
         "[Path(line) for line in sys.stdin.read().splitlines()])"
     )
@@ -134,7 +133,9 @@ def predict_many(bundle: Path, num_films: int, files: list[Path]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for _ in predict_to_table(loaded, items, Path(folder) / "found.parquet"):
             pass
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    # Not ru_maxrss, which begins with what the process that started this one had.
+    status = Path("/proc/self/status").read_text()
+    print(next(int(line.split()[1]) // 1024 for line in status.splitlines() if line.startswith("VmHWM")))
 
 
 def cold_start(bundle: Path, film: Path, backend: str) -> float:

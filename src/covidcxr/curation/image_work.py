@@ -126,8 +126,9 @@ def do_image_work(job: ImageJob) -> ImageFacts:
 def compute_image(job: ImageJob) -> tuple[ImageFacts, bytes]:
     """Return the facts of one image and its converted JPEG, empty where the file is no image; write nothing."""
     try:
-        status = job.path.stat()
-        data = b"" if status.st_size > MAX_FILE_BYTES else job.path.read_bytes()
+        with job.path.open("rb", buffering=0) as stream:
+            status = os.fstat(stream.fileno())
+            data = b"" if status.st_size > MAX_FILE_BYTES else stream.readall()
     except OSError as error:
         message = f"{job.origin}: cannot be opened: {error.strerror}"
         return ImageFacts(record_id=job.record_id, size_bytes=0, mtime_ns=0, error=message, reason="unreadable"), b""
@@ -142,14 +143,15 @@ def compute_image(job: ImageJob) -> tuple[ImageFacts, bytes]:
     rows, columns = decoded.pixels.shape
     converted = np.ascontiguousarray(shrink(decoded.as_uint8(), job.longest_side))
     encoded = encode_jpeg(converted, job.jpeg_quality)
-    small = cv2.resize(halved(converted, 2 * _SMALL), (_SMALL, _SMALL), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    half = halved(converted, 2 * _SMALL)  # what both the hash and the nuisance numbers begin with
+    small = cv2.resize(half, (_SMALL, _SMALL), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     facts = replace(
         known,
         sha256=sha256,
         rows=rows,
         columns=columns,
         bits_stored=decoded.bits_stored,
-        phash=perceptual_hash(converted),
+        phash=perceptual_hash(half),
         image_sha256=bytes_sha256(encoded),
         numbers=nuisance_numbers(small, data, rows=rows, columns=columns),
         scores=picture_scores(converted, job.look),
@@ -241,9 +243,10 @@ def store_image(store: Path, sha256: str, data: bytes) -> None:
         OSError: If it cannot be written.
     """
     path = stored_path(store, sha256)
-    if path.exists():  # whole, because it came by a rename, and of the same source bytes and settings
-        return
-    path.parent.mkdir(exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}")
-    partial.write_bytes(data)
+    try:
+        partial.write_bytes(data)
+    except FileNotFoundError:  # the first of its folder
+        path.parent.mkdir(exist_ok=True)
+        partial.write_bytes(data)
     partial.replace(path)

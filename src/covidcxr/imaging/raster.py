@@ -32,6 +32,7 @@ from PIL import (
 from covidcxr.core.errors import ImageReadError
 from covidcxr.imaging.decoded import Decoded, check_size
 from covidcxr.imaging.formats import FileFormat
+from covidcxr.imaging.plain_jpeg import decode_plain_jpeg
 
 # The plugin classes themselves, not Image.open: it probes every format, and its size check is a process-wide setting.
 _PLUGINS: dict[FileFormat, type[ImageFile.ImageFile]] = {
@@ -69,6 +70,9 @@ def decode_raster(
         ImageReadError: If it is truncated, damaged, has several frames or an unsupported pixel format.
         ImageTooLargeError: If its header announces more than ``max_pixels``.
     """
+    if file_format is FileFormat.JPEG and (plain := decode_plain_jpeg(data, max_pixels=max_pixels)) is not None:
+        pixels, has_colours = plain
+        return Decoded(pixels=pixels, warnings=_jpeg_colour_notes(data) if has_colours and probe_colour else ())
     try:
         with _quiet(_makes_remarks(data, file_format)), _PLUGINS[file_format](io.BytesIO(data)) as image:
             check_size(image.height, image.width, origin=origin, max_pixels=max_pixels)
@@ -189,14 +193,18 @@ def _refuse_frames(image: ImageFile.ImageFile, file_format: FileFormat, origin: 
 def _colour_notes(image: ImageFile.ImageFile, data: bytes, file_format: FileFormat) -> tuple[str, ...]:
     """Tell if a decoded image is really coloured, from a few thousand of its pixels."""
     if file_format is FileFormat.JPEG:
-        # Its luma alone was decoded; a second, scaled decode shows the colours without decoding every pixel again.
-        again: ImageFile.ImageFile = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
-        with again as probe:
-            if probe.mode not in ("RGB", "CMYK"):
-                return ()
-            probe.draft("RGB", _COLOUR_PROBE)
-            return _spread_notes(probe)
+        return _jpeg_colour_notes(data)
     return _spread_notes(image) if image.mode in ("RGB", "RGBA", "P", "CMYK") else ()
+
+
+def _jpeg_colour_notes(data: bytes) -> tuple[str, ...]:
+    """Tell the same of a JPEG, whose luma alone was decoded, by a second decode to a fraction of its size."""
+    again: ImageFile.ImageFile = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
+    with again as probe:
+        if probe.mode not in ("RGB", "CMYK"):
+            return ()
+        probe.draft("RGB", _COLOUR_PROBE)
+        return _spread_notes(probe)
 
 
 def _spread_notes(image: Image.Image) -> tuple[str, ...]:
