@@ -107,7 +107,7 @@ def compile_dataset(
         if recipe.dataset.archive:
             write_archive(Dataset.open(folder), folder / archive_name(recipe.name), progress)
     store.discard()
-    return Dataset.open(out)
+    return Dataset(root=out, manifest=assembly.manifest, recipe=recipe.model_dump(mode="json"))
 
 
 def _check_place(out: Path) -> None:

@@ -80,15 +80,33 @@ class LeakReport:
     sentences: tuple[str, ...]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Cases:
+    """Labels (N,) and groups (N,), numbered in the order of their names, of the images that a nuisance is known of."""
+
+    labels: NDArray[np.str_]
+    groups: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample]) -> _Cases:
+        names = np.array([sample.group_id for sample in samples], dtype=np.str_)
+        labels = np.array([sample.label for sample in samples], dtype=np.str_)
+        return cls(labels=labels, groups=np.unique(names, return_inverse=True)[1])
+
+    def where(self, known: NDArray[np.bool_]) -> _Cases:
+        return _Cases(labels=self.labels[known], groups=np.unique(self.groups[known], return_inverse=True)[1])
+
+
 def find_leaks(manifest: Manifest, facts: Mapping[str, ImageFacts]) -> LeakReport:
     """Return the leak report of a manifest; ``facts`` by record_id are those of the image work."""
     samples = manifest.samples
+    cases = _Cases.of(samples)
     leaks: list[Leak] = []
     for nuisance, names in _NUMBERS.items():
         table = np.array([[_number(facts[sample.record.record_id], name) for name in names] for sample in samples])
-        leaks += _measure(nuisance, samples, _binned(table), manifest.classes)
+        leaks += _measure(nuisance, cases, _binned(table), manifest.classes)
     for nuisance in _NAMES:
-        leaks += _measure_known(nuisance, samples, manifest.classes)
+        leaks += _measure_known(nuisance, samples, cases, manifest.classes)
     patients = _num_crossing([(sample.record.patient_id, sample.split) for sample in samples])
     groups = _num_crossing([(sample.group_id, sample.split) for sample in samples])
     verdict, sentences = _judge(leaks, patients, groups)
@@ -105,18 +123,16 @@ def _number(facts: ImageFacts, name: str) -> float:
     return float(getattr(facts, name)) if name in ("rows", "columns") else facts.numbers[name]
 
 
-def _measure_known(nuisance: str, samples: Sequence[Sample], classes: Sequence[str]) -> list[Leak]:
+def _measure_known(nuisance: str, samples: Sequence[Sample], cases: _Cases, classes: Sequence[str]) -> list[Leak]:
     """Measure a nuisance that is unknown of some images: those are left out."""
     values = [_named_value(nuisance, sample.record) for sample in samples]
-    known = [sample for sample, value in zip(samples, values, strict=True) if value]
     words = [value for value in values if value]
     if nuisance == "age":
         design = _binned(np.array([float(word) for word in words]).reshape(len(words), 1))
     else:
-        names = sorted(set(words))
-        design = np.array([[word == name for name in names] for word in words], dtype=np.float64)
-        design = design.reshape(len(words), len(names))
-    return _measure(nuisance, known, design, classes)
+        design = np.array(words, dtype=np.str_)[:, None] == np.array(sorted(set(words)), dtype=np.str_)
+    known = np.array([bool(value) for value in values], dtype=np.bool_)
+    return _measure(nuisance, cases.where(known), design.astype(np.float64), classes)
 
 
 def _named_value(nuisance: str, record: Record) -> str:
@@ -132,19 +148,18 @@ def _named_value(nuisance: str, record: Record) -> str:
     return "" if record.view is View.UNKNOWN else record.view.value
 
 
-def _measure(nuisance: str, samples: Sequence[Sample], design: FloatArray, classes: Sequence[str]) -> list[Leak]:
-    labels = np.array([sample.label for sample in samples])
-    groups = np.unique([sample.group_id for sample in samples], return_inverse=True)[1] if samples else np.zeros(0, int)
-    targets = np.stack([labels == label for label in classes], axis=1).astype(np.float64) if samples else None
-    scores = out_of_fold(design, targets, groups) if targets is not None else None
+def _measure(nuisance: str, cases: _Cases, design: FloatArray, classes: Sequence[str]) -> list[Leak]:
+    labels, groups, num_images = cases.labels, cases.groups, len(cases.labels)
+    targets = (labels[:, None] == np.array(classes)).astype(np.float64)
+    scores = out_of_fold(design, targets, groups) if num_images else None
     leaks = []
     for column, label in enumerate(classes):
         positive = labels == label
-        few = min(int(positive.sum()), int((~positive).sum())) if len(samples) else 0
-        if scores is None or few < _MIN_IMAGES or len(set(groups.tolist())) < 2 * _FOLDS:
+        few = min(int(positive.sum()), int((~positive).sum()))
+        if scores is None or few < _MIN_IMAGES or int(groups.max()) + 1 < 2 * _FOLDS:
             which = label if int(positive.sum()) == few else f"the classes other than {label}"
             reason = f"known of only {few} images of {which}"
-            leaks.append(_not_estimable(nuisance, label, len(samples), reason))
+            leaks.append(_not_estimable(nuisance, label, num_images, reason))
             continue
         found = delong(positive, scores[:, column], groups=groups)
         leaks.append(
@@ -154,7 +169,7 @@ def _measure(nuisance: str, samples: Sequence[Sample], design: FloatArray, class
                 auroc=round(found.value, 4),
                 low=round(max(found.low, 0.0), 4),
                 high=round(min(found.high, 1.0), 4),
-                num_images=len(samples),
+                num_images=num_images,
             )
         )
     return leaks

@@ -8,6 +8,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,10 @@ def publish(
         OSError, OutputError: If something cannot be written.
     """
     manifest = assembly.manifest
-    _place_images(folder, manifest, facts, store, progress)
+    with ThreadPoolExecutor(1) as beside:  # the disk is busy with the images while the processor looks for leaks
+        placing = beside.submit(_place_images, folder, manifest, facts, store, progress)
+        leaks = find_leaks(manifest, facts)
+        placing.result()
     store.write_facts(folder / FACTS_FILE, (facts[record_id] for record_id in sorted(facts)))
     if manifest.synthetic:
         write_text(folder / "SYNTHETIC.txt", SYNTHETIC_NOTICE + "\n")
@@ -71,7 +75,6 @@ def publish(
     write_bytes(folder / "contact-sheet.png", _png(sheet))
     if copies is not None:
         _write_copies(folder, copies, assembly=assembly, parts=parts, facts=facts, store=store)
-    leaks = find_leaks(manifest, facts)
     write_text(folder / LEAKS_FILE, json.dumps(asdict(leaks), indent=1) + "\n")
     infos = {name: part.info for name, part in parts.items()}
     listings = {name: part.listing for name, part in parts.items()}
