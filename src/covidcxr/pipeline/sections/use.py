@@ -108,7 +108,8 @@ def _operating_points(study: Study) -> Table | None:
     if not rows:
         return None
     return Table(
-        caption=f"Calling {study.target} from a probability that was chosen on validation patients.",
+        caption=f"Calling {study.target} from a probability that was chosen on validation patients to reach a wanted "
+        "sensitivity: does it hold?",
         columns=(
             "Wanted",
             "From probability",
