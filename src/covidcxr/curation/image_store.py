@@ -221,6 +221,7 @@ def _context() -> multiprocessing.context.BaseContext:
 
 def _start_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what decoders remark there names no file; facts carry what matters
     prepare_worker()
 
 

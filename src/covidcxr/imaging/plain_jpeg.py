@@ -1,7 +1,8 @@
 """The short way for ordinary JPEG files: eight bits, gray or JFIF colour, whole, and without an EXIF orientation.
 
 OpenCV decodes them to their luma with the same library as Pillow, and to the same pixels, at two thirds of the cost of
-a small film. It says nothing of a file that ends early, so whatever is not plain is left to `covidcxr.imaging.raster`.
+a small film. It says nothing of a file that ends early, and of damaged data only on the process's stderr, without a
+name; so it is for the many files of a compile, and whatever is not plain is left to `covidcxr.imaging.raster`.
 Markers are those of ITU-T T.81, table B.1.
 """
 
@@ -17,38 +18,37 @@ _TABLES = (0xC4, 0xDB, 0xDD, 0xFE)  # Huffman and quantisation tables, restart i
 _JFIF, _SCAN = 0xE0, 0xDA
 
 
-def decode_plain_jpeg(data: bytes, *, max_pixels: int) -> tuple[NDArray[np.uint8], bool] | None:
-    """Return the luma of a whole file as uint8 (H, W), and whether it has colours; None if it is not plain."""
-    colours = _plain_components(data, max_pixels)
-    if colours is None:
+def decode_plain_jpeg(data: bytes, *, max_pixels: int) -> NDArray[np.uint8] | None:
+    """Return the luma of a whole file as uint8 (H, W); None if it is not plain."""
+    if not _is_plain(data, max_pixels):
         return None
     flags = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:
         return None
-    return None if pixels is None else (np.asarray(pixels, np.uint8), colours > 1)
+    return None if pixels is None else np.asarray(pixels, np.uint8)
 
 
-def _plain_components(data: bytes, max_pixels: int) -> int | None:
-    """Return 1 or 3, the number of components that the header announces; None if anything about it is unusual."""
+def _is_plain(data: bytes, max_pixels: int) -> bool:
+    """Return whether nothing in the header is unusual, up to the first scan, and the file does not end early."""
     if not (data.startswith(_START) and data.endswith(_END)):
-        return None
+        return False
     place, components, jfif = 2, 0, False
     while place + 4 <= len(data) and data[place] == 0xFF:
         marker, length = data[place + 1], int.from_bytes(data[place + 2 : place + 4], "big")
         if marker == _SCAN:
-            return components if components == 1 or (components == 3 and jfif) else None
+            return components == 1 or (components == 3 and jfif)
         if marker in _FRAMES and length >= 8 and not components:
             bits, rows, columns, components = _frame(data[place + 4 : place + 10])
             if bits != 8 or not 0 < rows * columns <= max_pixels:
-                return None
+                return False
         elif marker == _JFIF and data[place + 4 : place + 9] == b"JFIF\0":
             jfif = True
         elif marker not in _TABLES or length < 2:
-            return None
+            return False
         place += 2 + length
-    return None
+    return False
 
 
 def _frame(header: bytes) -> tuple[int, int, int, int]:

@@ -55,7 +55,13 @@ _WARNINGS_LOCK = threading.RLock()
 
 
 def decode_raster(
-    data: bytes, file_format: FileFormat, *, origin: str, max_pixels: int, probe_colour: bool = False
+    data: bytes,
+    file_format: FileFormat,
+    *,
+    origin: str,
+    max_pixels: int,
+    probe_colour: bool = False,
+    plain_jpeg: bool = False,
 ) -> Decoded:
     """Decode one raster image of a known format.
 
@@ -65,14 +71,16 @@ def decode_raster(
         origin: What messages call the file.
         max_pixels: Checked against the header before any pixel is decoded.
         probe_colour: Also look, on a small copy, whether the image is really coloured, and warn if so.
+        plain_jpeg: Take the short way of `covidcxr.imaging.plain_jpeg` where it can be taken.
 
     Raises:
         ImageReadError: If it is truncated, damaged, has several frames or an unsupported pixel format.
         ImageTooLargeError: If its header announces more than ``max_pixels``.
     """
-    if file_format is FileFormat.JPEG and (plain := decode_plain_jpeg(data, max_pixels=max_pixels)) is not None:
-        pixels, has_colours = plain
-        return Decoded(pixels=pixels, warnings=_jpeg_colour_notes(data) if has_colours and probe_colour else ())
+    if file_format is FileFormat.JPEG and plain_jpeg:
+        pixels = decode_plain_jpeg(data, max_pixels=max_pixels)
+        if pixels is not None:
+            return Decoded(pixels=pixels)
     try:
         with _quiet(_makes_remarks(data, file_format)), _PLUGINS[file_format](io.BytesIO(data)) as image:
             check_size(image.height, image.width, origin=origin, max_pixels=max_pixels)
@@ -193,18 +201,14 @@ def _refuse_frames(image: ImageFile.ImageFile, file_format: FileFormat, origin: 
 def _colour_notes(image: ImageFile.ImageFile, data: bytes, file_format: FileFormat) -> tuple[str, ...]:
     """Tell if a decoded image is really coloured, from a few thousand of its pixels."""
     if file_format is FileFormat.JPEG:
-        return _jpeg_colour_notes(data)
+        # Its luma alone was decoded; a second, scaled decode shows the colours without decoding every pixel again.
+        again: ImageFile.ImageFile = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
+        with again as probe:
+            if probe.mode not in ("RGB", "CMYK"):
+                return ()
+            probe.draft("RGB", _COLOUR_PROBE)
+            return _spread_notes(probe)
     return _spread_notes(image) if image.mode in ("RGB", "RGBA", "P", "CMYK") else ()
-
-
-def _jpeg_colour_notes(data: bytes) -> tuple[str, ...]:
-    """Tell the same of a JPEG, whose luma alone was decoded, by a second decode to a fraction of its size."""
-    again: ImageFile.ImageFile = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
-    with again as probe:
-        if probe.mode not in ("RGB", "CMYK"):
-            return ()
-        probe.draft("RGB", _COLOUR_PROBE)
-        return _spread_notes(probe)
 
 
 def _spread_notes(image: Image.Image) -> tuple[str, ...]:

@@ -129,7 +129,9 @@ def _decode(data: bytes, origin: str, max_pixels: int, *, probe_colour: bool) ->
         return decode_nifti(data, origin=origin, max_pixels=max_pixels)
     from covidcxr.imaging.raster import decode_raster
 
-    return decode_raster(data, file_format, origin=origin, max_pixels=max_pixels, probe_colour=probe_colour)
+    return decode_raster(
+        data, file_format, origin=origin, max_pixels=max_pixels, probe_colour=probe_colour, plain_jpeg=not probe_colour
+    )
 
 
 def _load(source: Path | bytes | BinaryIO, origin: str) -> bytes:
