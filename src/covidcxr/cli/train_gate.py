@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 def train_gate(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for gate.onnx, gate.json and CARD.md.")],
     sources: SourcesOption = None,
-    pictures: Annotated[int, typer.Option("--pictures", min=32, help="Pictures seen in training.")] = 24000,
+    pictures: Annotated[int, typer.Option("--pictures", min=32, help="Pictures seen in training.")] = 96000,
     children: Annotated[int, typer.Option("--children", min=1, help="Paediatric films to take.")] = 1200,
     leave_out: Annotated[
         str, typer.Option("--leave-out", help="A source that the network shall not see, to measure it on.")

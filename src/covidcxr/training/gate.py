@@ -55,7 +55,7 @@ class GateNetwork(nn.Module):
 class GateTraining:
     """How the gate network is trained: pictures seen in all, batch, peak rate (cosine), averaging, input, seed."""
 
-    pictures: int = 24000
+    pictures: int = 96000
     batch_size: int = 32
     rate: float = 3e-3
     average: float = 0.995
