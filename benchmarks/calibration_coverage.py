@@ -53,7 +53,7 @@ def one_division(
         "coverage": measured.overall.value,
         "lowest_class_coverage": min(interval.value for interval in measured.by_class),
         "mean_set_size": measured.mean_size,
-        "ece_before": calibration_error(probabilities[judged], labels[judged]),
+        "ece_as_predicted": calibration_error(probabilities[judged], labels[judged]),
         "ece_temperature": calibration_error(temperature[judged], labels[judged]),
         "ece_vector": calibration_error(vector[judged], labels[judged]),
         "debiased_vector": debiased_calibration_error(

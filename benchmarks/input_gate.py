@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -132,6 +133,9 @@ def main() -> None:
     for given in options.left_out:
         name, _, weights = given.partition("=")
         network = gate_kinds.read_network(Path(weights))
+        training = json.loads((Path(weights) / "gate.json").read_text())["training"]
+        if any(seen.startswith(f"{name}/") for seen in training):
+            parser.error(f"{weights}: was trained on {name}; make it with covidcxr train-gate --leave-out {name}")
         with mock.patch.object(gate_kinds, "shipped_network", return_value=network):
             for kind, film in films(options.sources, options.count, only=name):
                 if "(" not in kind:

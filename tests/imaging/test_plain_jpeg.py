@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from covidcxr.core.errors import ImageReadError
 from covidcxr.imaging.decoded import MAX_PIXELS
 from covidcxr.imaging.encoding import encode_jpeg
 from covidcxr.imaging.plain_jpeg import decode_plain_jpeg
-from covidcxr.imaging.reading import read
+from covidcxr.imaging.reading import read, read_gray8
 
 Y, X = np.mgrid[0:61, 0:83]
 GRAY = ((X * 3 + Y * 5 + 20 * np.sin(X / 4)) % 256).astype(np.uint8)
@@ -66,6 +67,19 @@ def test_whatever_is_not_plain_takes_the_long_way() -> None:
     assert [decode_plain_jpeg(data, max_pixels=MAX_PIXELS) for data in unusual] == [None] * len(unusual)
     assert decode_plain_jpeg(whole, max_pixels=GRAY.size - 1) is None
     assert read(unusual[0]).pixels.shape == GRAY.T.shape
+
+
+def test_damaged_data_in_a_compile_never_raises_anything_but_its_reason() -> None:
+    whole = jpeg(GRAY)
+    generator = np.random.default_rng(0)
+    for _ in range(60):
+        damaged = bytearray(whole)
+        for place in generator.integers(2, len(whole) - 2, size=12):
+            damaged[place] = generator.integers(256)
+        try:
+            assert read_gray8(bytes(damaged), plain_jpeg=True).pixels.dtype == np.uint8
+        except ImageReadError as error:
+            assert error.reason  # noqa: PT017 - some of the files are read
 
 
 def test_a_coloured_jpeg_is_still_remarked_upon() -> None:

@@ -52,4 +52,6 @@ def test_the_conformal_set_holds_what_is_probable_enough() -> None:
 
 def test_a_conformal_set_may_have_a_quantile_for_each_class() -> None:
     quantiles = {"0.90": {"COVID-19": 0.3, "Normal": 0.65, "Pneumonia": 1.0}}
-    assert prediction_set(shares(0.55, 0.4, 0.05), CLASSES, quantiles) == ("Normal", "Pneumonia")
+    assert prediction_set(shares(0.4, 0.55, 0.05), CLASSES, quantiles) == ("Normal", "Pneumonia")
+    most_probable_too = prediction_set(shares(0.55, 0.4, 0.05), CLASSES, quantiles)
+    assert most_probable_too == ("COVID-19", "Normal", "Pneumonia")

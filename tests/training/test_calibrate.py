@@ -36,6 +36,12 @@ def test_temperature_sets_and_points_come_from_the_validation_scores() -> None:
     assert all(0.8 <= point.sensitivity < 0.81 for point in info.operating_points)
 
 
+def test_scores_without_a_mistake_stay_as_they_are_and_say_so() -> None:
+    info = calibrate(plain_info(), np.eye(3) * 4.0, np.arange(3), CalibrationRecipe())
+    assert info.temperature == 1.0
+    assert info.notes[-1].startswith("Not calibrated: no validation image was called wrongly")
+
+
 def test_what_a_recipe_switches_off_is_left_alone() -> None:
     logits, labels = over_confident(300, 3.0)
     recipe = CalibrationRecipe(temperature=False, coverage=0.0, sensitivities=())

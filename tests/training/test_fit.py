@@ -16,7 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from covidcxr.core.errors import TrainingError
 from covidcxr.core.progress import Silent
-from covidcxr.core.recipe import Recipe
+from covidcxr.core.recipe import CalibrationRecipe, Recipe
 from covidcxr.models.bundle import Bundle
 from covidcxr.training.fit import train
 from covidcxr.training.history import read_history
@@ -189,9 +189,21 @@ def test_scores_are_calibrated_on_validation_patients_and_never_on_test_images(
     published = Bundle.load(run(small_recipe(epochs=1), "published") / "bundle").info
     assert (published.temperature, published.conformal, published.operating_points) == (1.0, {}, ())
     ours = Bundle.load(run(small_recipe(epochs=1, validation="patients"), "ours") / "bundle").info
-    assert ours.temperature != 1.0
     assert list(ours.conformal) == ["0.90"]
     assert {point.label for point in ours.operating_points} == set(ours.classes)
+
+
+def test_another_calibration_does_not_train_again(run: Callable[..., Path], small_recipe: Build) -> None:
+    recipe = small_recipe(epochs=1, validation="patients")
+    first = Bundle.load(run(recipe) / "bundle").info
+    wider = recipe.model_copy(update={"calibration": CalibrationRecipe(coverage=0.8)})
+    out = run(wider)
+    again = Bundle.load(out / "bundle").info
+    assert list(again.conformal) == ["0.80"]
+    assert (again.temperature, again.history.epochs) == (first.temperature, 1)
+    history = read_history(out / "history.json")
+    assert history is not None
+    assert len(history.epochs) == 1
 
 
 def test_an_unknown_device_is_refused(small_recipe: Build, films: Path, tmp_path: Path) -> None:

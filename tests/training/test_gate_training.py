@@ -50,5 +50,8 @@ def test_a_release_can_be_read_back_and_follows_from_its_seed(phantoms: Path, tm
 def test_a_source_that_is_left_out_teaches_nothing(phantoms: Path, tmp_path: Path) -> None:
     facts = release_gate(phantoms, tmp_path / "gate", FEW, children=6, leave_out="nih-chest-xray14")
     assert not [name for name in facts["training"] if name.startswith("nih-chest-xray14")]
+    assert "--leave-out nih-chest-xray14" in (tmp_path / "gate" / "CARD.md").read_text()
+    with pytest.raises(TrainingError, match="no source 'nih'"):
+        release_gate(phantoms, tmp_path / "none", FEW, leave_out="nih")
     with pytest.raises(TrainingError, match="no lateral film among"):
         release_gate(phantoms, tmp_path / "none", FEW, children=6, leave_out="covid-chestxray-dataset")

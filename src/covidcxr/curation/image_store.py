@@ -221,7 +221,8 @@ def _context() -> multiprocessing.context.BaseContext:
 
 def _start_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what decoders remark there names no file; facts carry what matters
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - os.devnull is a name, not a path of ours
+        os.dup2(nowhere.fileno(), 2)  # what decoders remark there names no file; facts carry what matters
     prepare_worker()
 
 

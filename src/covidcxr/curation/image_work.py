@@ -137,7 +137,7 @@ def compute_image(job: ImageJob) -> tuple[ImageFacts, bytes]:
         return replace(known, error=f"{job.origin}: a file of more than 1 GiB", reason="too-large"), b""
     sha256 = bytes_sha256(data)
     try:
-        decoded = read_gray8(data, origin=job.origin)
+        decoded = read_gray8(data, origin=job.origin, plain_jpeg=True)
     except ImageReadError as error:
         return replace(known, sha256=sha256, error=str(error), reason=error.reason), b""
     rows, columns = decoded.pixels.shape

@@ -136,7 +136,7 @@ class Explainer:
         import torch
 
         with torch.inference_mode():
-            logits = self.network(torch.from_numpy(images).to(self.device)).double() / self.temperature
+            logits = self.network(torch.from_numpy(images).to(self.device)).cpu().double() / self.temperature
             found: NDArray[np.float64] = logits.softmax(dim=1).cpu().numpy()
         return found
 

@@ -47,6 +47,7 @@ KINDS: tuple[Kind, ...] = (
     "collage",
 )
 
+_REMEDY = "install covidcxr again, or make the folder again with covidcxr train-gate"
 _SHIPPED: Traversable = resources.files("covidcxr.imaging") / "gate_weights"
 
 
@@ -132,9 +133,12 @@ def read_network(folder: Traversable) -> KindNetwork:
         BundleError: If its files are missing or altered.
     """
     facts = _facts(folder)
-    weights = (folder / "gate.onnx").read_bytes()
-    if bytes_sha256(weights) != facts["sha256"]:
-        raise BundleError(f"{folder}/gate.onnx: not the file its gate.json describes; install covidcxr again")
+    try:
+        weights = (folder / "gate.onnx").read_bytes()
+    except OSError as error:
+        raise BundleError(f"{folder}: no gate.onnx that can be read ({error.strerror}); {_REMEDY}") from None
+    if bytes_sha256(weights) != facts.get("sha256"):
+        raise BundleError(f"{folder}/gate.onnx: not the file its gate.json describes; {_REMEDY}")
     return KindNetwork(weights, facts)
 
 
@@ -151,6 +155,6 @@ def shipped_network() -> KindNetwork:
 def _facts(folder: Traversable) -> dict[str, Any]:
     try:
         facts: dict[str, Any] = json.loads((folder / "gate.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BundleError(f"{folder}: no gate.json; install covidcxr again, its package data is missing") from None
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{folder}: no gate.json that can be read ({error}); {_REMEDY}") from None
     return facts

@@ -239,6 +239,7 @@ def save_bundle(folder: Path, network: ChestNetwork, info: BundleInfo) -> Bundle
 
 def update_info(bundle: Bundle, info: BundleInfo) -> Bundle:
     """Replace the description of a bundle (after calibration or evaluation) and return it, with its new id."""
+    info = info.model_copy(update={"format_version": FORMAT_VERSION})
     write_text(bundle.folder / INFO, info.model_dump_json(indent=2) + "\n")
     write_text(bundle.folder / CARD, model_card(info))
     return refresh_sums(bundle.folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from covidcxr.models.bundle import BundleInfo, HistoryInfo
+    from covidcxr.models.bundle import BundleInfo, HistoryInfo, OperatingPoint
 
 
 def model_card(info: BundleInfo) -> str:
@@ -21,6 +21,8 @@ def model_card(info: BundleInfo) -> str:
         f"- Classes, in the order of the outputs: {', '.join(info.classes)}",
         f"- Input: {spec.size} x {spec.size}, {spec.channels} channel(s), intensity `{spec.intensity}`",
         f"- Temperature: {info.temperature:.3f}" + ("" if info.temperature != 1.0 else " (not calibrated)"),
+        f"- Prediction sets: {', '.join(f'coverage {name}' for name in info.conformal) or 'none'}",
+        f"- Operating points: {', '.join(map(_point, info.operating_points)) or 'none'}",
         f"- Recipe: `{info.name}`; covidcxr {info.release}",
         f"- Dataset digest: `{info.dataset_digest or 'unknown'}`",
         "",
@@ -35,6 +37,10 @@ def model_card(info: BundleInfo) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _point(point: OperatingPoint) -> str:
+    return f"{point.label} from {point.threshold:.3f} (for a sensitivity of {point.target:.0%})"
 
 
 def _history(history: HistoryInfo) -> list[str]:

@@ -49,7 +49,7 @@ class Batches:
     def train(self, packed: PackedImages, rows: NDArray[np.int64], *, epoch: int, step: int) -> Batch:
         """Return the training batch of some rows; ``epoch`` and ``step`` from 0."""
         training, world = self._training, self._fabric.world_size
-        rows = rows[: len(rows) // world * world]
+        rows = rows[: len(rows) // world * world] if len(rows) >= world else np.resize(rows, world)
         generator = step_generator(training.seed, epoch, step, "augmentation")
         images = finish_images(augment(unit_images(packed, rows, self._spec), training.augment, generator), self._spec)
         labels = torch.from_numpy(packed.labels[rows])

@@ -18,7 +18,7 @@ from covidcxr.core.recipe import Recipe
 from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.models.bundle import Bundle, BundleInfo, HistoryInfo, NetworkInfo, PreprocessInfo, save_bundle
-from covidcxr.training.calibrate import calibrate
+from covidcxr.training.calibrate import calibrate, validation_logits
 from covidcxr.training.devices import start_fabric
 from covidcxr.training.history import EpochHistory, read_history, write_history
 from covidcxr.training.loading import load_parts
@@ -71,7 +71,7 @@ def train(
             "dataset": dataset.digest,
         }
     )
-    if _is_finished(out, run_id):
+    if _is_finished(out, run_id, recipe):
         progress.message(f"{out / BUNDLE}: already trained, nothing to do")
         return out / BUNDLE
     fabric = start_fabric(device, recipe.training.precision)
@@ -89,19 +89,17 @@ def train(
     )
     epochs = loop.run()
     seconds = time.monotonic() - started
-    # Published systems that validate on the test images get nothing fitted there. Every process takes part.
-    validated = None if recipe.training.validation == "test" else loop.logits(parts.validation)
     if fabric.global_rank == 0:
         write_history(out / HISTORY, run_id, epochs)
         info = _describe(recipe, dataset, loop, epochs, seconds=seconds)
-        if validated is not None:
-            info = calibrate(info, *validated, recipe.calibration)
+        if recipe.training.validation != "test":  # published systems that validate there get nothing fitted
+            info = calibrate(info, *validation_logits(loop.network, recipe, parts.validation), recipe.calibration)
         save_bundle(out / BUNDLE, loop.network, info)
     fabric.barrier()
     return out / BUNDLE
 
 
-def _is_finished(out: Path, run_id: str) -> bool:
+def _is_finished(out: Path, run_id: str, recipe: Recipe) -> bool:
     history = read_history(out / HISTORY)
     if history is None or not (out / BUNDLE).is_dir():
         return False
@@ -113,11 +111,11 @@ def _is_finished(out: Path, run_id: str) -> bool:
     if not history.finished:
         return False
     try:
-        Bundle.load(out / BUNDLE)
+        info = Bundle.load(out / BUNDLE).info
     except BundleError:
         logger.warning("%s is partial or altered: training goes on from the last checkpoint", out / BUNDLE)
         return False
-    return True
+    return bool(info.recipe.get("calibration") == recipe.model_dump(mode="json")["calibration"])
 
 
 def _describe(

@@ -19,8 +19,10 @@ from torch.nn import functional
 
 from covidcxr.core.artefacts import atomic_directory
 from covidcxr.core.digests import bytes_sha256
+from covidcxr.core.errors import TrainingError
 from covidcxr.core.progress import SILENT, Progress
 from covidcxr.imaging.gate_kinds import KINDS, standardise_picture
+from covidcxr.sources import SOURCES
 from covidcxr.training.gate_data import GateFilm, GatePool, gather_gate_films, split_gate_films
 from covidcxr.training.small_onnx import export_onnx
 
@@ -142,8 +144,10 @@ def release_gate(
         What ``gate.json`` says.
 
     Raises:
-        TrainingError: If there is no lateral film or CT slice among the sources.
+        TrainingError: If there is no lateral film or CT slice among the sources, or no source ``leave_out``.
     """
+    if leave_out and leave_out not in SOURCES:
+        raise TrainingError(f"no source {leave_out!r} that could be left out; known: {', '.join(SOURCES.names())}")
     films = gather_gate_films(root, children=children, generator=np.random.default_rng(2020), progress=progress)
     train, held = split_gate_films([film for film in films if film.source != leave_out])
     network = fit_gate(GatePool.of(train), settings, progress=progress)
@@ -158,6 +162,7 @@ def release_gate(
         "sha256": bytes_sha256(weights),
         "bytes": len(weights),
         "settings": asdict(settings),
+        "left_out": leave_out,
         "training": dict(sorted(Counter(f"{film.source}/{film.kind}" for film in train).items())),
         "held_out": measure_kinds(network, held, settings.size),
         "frontal_features": describe_frontal(features, held_features),
@@ -207,6 +212,7 @@ def _block(inputs: int, outputs: int, stride: int) -> nn.Sequential:
 def _card(facts: dict[str, Any]) -> str:
     training = "\n".join(f"| {name} | {count} |" for name, count in facts["training"].items())
     measured = "\n".join(f"| {kind} | {hits} of {total} |" for kind, (hits, total) in facts["held_out"].items())
+    made_with = f" --leave-out {facts['left_out']}" if facts["left_out"] else ""
     return f"""# Input gate: the weights shipped with covidcxr
 
 A convolutional network of {facts["bytes"]:,} bytes that tells a frontal chest film from nine other things: lateral
@@ -235,5 +241,5 @@ There are few lateral films and CT slices. Radiographs of hands, hips or skulls 
 The weights: Apache-2.0, as covidcxr. The films carry their own licences, most of them for non-commercial research.
 
 ## Made again by
-`covidcxr train-gate --sources SOURCES --out DIR`
+`covidcxr train-gate --sources SOURCES --out DIR{made_with}`
 """

@@ -187,16 +187,6 @@ class Loop:
         return [slice(start, start + size) for start in range(0, num_images, size)]
 
     @torch.no_grad()
-    def logits(self, packed: PackedImages) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Return float64 (N, classes) logits of the network as it is now, and int64 (N,) labels, of packed images."""
-        self._module.eval()
-        answers = [
-            (self._module(images).double().cpu(), labels.cpu()) for images, labels in self._batches.plain(packed)
-        ]
-        logits, labels = (torch.cat(part) for part in zip(*answers, strict=True))
-        return logits.numpy(), labels.numpy()
-
-    @torch.no_grad()
     def evaluate(self, packed: PackedImages) -> Scores:
         """Return the scores of the network, as it is now, on packed images."""
         scores = Scores(num_classes=len(self._classes))
