@@ -62,6 +62,8 @@ def test_the_verdict_names_what_the_manifest_shows(home: Path) -> None:
     rules = {finding["rule"] for finding in found["findings"]}
     assert {"test-seen", "no-audit"} <= rules
     text = " ".join(found["verdict"]["reasons"])
+    assert "No shortcut audit was made" in text
+    assert "could not be estimated" not in text
     assert "Age separates the classes" in text
     html = (home / "report" / "report.html").read_text(encoding="utf-8")
     assert "Beside Zhong 2020" in html

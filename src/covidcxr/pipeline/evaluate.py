@@ -177,7 +177,7 @@ def _study(
         test_seen=test_seen,
         synthetic=info.synthetic or any(result.dataset.synthetic for result in results),
         target=target,
-        audits=audit_findings(audits),
+        audits=audit_findings(audits) if audits else (),  # `audited` says that there are none
         audited=bool(audits),
         before=before,
     )
