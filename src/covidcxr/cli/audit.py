@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from covidcxr.cli.options import DeviceOption, JsonOption, QuietOption, print_json, progress_for
+from covidcxr.cli.options import DeviceOption, JsonOption, QuietOption, print_json, progress_for, typed_command
 
 if TYPE_CHECKING:
     from covidcxr.audit.run import Audited
@@ -48,7 +46,7 @@ def audit_verb(
         rounds=rounds,
         seed=seed,
         device=device,
-        command=shlex.join(["covidcxr", *sys.argv[1:]]),
+        command=typed_command(),
         progress=progress_for(quiet=quiet or as_json),
     )
     if as_json:

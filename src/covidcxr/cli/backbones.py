@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -14,11 +12,13 @@ from covidcxr.cli.options import (
     DeviceOption,
     JsonOption,
     QuietOption,
+    RecipeArgument,
     SetOption,
     SourcesOption,
     WorkersOption,
     print_json,
     progress_for,
+    typed_command,
 )
 
 
@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def backbones_verb(
-    recipe: Annotated[str, typer.Argument(help="Name of a recipe (covidcxr recipes list), or a TOML file.")],
+    recipe: RecipeArgument,
     out: Annotated[Path, typer.Option("--out", help="Gets dataset/, networks/NAME/ and report/.")],
     networks: Annotated[
         list[str] | None,
@@ -57,7 +57,7 @@ def backbones_verb(
         workers=workers,
         device=device,
         rounds=rounds,
-        command=shlex.join(["covidcxr", *sys.argv[1:]]),
+        command=typed_command(),
         progress=progress_for(quiet=quiet or as_json),
     )
     if as_json:

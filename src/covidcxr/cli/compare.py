@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from covidcxr.cli.options import DeviceOption, JsonOption, QuietOption, print_json, progress_for, split_pair
+from covidcxr.cli.options import (
+    DeviceOption,
+    JsonOption,
+    QuietOption,
+    print_json,
+    progress_for,
+    split_pair,
+    typed_command,
+)
 
 if TYPE_CHECKING:
     from covidcxr.pipeline.compare import CompareResult
@@ -58,7 +64,7 @@ def compare_verb(
         seed=seed,
         audit=audit,
         class_map=dict(split_pair("--map", text) for text in class_map or ()),
-        command=shlex.join(["covidcxr", *sys.argv[1:]]),
+        command=typed_command(),
         progress=progress_for(quiet=quiet or as_json),
     )
     if as_json:

@@ -10,6 +10,7 @@ import typer
 from covidcxr.cli.options import (
     JsonOption,
     QuietOption,
+    RecipeArgument,
     SetOption,
     SourcesOption,
     WorkersOption,
@@ -27,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def compile_verb(
-    recipe: Annotated[str, typer.Argument(help="Name of a recipe (covidcxr recipes list), or a TOML file.")],
+    recipe: RecipeArgument,
     out: Annotated[Path, typer.Option("--out", help="Folder of the dataset: missing, empty, or a dataset to renew.")],
     sources: SourcesOption = None,
     workers: WorkersOption = None,

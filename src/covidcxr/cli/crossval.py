@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from covidcxr.cli.options import DeviceOption, JsonOption, QuietOption, SetOption, print_json, progress_for
+from covidcxr.cli.options import (
+    DeviceOption,
+    JsonOption,
+    QuietOption,
+    RecipeArgument,
+    SetOption,
+    print_json,
+    progress_for,
+    typed_command,
+)
 
 if TYPE_CHECKING:
     from covidcxr.pipeline.crossval import CrossvalResult
@@ -23,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 def crossval_verb(
-    recipe: Annotated[str, typer.Argument(help="Name of a recipe (covidcxr recipes list), or a TOML file.")],
+    recipe: RecipeArgument,
     data: Annotated[Path, typer.Option("--data", help="The dataset.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the run: folds/ and report/.")],
     by: Annotated[Literal["source", "patient"], typer.Option("--by", help="What is held out.")] = "source",
@@ -49,7 +56,7 @@ def crossval_verb(
         device=device,
         rounds=rounds,
         seed=seed,
-        command=shlex.join(["covidcxr", *sys.argv[1:]]),
+        command=typed_command(),
         progress=progress_for(quiet=quiet or as_json),
     )
     if as_json:

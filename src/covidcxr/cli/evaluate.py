@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from covidcxr.cli.options import DeviceOption, JsonOption, QuietOption, print_json, progress_for, split_pair
+from covidcxr.cli.options import (
+    DeviceOption,
+    JsonOption,
+    QuietOption,
+    print_json,
+    progress_for,
+    split_pair,
+    typed_command,
+)
 from covidcxr.core.errors import EvaluationError
 
 if TYPE_CHECKING:
@@ -62,7 +68,7 @@ def evaluate_verb(
         prevalence=parse_prevalence(prevalence),
         pictures=pictures,
         audit=audit,
-        command=shlex.join(["covidcxr", *sys.argv[1:]]),
+        command=typed_command(),
         progress=progress_for(quiet=quiet or as_json),
     )
     if as_json:

@@ -6,6 +6,7 @@ What a verb does is not known here.
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+RecipeArgument = Annotated[str, typer.Argument(help="Name of a recipe (covidcxr recipes list), or a TOML file.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no closing words.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, for other programs.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps; auto takes the fastest there is.")]
@@ -50,6 +52,11 @@ def progress_for(*, quiet: bool) -> Progress:
 def print_json(document: Any) -> None:
     """Print ``document`` as one line of JSON on stdout."""
     sys.stdout.write(json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def typed_command() -> str:
+    """Return what was typed, for a report to repeat."""
+    return shlex.join(["covidcxr", *sys.argv[1:]])
 
 
 def split_pair(option: str, text: str) -> tuple[str, str]:

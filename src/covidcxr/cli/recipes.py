@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
-from covidcxr.cli.options import JsonOption, print_json
+from covidcxr.cli.options import JsonOption, RecipeArgument, print_json
 from covidcxr.core.recipe_toml import load_recipe, recipe_names
 
 
@@ -30,7 +28,7 @@ def list_recipes(as_json: JsonOption = False) -> None:
 
 
 def show_recipe(
-    recipe: Annotated[str, typer.Argument(help="Name of a recipe, or a TOML file.")],
+    recipe: RecipeArgument,
 ) -> None:
     """Print a recipe with every default filled in, as JSON."""
     print_json(load_recipe(recipe).model_dump(mode="json"))

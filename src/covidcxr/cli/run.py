@@ -12,6 +12,7 @@ from covidcxr.cli.options import (
     DeviceOption,
     JsonOption,
     QuietOption,
+    RecipeArgument,
     SetOption,
     SourcesOption,
     WorkersOption,
@@ -26,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run_verb(
-    recipe: Annotated[str, typer.Argument(help="Name of a recipe (covidcxr recipes list), or a TOML file.")],
+    recipe: RecipeArgument,
     out: Annotated[Path | None, typer.Option("--out", help="Folder of the run; by default runs/RECIPE.")] = None,
     sources: SourcesOption = None,
     workers: WorkersOption = None,

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from covidcxr.cli.options import DeviceOption, JsonOption, QuietOption, SetOption, print_json, progress_for
+from covidcxr.cli.options import (
+    DeviceOption,
+    JsonOption,
+    QuietOption,
+    RecipeArgument,
+    SetOption,
+    print_json,
+    progress_for,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -18,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def train_recipe(
-    recipe: Annotated[str, typer.Argument(help="Name of a recipe, or a TOML file.")],
+    recipe: RecipeArgument,
     data: Annotated[Path, typer.Option("--data", help="A compiled dataset, or a tree of class folders.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the run; gets bundle/, checkpoints/, tensorboard/.")],
     overrides: SetOption = None,

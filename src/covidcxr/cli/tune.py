@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from covidcxr.cli.options import DeviceOption, JsonOption, QuietOption, SetOption, print_json, progress_for
+from covidcxr.cli.options import (
+    DeviceOption,
+    JsonOption,
+    QuietOption,
+    RecipeArgument,
+    SetOption,
+    print_json,
+    progress_for,
+)
 
 if TYPE_CHECKING:
     from covidcxr.pipeline.tune import TuneResult
@@ -25,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def tune_verb(
-    recipe: Annotated[str, typer.Argument(help="Name of a recipe (covidcxr recipes list), or a TOML file.")],
+    recipe: RecipeArgument,
     data: Annotated[Path, typer.Option("--data", help="A compiled dataset, or a tree of class folders.")],
     out: Annotated[Path, typer.Option("--out", help="Gets best.toml, trials.csv and the best trial's bundle.")],
     search: Annotated[

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from covidcxr.cli.evaluate import parse_prevalence, print_reports, promised_document
-from covidcxr.cli.options import DeviceOption, JsonOption, QuietOption, print_json, progress_for, split_pair
+from covidcxr.cli.options import (
+    DeviceOption,
+    JsonOption,
+    QuietOption,
+    print_json,
+    progress_for,
+    split_pair,
+    typed_command,
+)
 
 _EXAMPLE = "Example: covidcxr validate bundle our-images --out validation --prevalence COVID-19=0.05"
 
@@ -60,7 +66,7 @@ def validate_verb(
         rounds=rounds,
         seed=seed,
         device=device,
-        command=shlex.join(["covidcxr", *sys.argv[1:]]),
+        command=typed_command(),
         progress=progress_for(quiet=quiet or as_json),
     )
     if as_json:

@@ -58,7 +58,6 @@ class ImageStore:
         self._earlier = self._read(out / FACTS_FILE)
         self._earlier |= self._read(self.folder / FACTS_FILE)
         self._pictures: dict[str, tuple[Path, str]] = {}
-        self._lines: dict[str, str] = {}  # of what this store worked on, so that it is written twice but spelt once
 
     def job(self, record_id: str, path: Path, origin: str) -> ImageJob:
         """Return the work on one file, under this store's settings."""
@@ -98,8 +97,7 @@ class ImageStore:
                 results = progress.track(self._run(jobs, workers), total=len(jobs), label="images")
                 for number, facts in enumerate(results, 1):
                     found[facts.record_id] = facts
-                    line = self._lines[facts.record_id] = facts.to_json() + "\n"
-                    log.write(line)
+                    log.write(facts.to_json() + "\n")
                     self.num_worked += 1
                     if number % _FLUSH_EVERY == 0:
                         log.flush()
@@ -123,7 +121,7 @@ class ImageStore:
         """Write facts for the next compile."""
         with path.open("w", encoding="utf-8") as stream:
             stream.write(self._header())
-            stream.writelines(self._lines.get(item.record_id) or item.to_json() + "\n" for item in facts)
+            stream.writelines(item.to_json() + "\n" for item in facts)
 
     def discard(self) -> None:
         """Remove the hidden folder; the dataset now holds all that was in it."""

@@ -137,7 +137,7 @@ class Explainer:
 
         with torch.inference_mode():
             logits = self.network(torch.from_numpy(images).to(self.device)).cpu().double() / self.temperature
-            found: NDArray[np.float64] = logits.softmax(dim=1).cpu().numpy()
+            found: NDArray[np.float64] = logits.softmax(dim=1).numpy()
         return found
 
     def _regions(self, films: Sequence[Radiograph], fields: Sequence[LungFields] | None) -> list[Box | None]:

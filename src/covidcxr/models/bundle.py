@@ -195,25 +195,23 @@ class Bundle:
         Raises:
             BundleError: If the weights do not fit the architecture.
         """
-        import torch
         from safetensors.torch import load_file
 
-        from covidcxr.models.network import build_network
+        from covidcxr.models.network import network_with_weights
 
-        with torch.device("meta"):
-            network = build_network(
-                self.info.network.name,
-                num_classes=len(self.info.classes),
-                preprocess=self.info.preprocess.spec(),
-                options=self.info.network.options,
-            )
+        info = self.info
         try:
-            network.load_state_dict(load_file(self.folder / WEIGHTS), assign=True)
+            return network_with_weights(
+                load_file(self.folder / WEIGHTS),
+                info.network.name,
+                num_classes=len(info.classes),
+                preprocess=info.preprocess.spec(),
+                options=info.network.options,
+            )
         except (RuntimeError, ValueError) as error:
             raise BundleError(
-                f"{self.folder / WEIGHTS}: does not fit network {self.info.network.name!r}: {error}"
+                f"{self.folder / WEIGHTS}: does not fit network {info.network.name!r}: {error}"
             ) from error
-        return network.requires_grad_(False).eval()
 
     @property
     def onnx_path(self) -> Path | None:

@@ -121,6 +121,26 @@ def build_network(
         ) from error
 
 
+def network_with_weights(
+    state: Mapping[str, Tensor],
+    name: str,
+    *,
+    num_classes: int,
+    preprocess: PreprocessSpec,
+    options: Mapping[str, Any],
+) -> ChestNetwork:
+    """Return the network ``name`` holding the tensors of ``state``, in evaluation mode; no random one is drawn first.
+
+    Raises:
+        RegistryError, RecipeError, MissingExtraError: As `build_network`.
+        RuntimeError: If ``state`` does not fit.
+    """
+    with torch.device("meta"):
+        network = build_network(name, num_classes=num_classes, preprocess=preprocess, options=options)
+    network.load_state_dict(state, assign=True)
+    return network.requires_grad_(False).eval()
+
+
 def count_parameters(name: str) -> int:
     """Return the number of parameters of a network as published, without filling any memory."""
     network_class = MODELS.get(name)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from covidcxr.core.recipe import Recipe
+from covidcxr.core.types import PreprocessSpec
 from covidcxr.dataset.packed import PackedImages
 from covidcxr.training.augment import augment
 from covidcxr.training.loading import finish_images, step_generator, step_seed, unit_images
@@ -38,6 +39,13 @@ class Batch:
     labels: Tensor
     others: Tensor
     share: float
+
+
+def plain_batches(packed: PackedImages, spec: PreprocessSpec) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield float32 (n, 1, S, S) images as a network takes them, and int64 (n,) labels, of all rows in order."""
+    for start in range(0, len(packed.labels), _EVALUATION_BATCH):
+        rows = np.arange(start, min(start + _EVALUATION_BATCH, len(packed.labels)))
+        yield finish_images(unit_images(packed, rows, spec), spec), torch.from_numpy(packed.labels[rows])
 
 
 class Batches:
@@ -65,10 +73,8 @@ class Batches:
 
     def plain(self, packed: PackedImages) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield (images, labels) of all rows in order, unchanged, on every process."""
-        for start in range(0, len(packed.labels), _EVALUATION_BATCH):
-            rows = np.arange(start, min(start + _EVALUATION_BATCH, len(packed.labels)))
-            images = finish_images(unit_images(packed, rows, self._spec), self._spec)
-            yield self._to_device(images), torch.from_numpy(packed.labels[rows]).to(self._fabric.device)
+        for images, labels in plain_batches(packed, self._spec):
+            yield self._to_device(images), labels.to(self._fabric.device)
 
     def _to_device(self, images: Tensor) -> Tensor:
         return images.to(device=self._fabric.device, memory_format=torch.channels_last)

@@ -15,10 +15,9 @@ from covidcxr.metrics.calibration import fit_temperature
 from covidcxr.metrics.conformal import fit_conformal
 from covidcxr.metrics.probabilities import softmax
 from covidcxr.models.bundle import BundleInfo, OperatingPoint
-from covidcxr.models.network import ChestNetwork, build_network
-from covidcxr.training.loading import finish_images, unit_images
+from covidcxr.models.network import ChestNetwork, network_with_weights
+from covidcxr.training.batches import plain_batches
 
-_BATCH = 64
 _ALL_RIGHT = "Not calibrated: no validation image was called wrongly, so that any confidence would do."
 
 
@@ -31,19 +30,14 @@ def validation_logits(
     That is in float32 on the CPU, by a copy: the one that was trained may compute in less, and elsewhere.
     """
     spec = recipe.network.preprocess.spec()
-    with torch.device("meta"):
-        copy = build_network(
-            recipe.network.name,
-            num_classes=len(recipe.dataset.classes),
-            preprocess=spec,
-            options=recipe.network.options,
-        )
-    copy.load_state_dict({name: tensor.cpu() for name, tensor in network.state_dict().items()}, assign=True)
-    copy.eval()
-    answers = []
-    for start in range(0, len(packed.labels), _BATCH):
-        rows = np.arange(start, min(start + _BATCH, len(packed.labels)))
-        answers.append(copy(finish_images(unit_images(packed, rows, spec), spec)).double())
+    copy = network_with_weights(
+        {name: tensor.cpu() for name, tensor in network.state_dict().items()},
+        recipe.network.name,
+        num_classes=len(recipe.dataset.classes),
+        preprocess=spec,
+        options=recipe.network.options,
+    )
+    answers = [copy(images).double() for images, _ in plain_batches(packed, spec)]
     return torch.cat(answers).numpy(), np.asarray(packed.labels, np.int64)
 
 
