@@ -10,8 +10,8 @@ from PIL import Image
 from covidcxr.core.errors import ImageReadError
 from covidcxr.imaging.decoded import MAX_PIXELS
 from covidcxr.imaging.encoding import encode_jpeg
-from covidcxr.imaging.plain_jpeg import decode_plain_jpeg
-from covidcxr.imaging.reading import read, read_gray8
+from covidcxr.imaging.plain_jpeg import decode_plain_jpeg, read_plain_first
+from covidcxr.imaging.reading import read
 
 Y, X = np.mgrid[0:61, 0:83]
 GRAY = ((X * 3 + Y * 5 + 20 * np.sin(X / 4)) % 256).astype(np.uint8)
@@ -77,7 +77,7 @@ def test_damaged_data_in_a_compile_never_raises_anything_but_its_reason() -> Non
         for place in generator.integers(2, len(whole) - 2, size=12):
             damaged[place] = generator.integers(256)
         try:
-            assert read_gray8(bytes(damaged), plain_jpeg=True).pixels.dtype == np.uint8
+            assert read_plain_first(bytes(damaged), origin="damaged").pixels.dtype == np.uint8
         except ImageReadError as error:
             assert error.reason  # noqa: PT017 - some of the files are read
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from covidcxr.cli.options import (
+    EngineOption,
     JsonOption,
     QuietOption,
     RecipeArgument,
@@ -32,9 +33,7 @@ def compile_verb(
     out: Annotated[Path, typer.Option("--out", help="Folder of the dataset: missing, empty, or a dataset to renew.")],
     sources: SourcesOption = None,
     workers: WorkersOption = None,
-    engine: Annotated[
-        Literal["local", "ray"], typer.Option("--engine", help="Where the image work runs: here, or on a Ray cluster.")
-    ] = "local",
+    engine: EngineOption = "local",
     settings: SetOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,

@@ -22,7 +22,7 @@ from covidcxr.core.digests import bytes_sha256
 from covidcxr.core.errors import ImageReadError
 from covidcxr.imaging.encoding import encode_jpeg, shrink
 from covidcxr.imaging.phash import halved, perceptual_hash
-from covidcxr.imaging.reading import read_gray8
+from covidcxr.imaging.plain_jpeg import read_plain_first
 
 MAX_FILE_BYTES = 1 << 30
 _SMALL = 64  # side of the copy that the nuisance numbers are taken from
@@ -137,7 +137,7 @@ def compute_image(job: ImageJob) -> tuple[ImageFacts, bytes]:
         return replace(known, error=f"{job.origin}: a file of more than 1 GiB", reason="too-large"), b""
     sha256 = bytes_sha256(data)
     try:
-        decoded = read_gray8(data, origin=job.origin, plain_jpeg=True)
+        decoded = read_plain_first(data, origin=job.origin)
     except ImageReadError as error:
         return replace(known, sha256=sha256, error=str(error), reason=error.reason), b""
     rows, columns = decoded.pixels.shape

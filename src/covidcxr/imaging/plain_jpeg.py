@@ -2,7 +2,7 @@
 
 OpenCV decodes them to their luma with the same library as Pillow, and to the same pixels, at two thirds of the cost of
 a small film. It says nothing of a file that ends early, and of damaged data only on the process's stderr, without a
-name; so it is for the many files of a compile, and whatever is not plain is left to `covidcxr.imaging.raster`.
+name; so it is for the many files of a compile, and whatever is not plain is left to `covidcxr.imaging.reading`.
 Markers are those of ITU-T T.81, table B.1.
 """
 
@@ -12,15 +12,29 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from covidcxr.imaging.decoded import MAX_PIXELS, Decoded
+from covidcxr.imaging.formats import HEAD_BYTES, FileFormat, sniff
+from covidcxr.imaging.reading import read_gray8
+
 _START, _END = b"\xff\xd8", b"\xff\xd9"
 _FRAMES = (0xC0, 0xC2)  # baseline and progressive
 _TABLES = (0xC4, 0xDB, 0xDD, 0xFE)  # Huffman and quantisation tables, restart interval, comment
 _JFIF, _SCAN = 0xE0, 0xDA
 
 
+def read_plain_first(data: bytes, *, origin: str) -> Decoded:
+    """Return what `covidcxr.imaging.reading.read_gray8` does, by the short way where it can be taken.
+
+    Raises:
+        ImageReadError: As `read_gray8`.
+    """
+    pixels = decode_plain_jpeg(data, max_pixels=MAX_PIXELS)
+    return read_gray8(data, origin=origin) if pixels is None else Decoded(pixels=pixels)
+
+
 def decode_plain_jpeg(data: bytes, *, max_pixels: int) -> NDArray[np.uint8] | None:
     """Return the luma of a whole file as uint8 (H, W); None if it is not plain."""
-    if not _is_plain(data, max_pixels):
+    if sniff(data[:HEAD_BYTES]) is not FileFormat.JPEG or not _is_plain(data, max_pixels):
         return None
     flags = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
     try:

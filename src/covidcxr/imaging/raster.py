@@ -32,7 +32,6 @@ from PIL import (
 from covidcxr.core.errors import ImageReadError
 from covidcxr.imaging.decoded import Decoded, check_size
 from covidcxr.imaging.formats import FileFormat
-from covidcxr.imaging.plain_jpeg import decode_plain_jpeg
 
 # The plugin classes themselves, not Image.open: it probes every format, and its size check is a process-wide setting.
 _PLUGINS: dict[FileFormat, type[ImageFile.ImageFile]] = {
@@ -55,13 +54,7 @@ _WARNINGS_LOCK = threading.RLock()
 
 
 def decode_raster(
-    data: bytes,
-    file_format: FileFormat,
-    *,
-    origin: str,
-    max_pixels: int,
-    probe_colour: bool = False,
-    plain_jpeg: bool = False,
+    data: bytes, file_format: FileFormat, *, origin: str, max_pixels: int, probe_colour: bool = False
 ) -> Decoded:
     """Decode one raster image of a known format.
 
@@ -71,16 +64,11 @@ def decode_raster(
         origin: What messages call the file.
         max_pixels: Checked against the header before any pixel is decoded.
         probe_colour: Also look, on a small copy, whether the image is really coloured, and warn if so.
-        plain_jpeg: Take the short way of `covidcxr.imaging.plain_jpeg` where it can be taken.
 
     Raises:
         ImageReadError: If it is truncated, damaged, has several frames or an unsupported pixel format.
         ImageTooLargeError: If its header announces more than ``max_pixels``.
     """
-    if file_format is FileFormat.JPEG and plain_jpeg:
-        pixels = decode_plain_jpeg(data, max_pixels=max_pixels)
-        if pixels is not None:
-            return Decoded(pixels=pixels)
     try:
         with _quiet(_makes_remarks(data, file_format)), _PLUGINS[file_format](io.BytesIO(data)) as image:
             check_size(image.height, image.width, origin=origin, max_pixels=max_pixels)

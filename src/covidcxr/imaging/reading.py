@@ -81,16 +81,8 @@ def read_frames(
         yield _radiograph(decode_dicom(data, origin=name, max_pixels=max_pixels, frame=frame), name)
 
 
-def read_gray8(
-    source: Path | bytes | BinaryIO,
-    *,
-    origin: str | None = None,
-    max_pixels: int = MAX_PIXELS,
-    plain_jpeg: bool = False,
-) -> Decoded:
+def read_gray8(source: Path | bytes | BinaryIO, *, origin: str | None = None, max_pixels: int = MAX_PIXELS) -> Decoded:
     """Read one image as `read` does, without leaving eight bits where the source has no more.
-
-    With ``plain_jpeg`` ordinary JPEG files take the short way of `covidcxr.imaging.plain_jpeg`.
 
     Returns:
         A `Decoded` whose ``pixels`` are uint8 (H, W), bone bright, upright; equal to `read`'s times 255, rounded.
@@ -99,7 +91,7 @@ def read_gray8(
         ImageReadError: As `read`.
     """
     origin = origin if origin is not None else _name(source)
-    decoded = _decode(_load(source, origin), origin, max_pixels, probe_colour=False, plain_jpeg=plain_jpeg)
+    decoded = _decode(_load(source, origin), origin, max_pixels, probe_colour=False)
     return Decoded(
         pixels=decoded.as_uint8(),
         bits_stored=decoded.bits_stored,
@@ -122,7 +114,7 @@ def _radiograph(decoded: Decoded, origin: str) -> Radiograph:
     )
 
 
-def _decode(data: bytes, origin: str, max_pixels: int, *, probe_colour: bool, plain_jpeg: bool = False) -> Decoded:
+def _decode(data: bytes, origin: str, max_pixels: int, *, probe_colour: bool) -> Decoded:
     file_format = sniff(data[:HEAD_BYTES])
     if file_format is None:
         reason, words = describe_unknown(data[:HEAD_BYTES])
@@ -137,9 +129,7 @@ def _decode(data: bytes, origin: str, max_pixels: int, *, probe_colour: bool, pl
         return decode_nifti(data, origin=origin, max_pixels=max_pixels)
     from covidcxr.imaging.raster import decode_raster
 
-    return decode_raster(
-        data, file_format, origin=origin, max_pixels=max_pixels, probe_colour=probe_colour, plain_jpeg=plain_jpeg
-    )
+    return decode_raster(data, file_format, origin=origin, max_pixels=max_pixels, probe_colour=probe_colour)
 
 
 def _load(source: Path | bytes | BinaryIO, origin: str) -> bytes:
