@@ -4,83 +4,20 @@ import json
 import os
 import shutil
 import sys
-import zipfile
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+from miniature import Counting, recipe
 from PIL import Image
 
 from covidcxr.core.errors import MissingExtraError, OutputError, SourceError
-from covidcxr.core.recipe import Recipe
-from covidcxr.core.recipe_toml import resolve_recipe
 from covidcxr.curation import compile as compiler
 from covidcxr.curation import image_store, near_duplicates
 from covidcxr.curation.compile import compile_dataset
-from covidcxr.curation.image_work import ImageFacts, ImageJob, do_image_work
+from covidcxr.curation.image_work import ImageFacts, ImageJob
 from covidcxr.dataset import Dataset
-from covidcxr.sources.phantoms import write_phantom_sources
-
-TAKE = {
-    "covid-chestxray-dataset": ["COVID-19"],
-    "figure1": ["COVID-19"],
-    "actualmed": ["COVID-19"],
-    "chest-xray-pneumonia": ["Normal", "Pneumonia"],
-}
-
-
-def recipe(**dataset: object) -> Recipe:
-    table = {
-        "classes": ["COVID-19", "Normal", "Pneumonia"],
-        "rules": ["undecodable", "unlabelled", "ct", "lateral", "annotated", "duplicate-file", "conflicting-label"],
-        "take": TAKE,
-        "split": {"test_images": {"COVID-19": 3}},
-        "longest_side": 48,
-        **dataset,
-    }
-    network = {"name": "zhong2020", "preprocess": {"size": 80}}
-    return resolve_recipe(
-        {"name": "miniature", "title": "Miniature", "dataset": table, "network": network}, where="test"
-    )
-
-
-@pytest.fixture(scope="session")
-def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("phantoms") / "sources"
-    return write_phantom_sources(root, num_covid=15, num_normal=8, num_pneumonia=8, size=64)
-
-
-@pytest.fixture(scope="session")
-def compiled(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    """A dataset that tests only read."""
-    return compile_dataset(recipe(), tmp_path_factory.mktemp("compiled") / "data", sources=phantoms, workers=1)
-
-
-@pytest.fixture
-def sources(phantoms: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(phantoms, tmp_path / "sources")
-
-
-class Counting:
-    """Does the image work and counts it; stops after ``limit`` images as Ctrl-C would."""
-
-    def __init__(self, limit: int = 1 << 30) -> None:
-        self.limit = limit
-        self.done: list[str] = []
-
-    def __call__(self, job: ImageJob) -> ImageFacts:
-        if len(self.done) >= self.limit:
-            raise KeyboardInterrupt
-        self.done.append(job.record_id)
-        return do_image_work(job)
-
-
-@pytest.fixture
-def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
-    counter = Counting()
-    monkeypatch.setattr(image_store, "do_image_work", counter)
-    return counter
 
 
 def test_every_image_is_in_the_manifest_or_in_the_exclusions(compiled: Dataset, phantoms: Path) -> None:
@@ -251,14 +188,6 @@ def test_a_copied_file_is_left_out_and_a_copy_under_another_label_takes_both_out
     assert found["IM-0102-0001.jpeg"] == found["person77_virus_1.jpeg"] == "conflicting-label"
 
 
-def test_synthetic_data_are_called_so_in_every_artefact(compiled: Dataset) -> None:
-    dataset = compiled
-    assert dataset.synthetic
-    assert "SYNTHETIC DATA" in (dataset.root / "DATASHEET.md").read_text()
-    assert "SYNTHETIC DATA" in json.loads((dataset.root / "dataset.json").read_text())["notice"]
-    assert (dataset.root / "SYNTHETIC.txt").is_file()
-
-
 def test_a_missing_source_is_named_with_the_next_step(sources: Path, tmp_path: Path) -> None:
     shutil.rmtree(sources / "Figure1-COVID-chestxray-dataset")
     with pytest.raises(SourceError, match=r"no folder of source 'figure1'.*sources fetch figure1"):
@@ -283,58 +212,6 @@ def test_a_full_disk_is_one_clear_error_and_no_dataset(
     with pytest.raises(OutputError, match="the disk is full"):
         compile_dataset(recipe(), tmp_path / "data", sources=phantoms, workers=1)
     assert not (tmp_path / "data").exists()
-
-
-def test_the_dataset_explains_itself(compiled: Dataset) -> None:
-    dataset = compiled
-    sheet = (dataset.root / "DATASHEET.md").read_text()
-    assert dataset.digest in sheet
-    assert "| lateral | 1 |" in sheet
-    assert "Figure 1" in sheet
-    leaks = json.loads((dataset.root / "leaks.json").read_text())
-    assert leaks["num_crossing_groups"] == 0
-    assert leaks["sentences"][0] in sheet
-    with Image.open(dataset.root / "contact-sheet.png") as picture:
-        assert picture.size[0] > 1000
-
-
-def test_the_page_holds_every_image_and_every_exclusion_and_loads_nothing(compiled: Dataset) -> None:
-    dataset = compiled
-    page = (dataset.root / "dataset.html").read_text()
-    data = json.loads(page.partition('<script id="data" type="application/json">')[2].partition("</script>")[0])
-    rows = [dict(zip(data["columns"], values, strict=True)) for values in data["rows"]]
-    assert Counter(row["rule"] for row in rows) == Counter(
-        {"kept": len(dataset.samples), **Counter(item.rule for item in dataset.manifest.exclusions)}
-    )
-    assert all(row["thumbnail"] for row in rows if row["rule"] in {"kept", "ct", "lateral"})
-    assert "SYNTHETIC DATA" in page
-    assert not any(mark in page for mark in ("http://", "https://", 'src="//', "@@"))
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # rdflib's and pandas' own
-def test_croissant_metadata_load_and_iterate_with_images(compiled: Dataset) -> None:
-    mlcroissant = pytest.importorskip("mlcroissant", reason="the croissant extra is not installed")
-    dataset = compiled
-    loaded = mlcroissant.Dataset(jsonld=str(dataset.root / "croissant.json"))
-    assert not loaded.metadata.issues.errors
-    records = {record["samples/record_id"].decode(): record for record in loaded.records("samples")}
-    assert records.keys() == {item.record.record_id for item in dataset.samples}
-    for item in dataset.samples:
-        record = records[item.record.record_id]
-        assert record["samples/label"].decode() == item.label
-        with Image.open(dataset.image_path(item)) as image:
-            assert record["samples/image"].size == image.size
-
-
-def test_an_archive_is_named_with_its_date(phantoms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1590000000")
-    dataset = compile_dataset(recipe(archive=True), tmp_path / "data", sources=phantoms, workers=1)
-    with zipfile.ZipFile(dataset.root / "miniature-2020-05-20.zip") as archive:
-        assert len([name for name in archive.namelist() if name.endswith(".jpg")]) == len(dataset.samples)
-    again = compile_dataset(recipe(archive=True), tmp_path / "again", sources=phantoms, workers=1)
-    first, second = (item.root / "miniature-2020-05-20.zip" for item in (dataset, again))
-    assert first.read_bytes() == second.read_bytes()
-    assert dataset.verify() == ()
 
 
 def test_a_cropped_and_brightened_copy_joins_two_patients_and_is_shown(sources: Path, tmp_path: Path) -> None:
