@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from candidates_builder import RECIPE, candidate
@@ -8,8 +10,11 @@ from candidates_builder import RECIPE, candidate
 from covidcxr.core.types import View
 from covidcxr.curation.candidates import Candidate
 from covidcxr.curation.rules import RULES
-from covidcxr.curation.rules.annotated import annotated_keys
+from covidcxr.curation.rules.annotated import LIST, drawn_upon
+from covidcxr.curation.rules.annotated_by_eye import FURTHER
 from covidcxr.curation.rules.licence import allowed_uses
+
+LABELS = Path(__file__).parents[2] / "benchmarks" / "labels" / "views.csv"
 
 
 def judge(name: str, *candidates, recipe=RECIPE) -> dict[str, str]:  # type: ignore[no-untyped-def]
@@ -89,7 +94,19 @@ def test_an_annotated_film_is_left_out_by_its_key() -> None:
 
 
 def test_the_annotated_list_names_registered_sources() -> None:
-    assert {key.partition(":")[0] for key in annotated_keys()} <= {"covid-chestxray-dataset", "figure1", "actualmed"}
+    assert {key.partition(":")[0] for key in drawn_upon(LIST)} <= {"covid-chestxray-dataset", "figure1", "actualmed"}
+
+
+def test_the_list_by_eye_has_every_film_labelled_as_drawn_upon_and_zhong2020_keeps_its_own() -> None:
+    with LABELS.open(encoding="utf-8", newline="") as stream:
+        labels = list(csv.DictReader(stream))
+    drawn = [row["key"] for row in labels if row["view"] != "ct" and row["marks"] not in {"none", "margin"}]
+    assert {key.partition(":")[2] for key in drawn_upon(LIST, FURTHER)} == {key.rpartition("/")[2] for key in drawn}
+    assert len(drawn_upon(LIST)) == 37
+    further = candidate("extubation-1.jpg", source="covid-chestxray-dataset")
+    listed = candidate("extubation-4.jpg", source="covid-chestxray-dataset")
+    assert judge("annotated", further, listed).keys() == {listed.record_id}
+    assert judge("annotated-by-eye", further, listed) == {further.record_id: "day", listed.record_id: "arrows"}
 
 
 @pytest.mark.parametrize(

@@ -11,23 +11,27 @@ from covidcxr.curation.candidates import Candidate
 from covidcxr.curation.rules import RULES
 from covidcxr.curation.rules.rule import SingleRule
 
-KEYS_FILE = "annotated.csv"
+LIST = "annotated"
 
 
 @RULES.register("annotated")
 class Annotated(SingleRule):
-    """Leaves out the films of a committed list, made by looking at every COVID-19 candidate of the public sources."""
+    """Leaves out the films of a committed list, made by looking at every COVID-19 candidate of the public sources.
+
+    The counts and the digest of zhong2020 rest on it; `annotated-by-eye` knows more films.
+    """
 
     name: ClassVar[str] = "annotated"
     description: ClassVar[str] = "Arrows, boxes, circles or letters were drawn on the film (a list made by eye)."
 
     def reason(self, candidate: Candidate) -> str | None:
         """Return what was drawn, as the list says."""
-        return annotated_keys().get(candidate.record_id)
+        return drawn_upon(LIST).get(candidate.record_id)
 
 
 @cache
-def annotated_keys() -> dict[str, str]:
-    """Return record_id to what was drawn on the film."""
-    text = (resources.files("covidcxr.curation.rules") / KEYS_FILE).read_text(encoding="utf-8")
-    return {row["record_id"]: row["drawn"] for row in csv.DictReader(text.splitlines())}
+def drawn_upon(*lists: str) -> dict[str, str]:
+    """Return record_id to what was drawn on the film, as the lists beside this file say, each named without .csv."""
+    folder = resources.files("covidcxr.curation.rules")
+    texts = [(folder / f"{name}.csv").read_text(encoding="utf-8") for name in lists]
+    return {row["record_id"]: row["drawn"] for text in texts for row in csv.DictReader(text.splitlines())}
