@@ -162,6 +162,8 @@ def seen(key: str, **scores: float) -> Candidate:
         ("collage", {"view__frontal": 0.1, "view__collage": 0.9}),
         ("near-empty", {"gray_range": 0.01}),
         ("looks-annotated", {"marks": 0.99}),
+        ("looks-annotated", {"marks": 0.7, "flat_mark": 0.8}),
+        ("looks-annotated", {"marks": 0.1, "colour": 1.5}),
     ],
 )
 def test_a_score_leads_to_its_own_rule_and_no_other(rule: str, scores: dict[str, float]) -> None:

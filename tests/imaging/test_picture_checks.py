@@ -10,7 +10,7 @@ from covidcxr.imaging.picture_checks import MIN_SIDE, PictureScores, findings, g
 from covidcxr.imaging.picture_view import KINDS, MIN_FRONTAL, NUM_FEATURES, PictureView, picture_view, view_features
 
 FRONTAL = PictureView(frontal=0.97, lateral=0.01, other_modality=0.01, other_picture=0.005, inverted=0.0, collage=0.005)
-GOOD = PictureScores(view=FRONTAL, shorter_side=400, gray_range=0.7, marks=0.05)
+GOOD = PictureScores(view=FRONTAL, shorter_side=400, gray_range=0.7, marks=0.05, flat_mark=0.0, colour=0.0)
 
 
 def view(kind: str) -> PictureView:
@@ -52,6 +52,15 @@ def test_small_empty_and_marked_pictures_say_score_and_threshold() -> None:
     }
     assert list(findings(replace(GOOD, marks=0.99))) == ["annotated"]
     assert "0.99" in findings(replace(GOOD, marks=0.99))["annotated"]
+
+
+def test_a_flat_shape_and_colour_are_marks_of_their_own_and_the_finding_names_each() -> None:
+    assert findings(replace(GOOD, flat_mark=0.7)) == {
+        "annotated": "a flat shape over the chest, drawn with probability 0.70, below 0.6 wanted"
+    }
+    assert findings(replace(GOOD, colour=2.5)) == {"annotated": "2.5 of 1,000 pixels coloured, below 0.3 wanted"}
+    assert findings(replace(GOOD, flat_mark=0.7, colour=2.5))["annotated"].count("wanted") == 2
+    assert findings(replace(GOOD, marks=0.9, flat_mark=0.55, colour=0.2)) == {}
 
 
 def test_an_empty_picture_is_not_judged_further() -> None:

@@ -154,7 +154,7 @@ def compute_image(job: ImageJob) -> tuple[ImageFacts, bytes]:
         phash=perceptual_hash(half),
         image_sha256=bytes_sha256(encoded),
         numbers=nuisance_numbers(small, data, rows=rows, columns=columns),
-        scores=picture_scores(converted, job.look),
+        scores=picture_scores(converted, data, job.look),
         thumbnail=base64.b64encode(encode_jpeg(small, _THUMBNAIL_QUALITY)).decode(),
         warnings=decoded.warnings,
     )
@@ -166,36 +166,46 @@ def stored_path(store: Path, sha256: str) -> Path:
     return store / sha256[:2] / f"{sha256}.jpg"
 
 
-def picture_scores(pixels: NDArray[np.uint8], look: tuple[str, ...]) -> dict[str, float]:
-    """Return the scores named in ``look``: ``view`` gives one a kind of picture, the others one each."""
+def picture_scores(pixels: NDArray[np.uint8], data: bytes, look: tuple[str, ...]) -> dict[str, float]:
+    """Return the scores that ``look`` asks for of gray (H, W) ``pixels``, read from the file ``data``.
+
+    ``view`` gives one a kind of picture, ``marks`` two, the others one each.
+    """
     scores: dict[str, float] = {}
     for name in look:
-        scores |= SCORES[name](pixels)
+        scores |= SCORES[name](pixels, data)
     return {name: round(value, 4) for name, value in scores.items()}
 
 
-def _view_scores(pixels: NDArray[np.uint8]) -> dict[str, float]:
+def _view_scores(pixels: NDArray[np.uint8], _data: bytes) -> dict[str, float]:
     from covidcxr.imaging.picture_view import picture_view
 
     return {f"view/{kind}": value for kind, value in asdict(picture_view(pixels)).items()}
 
 
-def _range_score(pixels: NDArray[np.uint8]) -> dict[str, float]:
+def _range_score(pixels: NDArray[np.uint8], _data: bytes) -> dict[str, float]:
     from covidcxr.imaging.picture_checks import gray_range
 
     return {"gray_range": gray_range(pixels)}
 
 
-def _marks_score(pixels: NDArray[np.uint8]) -> dict[str, float]:
-    from covidcxr.imaging.drawn_marks import mark_score
+def _marks_scores(pixels: NDArray[np.uint8], _data: bytes) -> dict[str, float]:
+    from covidcxr.imaging.drawn_marks import mark_scores
 
-    return {"marks": mark_score(pixels)}
+    return asdict(mark_scores(pixels))
 
 
-SCORES: Mapping[str, Callable[[NDArray[np.uint8]], dict[str, float]]] = {
+def _colour_score(_pixels: NDArray[np.uint8], data: bytes) -> dict[str, float]:
+    from covidcxr.imaging.colour import colour_score
+
+    return {"colour": colour_score(data)}
+
+
+SCORES: Mapping[str, Callable[[NDArray[np.uint8], bytes], dict[str, float]]] = {
     "view": _view_scores,
     "gray_range": _range_score,
-    "marks": _marks_score,
+    "marks": _marks_scores,
+    "colour": _colour_score,
 }
 
 

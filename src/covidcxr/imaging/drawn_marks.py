@@ -1,11 +1,13 @@
 """Marks that somebody drew over the chest: arrows, boxes, figures, dates. A small network points at them.
 
 It runs in ONNX Runtime on one thread; its weights (``drawn_marks.onnx``) ship beside this file and are trained by
-``python -m benchmarks.drawn_marks_train``. Technologists' letters in the margin are not marks.
+``python -m benchmarks.drawn_marks_train``. What it is only half sure of is looked at again by
+`covidcxr.imaging.flat_marks`. Technologists' letters in the margin are not marks.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -16,10 +18,25 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from covidcxr.core.errors import BundleError
+from covidcxr.imaging.flat_marks import flat_mark_score
 
 SIZE = 224
 _WEIGHTS = "drawn_marks.onnx"
 _TOP_CELLS = 3  # a mark covers at least this many of the 28 x 28 cells
+_DOUBTFUL = 0.5  # films that score less are not looked at again
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MarkScores:
+    """How sure the network is that something was drawn on a film, in [0, 1].
+
+    Attributes:
+        marks: The mean of its three surest cells, wherever they are.
+        flat_mark: Its surest cell on a flat, sharp-edged shape over the chest; 0 without such a shape.
+    """
+
+    marks: float
+    flat_mark: float
 
 
 def mark_map(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -37,10 +54,15 @@ def mark_map(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(1.0 / (1.0 + np.exp(-logits[0, 0])), np.float32)
 
 
-def mark_score(pixels: NDArray[np.uint8]) -> float:
-    """Return how sure the network is that something was drawn over the chest: the mean of its three surest cells."""
-    cells = np.sort(mark_map(pixels), axis=None)
-    return float(cells[-_TOP_CELLS:].mean())
+def mark_scores(pixels: NDArray[np.uint8]) -> MarkScores:
+    """Return both scores of gray (H, W) pixels.
+
+    Raises:
+        BundleError: If weights that ship with covidcxr are missing.
+    """
+    cells = mark_map(pixels)
+    marks = float(np.sort(cells, axis=None)[-_TOP_CELLS:].mean())
+    return MarkScores(marks=marks, flat_mark=flat_mark_score(pixels, cells) if marks >= _DOUBTFUL else 0.0)
 
 
 @cache

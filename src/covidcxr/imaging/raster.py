@@ -49,6 +49,7 @@ _TIFF_BITS_PER_SAMPLE, _TIFF_PHOTOMETRIC, _EXIF_ORIENTATION = 258, 262, 274
 _TIFF_WHITE_IS_ZERO = 0
 _COLOUR_PROBE = (64, 64)
 _COLOUR_LEVELS = 24  # mean spread between channels, of 255, beyond which a gray film was hardly stored as colour
+_COLOUR_MODES = ("RGB", "RGBA", "P", "PA", "CMYK")
 _APNG_SEARCH_BYTES = 1 << 16
 _WARNINGS_LOCK = threading.RLock()
 
@@ -80,6 +81,22 @@ def decode_raster(
         raise
     except Exception as error:  # the decoders raise anything from struct.error to RecursionError on hostile files
         raise _read_error(error, file_format, origin) from error
+
+
+def decode_colour(data: bytes, file_format: FileFormat, *, side: int) -> NDArray[np.uint8] | None:
+    """Return uint8 (h, w, 3), red first, of an image that is stored in colour.
+
+    A JPEG is scaled down while decoding as long as both sides keep ``side`` pixels. Orientation and transparency are
+    disregarded. None if it is stored in gray, or damaged in a way that OpenCV bears and Pillow does not.
+    """
+    try:
+        with _quiet(_makes_remarks(data, file_format)), _PLUGINS[file_format](io.BytesIO(data)) as image:
+            if image.mode not in _COLOUR_MODES:
+                return None
+            image.draft("RGB", (side, side))
+            return np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))[..., :3]
+    except Exception:  # as in decode_raster
+        return None
 
 
 def _to_gray(image: ImageFile.ImageFile, data: bytes, file_format: FileFormat, origin: str) -> Decoded:
@@ -196,7 +213,7 @@ def _colour_notes(image: ImageFile.ImageFile, data: bytes, file_format: FileForm
                 return ()
             probe.draft("RGB", _COLOUR_PROBE)
             return _spread_notes(probe)
-    return _spread_notes(image) if image.mode in ("RGB", "RGBA", "P", "CMYK") else ()
+    return _spread_notes(image) if image.mode in _COLOUR_MODES else ()
 
 
 def _spread_notes(image: Image.Image) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ class LooksAnnotated(PictureRule):
     """Leaves out what `covidcxr.imaging.picture_checks` finds to be ``annotated``."""
 
     name: ClassVar[str] = "looks-annotated"
-    description: ClassVar[str] = "A network points at marks drawn over the chest: arrows, boxes, figures."
-    needs: ClassVar[tuple[str, ...]] = ("marks",)
+    description: ClassVar[str] = (
+        "A network points at arrows, boxes or figures drawn on the film, or part of it is coloured."
+    )
+    needs: ClassVar[tuple[str, ...]] = ("colour", "marks")
     finding: ClassVar[Finding] = "annotated"

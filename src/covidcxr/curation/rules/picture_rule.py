@@ -46,5 +46,5 @@ def scores_of(facts: ImageFacts) -> PictureScores:
         view=PictureView(**{item.name: known.get(f"view/{item.name}", 0.0) for item in fields(PictureView)}),
         shorter_side=min(facts.rows, facts.columns),
         gray_range=known["gray_range"],
-        marks=known.get("marks", 0.0),
+        **{name: known.get(name, 0.0) for name in ("marks", "flat_mark", "colour")},
     )
