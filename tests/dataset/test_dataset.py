@@ -112,6 +112,7 @@ def test_a_class_folder_that_means_no_class_is_refused(tmp_path: Path) -> None:
 def test_masks_beside_images_are_no_images(tmp_path: Path) -> None:
     write_image(tmp_path / "COVID/images/1.jpg", 0)
     write_image(tmp_path / "COVID/masks/1.jpg", 1)
+    write_image(tmp_path / "masks/COVID/1.jpg", 1)
     assert [item.image for item in Dataset.open(tmp_path).samples] == ["COVID/images/1.jpg"]
 
 

@@ -41,3 +41,16 @@ def test_a_patient_can_be_named_in_the_file_name(tmp_path: Path) -> None:
 def test_only_a_folder_of_that_name_is_taken_for_one(tmp_path: Path) -> None:
     touch(tmp_path, "class-folders/normal/a.png", "other/normal/a.png")
     assert locate_sources(tmp_path) == {"class-folders": tmp_path / "class-folders"}
+
+
+def test_masks_beside_films_are_reported_and_are_no_films(tmp_path: Path) -> None:
+    touch(tmp_path, "COVID/images/1.png", "COVID/masks/1.png", "train/Normal/Lung Masks/2.png", "train/Normal/2.png")
+    listing = ClassFolders().read(tmp_path)
+    assert [record.record_id for record in listing.records] == [
+        "class-folders:COVID/images/1.png",
+        "class-folders:train/Normal/2.png",
+    ]
+    assert [(problem.rule, problem.path) for problem in listing.problems] == [
+        ("mask", "COVID/masks/1.png"),
+        ("mask", "train/Normal/Lung Masks/2.png"),
+    ]

@@ -56,3 +56,23 @@ def test_two_tables_are_refused(tmp_path: Path) -> None:
     write_table(tmp_path / "b.csv", "path,label", [])
     with pytest.raises(SourceError, match=r"found a\.csv, b\.csv; expected one \.csv file"):
         CsvTable().read(tmp_path)
+
+
+def test_a_modality_in_any_case_is_told_in_dicom_terms(tmp_path: Path) -> None:
+    words = ("ct", "CT", "x-ray", "mr", "")
+    rows = [{"path": f"{number}.png", "label": "covid", "modality": word} for number, word in enumerate(words)]
+    write_table(tmp_path / "t.csv", "path,label,modality", rows)
+    touch(tmp_path, *(row["path"] for row in rows))
+    assert [record.modality for record in CsvTable().read(tmp_path).records] == ["CT", "CT", "DX", "MR", "UNKNOWN"]
+
+
+def test_the_usual_words_for_a_split_are_read_and_others_are_noted(tmp_path: Path) -> None:
+    words = ("Training", "testing", "valid", "holdout", "")
+    rows = [{"path": f"{number}.png", "label": "covid", "split": word} for number, word in enumerate(words)]
+    write_table(tmp_path / "t.csv", "path,label,split", rows)
+    touch(tmp_path, *(row["path"] for row in rows))
+    listing = CsvTable().read(tmp_path)
+    assert [record.split for record in listing.records] == ["train", "test", "val", None, None]
+    (note,) = listing.notes
+    assert note.startswith("1 rows of t.csv name a split that is none of train, val and test")
+    assert "'holdout' (1)" in note

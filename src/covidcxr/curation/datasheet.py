@@ -23,6 +23,7 @@ _PROBLEM_RULES = {
     "same-file": "A second row of the metadata for one file.",
     "outside-folder": "A row that claims a file outside its source's folder; refused.",
     "link-outside": "A symbolic link that leads out of its source's folder; refused.",
+    "mask": "An outline of lungs beside the films, no radiograph.",
     CROSSES_SPLIT: "The patient or film is also in a test part that is kept as published.",
 }
 
@@ -72,12 +73,13 @@ def confounding_sentences(manifest: Manifest) -> list[str]:
 
 
 def missing_sentences(listings: Mapping[str, SourceListing]) -> list[str]:
-    """Return a plain sentence for every source whose metadata names files that are not there."""
+    """Return plain sentences on what a source's metadata names and is not there, or states and is not understood."""
     sentences = []
     for name, listing in sorted(listings.items()):
         missing = sum(problem.rule == "no-file" for problem in listing.problems)
         if missing:
             sentences.append(f"{name}: {missing} of the {listing.num_rows} images its metadata names are not at hand.")
+        sentences += [f"{name}: {note}" for note in listing.notes]
     return sentences
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from covidcxr.core.digests import file_sha256
 from covidcxr.core.errors import DatasetError
-from covidcxr.core.labels import LABELS, label_key, match_label
+from covidcxr.core.folder_names import find_split, is_mask_folder
+from covidcxr.core.labels import LABELS, match_label
 from covidcxr.core.types import Manifest, Record, Sample, Split
 from covidcxr.dataset.manifest import make_manifest
 
@@ -21,19 +22,6 @@ IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".dcm", ".dicom"}
 )
 SOURCE_NAME = "class-folders"
-
-_SPLIT_FOLDERS: dict[str, Split] = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
-}
-_MASK_FOLDERS = frozenset(
-    {"mask", "masks", "lungmasks"}
-)  # beside images/ in the COVID-19 Radiography Database's layout
 
 
 def read_class_folders(root: Path, classes: Sequence[str] | None = None) -> tuple[Manifest, int]:
@@ -81,7 +69,7 @@ def read_class_folders(root: Path, classes: Sequence[str] | None = None) -> tupl
 
 def _class_folders(root: Path) -> Iterator[tuple[Split, Path]]:
     for folder in _subfolders(root):
-        split = _SPLIT_FOLDERS.get(label_key(folder.name))
+        split = find_split(folder.name)
         if split is None:
             yield "test", folder
         else:
@@ -89,13 +77,17 @@ def _class_folders(root: Path) -> Iterator[tuple[Split, Path]]:
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not _is_passed_over(path.name))
 
 
 def _files(folder: Path) -> Iterator[Path]:
     for place, names, files in os.walk(folder):
-        names[:] = sorted(name for name in names if not name.startswith(".") and label_key(name) not in _MASK_FOLDERS)
+        names[:] = sorted(name for name in names if not _is_passed_over(name))
         yield from (Path(place) / name for name in sorted(files) if not name.startswith("."))
+
+
+def _is_passed_over(name: str) -> bool:
+    return name.startswith(".") or is_mask_folder(name)
 
 
 def _sample(root: Path, path: Path, *, split: Split, label: str) -> Sample:

@@ -1,7 +1,8 @@
 """class-folders: any tree of images in folders named after their class, with train, test and val folders or without.
 
 ``covid-19/a.png``, ``train/COVID19/a.png`` and ``Train/Viral Pneumonia/x/a.png`` are all read; a class is matched by
-whole name without case or punctuation. A folder that no class is named after keeps its images, without a label.
+whole name without case or punctuation. A folder that no class is named after keeps its images, without a label. What
+lies in a folder of masks (``COVID/masks/`` of the COVID-19 Radiography Database) is no radiograph, and is reported.
 Patients are unknown, unless file names follow ``<patient>__<rest>``.
 """
 
@@ -9,21 +10,13 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
+from covidcxr.core.folder_names import find_split, is_mask_folder
 from covidcxr.core.labels import PNEUMONIA, find_label, label_key
-from covidcxr.core.types import Exclusion, Record, Split
+from covidcxr.core.types import Exclusion, Record
 from covidcxr.sources import SOURCES
 from covidcxr.sources.folder import IMAGE_SUFFIXES, ImageFolder
 from covidcxr.sources.source import Source, SourceInfo, SourceListing, folder_version, listing
 
-_SPLITS: dict[str, Split] = {
-    "train": "train",
-    "training": "train",
-    "test": "test",
-    "testing": "test",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-}
 _MORE = {"viralpneumonia": PNEUMONIA, "bacterialpneumonia": PNEUMONIA, "viral": PNEUMONIA, "bacterial": PNEUMONIA}
 
 
@@ -52,9 +45,7 @@ class ClassFolders(Source):
         if not folder.is_dir():
             return False
         top = [child for child in folder.iterdir() if child.is_dir()]
-        inner = [
-            grand for child in top if child.name.casefold() in _SPLITS for grand in child.iterdir() if grand.is_dir()
-        ]
+        inner = [grand for child in top if find_split(child.name) for grand in child.iterdir() if grand.is_dir()]
         return any(read_class(child.name) for child in [*top, *inner])
 
     def read(self, folder: Path) -> SourceListing:
@@ -73,7 +64,9 @@ class ClassFolders(Source):
 
     def _record(self, files: ImageFolder, name: str) -> Record | Exclusion:
         *folders, file_name = PurePosixPath(name).parts
-        split = _SPLITS.get(folders[0].casefold()) if folders else None
+        if any(is_mask_folder(folder) for folder in folders):
+            return self.problem("mask", name, name, "lies in a folder of masks; no radiograph")
+        split = find_split(folders[0]) if folders else None
         classes = folders[1:] if split else folders
         if not classes:
             return self.problem("no-metadata", name, name, "lies in no class folder")

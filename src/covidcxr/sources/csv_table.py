@@ -3,15 +3,18 @@
 Layout: one ``.csv`` file in the folder, with a column ``path`` (relative to the folder; also ``filename``, ``file`` or
 ``image``) and a column ``label`` (also ``class`` or ``finding``). Read too where present: ``patient_id``, ``study_id``,
 ``split``, ``view``, ``modality``, ``sex``, ``age``, ``day_offset``, ``licence`` (or ``license``), ``url``, ``notes``.
+A word in ``split`` that means neither train, val nor test is noted and counts as blank.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from covidcxr.core.errors import SourceError
+from covidcxr.core.folder_names import find_split
 from covidcxr.core.labels import find_label
-from covidcxr.core.types import Record, Split
+from covidcxr.core.types import Record
 from covidcxr.sources import SOURCES
 from covidcxr.sources.folder import IMAGE_SUFFIXES, ImageFolder
 from covidcxr.sources.source import (
@@ -24,12 +27,11 @@ from covidcxr.sources.source import (
     listing,
     match_rows,
 )
-from covidcxr.sources.tables import read_table
-from covidcxr.sources.values import join_notes, read_age, read_number, read_sex, read_view
+from covidcxr.sources.tables import Table, read_table
+from covidcxr.sources.values import join_notes, read_age, read_modality, read_number, read_sex, read_view
 
 _PATHS = ("path", "filename", "file", "image")
 _LABELS = ("label", "class", "finding")
-_SPLITS: dict[str, Split] = {"train": "train", "test": "test", "val": "val", "validation": "val"}
 _RELEASE = "a CSV table with a column path (or filename, file, image) and a column label (or class, finding)"
 
 
@@ -66,7 +68,9 @@ class CsvTable(Source):
         matches, problems = match_rows(self, table, files, lambda row: row[path_column])
         records = [self._record(match, label_column) for match in matches]
         version = folder_version(folder, table.path)
-        return listing(self, records, problems, version=version, num_rows=len(table.rows), files=files)
+        notes = _unknown_splits(table)
+        rows = len(table.rows)
+        return listing(self, records, problems, version=version, num_rows=rows, files=files, notes=notes)
 
     def _record(self, match: Match, label_column: str) -> Record:
         name = self.info.name
@@ -81,10 +85,10 @@ class CsvTable(Source):
             study_id=f"{name}:{study}" if study else None,
             view=read_view(row.get("view", "")),
             view_verbatim=row.get("view", ""),
-            modality=row.get("modality", "") or "UNKNOWN",
+            modality=read_modality(row.get("modality", "")),
             finding=row[label_column],
             label=label,
-            split=_SPLITS.get(row.get("split", "").casefold()),
+            split=find_split(row.get("split", "")),
             sex=read_sex(row.get("sex", "")),
             age_years=read_age(row.get("age", row.get("age_years", ""))),
             age_verbatim=row.get("age", row.get("age_years", "")),
@@ -93,6 +97,18 @@ class CsvTable(Source):
             url=row.get("url", ""),
             notes=join_notes(doubt, row.get("notes", "")),
         )
+
+
+def _unknown_splits(table: Table) -> tuple[str, ...]:
+    words = Counter(row.get("split", "") for row in table.rows)
+    unknown = {word: number for word, number in words.items() if word and find_split(word) is None}
+    if not unknown:
+        return ()
+    found = ", ".join(f"{word!r} ({number})" for word, number in sorted(unknown.items())[:5])
+    return (
+        f"{sum(unknown.values())} rows of {table.path.name} name a split that is none of train, val and test, and "
+        f"count as having none: {found}.",
+    )
 
 
 def _tables(folder: Path) -> list[Path]:

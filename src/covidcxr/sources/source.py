@@ -59,10 +59,12 @@ class SourceListing:
         records: One an image that has both a file and a description; sorted by record_id.
         problems: What could not become a record, by rule: ``no-file`` (a row without its file), ``no-metadata``
             (a file without a row), ``same-file`` (a second row for a file), ``outside-folder`` (a row that claims
-            a file elsewhere), ``link-outside`` (a symbolic link that leads elsewhere). Sorted by record_id.
+            a file elsewhere), ``link-outside`` (a symbolic link that leads elsewhere), ``mask`` (an outline of lungs
+            beside the films). Sorted by record_id.
         version: Release, commit or digest of the metadata; ``unversioned`` if nothing tells.
         num_rows: Rows of the metadata; 0 if the source has none.
         num_files: Image files found, links included.
+        notes: Plain sentences on metadata that was not understood although no image is left out for it.
     """
 
     records: tuple[Record, ...]
@@ -70,6 +72,7 @@ class SourceListing:
     version: str
     num_rows: int
     num_files: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -197,7 +200,14 @@ def agreed_label(match: Match, read: Callable[[dict[str, str]], str | None]) -> 
 
 
 def listing(
-    source: Source, records: list[Record], problems: list[Exclusion], *, version: str, num_rows: int, files: ImageFolder
+    source: Source,
+    records: list[Record],
+    problems: list[Exclusion],
+    *,
+    version: str,
+    num_rows: int,
+    files: ImageFolder,
+    notes: tuple[str, ...] = (),
 ) -> SourceListing:
     """Return the sorted listing.
 
@@ -216,6 +226,7 @@ def listing(
         version=version,
         num_rows=num_rows,
         num_files=len(files.names) + len(files.refused),
+        notes=notes,
     )
 
 

@@ -29,6 +29,10 @@ _VIEWS = {
     "sagittal": View.CT,
     "ct": View.CT,
 }
+_MODALITIES = {
+    **dict.fromkeys(("ct", "ct scan", "computed tomography"), "CT"),
+    **dict.fromkeys(("x ray", "xray", "radiograph", "radiography", "cxr"), "DX"),
+}
 _DECADE = re.compile(r"(early|mid|late)?\s*-?\s*(\d{1,2})0'?s")
 _DECADE_YEARS = {"early": 2.0, "mid": 5.0, "late": 8.0, None: 5.0}
 _DICOM_AGE = re.compile(r"(\d{1,3})([DWMY])", re.IGNORECASE)  # value representation AS, DICOM PS3.5 section 6.2
@@ -37,7 +41,12 @@ _DAYS = {"D": 1.0, "W": 7.0, "M": 30.4375, "Y": 365.25}
 
 def read_view(text: str) -> View:
     """Return the projection that ``text`` names; UNKNOWN for a blank, "?" and everything unheard of."""
-    return _VIEWS.get(re.sub(r"[\s_-]+", " ", text.strip().casefold()), View.UNKNOWN)
+    return _VIEWS.get(_words(text), View.UNKNOWN)
+
+
+def read_modality(text: str) -> str:
+    """Return the modality in DICOM terms: CT for "ct", DX for "X-ray", others in capitals, UNKNOWN for a blank."""
+    return _MODALITIES.get(_words(text), text.strip().upper()) or "UNKNOWN"
 
 
 def read_sex(text: str) -> Sex | None:
@@ -68,6 +77,10 @@ def read_age(text: str) -> float | None:
 def read_number(text: str) -> float | None:
     """Return a plain decimal number, or None ("", "?", "38+")."""
     return float(text) if re.fullmatch(r"-?\d+(\.\d+)?", text.strip()) else None
+
+
+def _words(text: str) -> str:
+    return re.sub(r"[\s_-]+", " ", text.strip().casefold())
 
 
 def join_notes(*notes: str) -> str:
