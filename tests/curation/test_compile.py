@@ -194,6 +194,13 @@ def test_a_missing_source_is_named_with_the_next_step(sources: Path, tmp_path: P
         compile_dataset(recipe(), tmp_path / "data", sources=sources, workers=1)
 
 
+def test_a_source_that_was_renamed_inside_says_what_is_there(sources: Path, tmp_path: Path) -> None:
+    folder = sources / "Figure1-COVID-chestxray-dataset"
+    (folder / "images").rename(folder / "pictures")
+    with pytest.raises(SourceError, match=r"found metadata\.csv, pictures/; expected metadata\.csv beside images/"):
+        compile_dataset(recipe(), tmp_path / "data", sources=sources, workers=1)
+
+
 def test_a_folder_that_holds_something_else_is_not_replaced(phantoms: Path, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "thesis.txt").write_text("years of work")

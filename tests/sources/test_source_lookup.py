@@ -3,12 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from source_trees import actualmed, chest_xray_pneumonia, covid_chestxray, figure1, nih
+from source_trees import actualmed, chest_xray_pneumonia, covid_chestxray, figure1, nih, touch
 
 from covidcxr.core.errors import RegistryError, SourceError
 from covidcxr.sources import SOURCES
 from covidcxr.sources.lookup import find_sources_root, locate_sources, read_source
 from covidcxr.sources.phantoms import write_phantom_sources
+from covidcxr.sources.survey import survey
 
 
 def test_the_first_five_sources_are_registered() -> None:
@@ -61,6 +62,24 @@ def test_a_folder_of_the_right_name_and_another_layout_is_passed_over(tmp_path: 
     (tmp_path / "covid-chestxray-dataset" / "stuff").mkdir(parents=True)
     whole = covid_chestxray(tmp_path / "covid-chestxray-dataset-master")
     assert locate_sources(tmp_path) == {"covid-chestxray-dataset": whole}
+
+
+def test_a_source_whose_layout_changed_is_named_with_what_is_there_and_what_is_expected(tmp_path: Path) -> None:
+    figure1(tmp_path / "Figure1-COVID-chestxray-dataset/figure1")
+    (tmp_path / "Figure1-COVID-chestxray-dataset/figure1/images").rename(tmp_path / "pictures")
+    chest_xray_pneumonia(tmp_path / "chest_xray")
+    (tmp_path / "chest_xray/train/NORMAL").rename(tmp_path / "chest_xray/train/HEALTHY")
+    touch(tmp_path, "csv/a.csv", "csv/b.csv")
+    with pytest.raises(SourceError, match=r"figure1: found metadata\.csv; expected metadata\.csv beside images/"):
+        read_source("figure1", tmp_path)
+    renamed = r"chest_xray: found .*train/ \(HEALTHY/, PNEUMONIA/\); expected .*NORMAL/ and PNEUMONIA/.*sources fetch"
+    with pytest.raises(SourceError, match=renamed):
+        read_source("chest-xray-pneumonia", tmp_path)
+    with pytest.raises(SourceError, match=r"csv: found a\.csv, b\.csv; expected one \.csv file.*put your own table"):
+        read_source("csv", tmp_path)
+    faults = {status.info.name: status.fault for status in survey(tmp_path) if status.fault}
+    assert faults.keys() == {"figure1", "chest-xray-pneumonia", "csv"}
+    assert "HEALTHY" in faults["chest-xray-pneumonia"]
 
 
 def test_the_lookup_order_is_option_variable_data_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ from covidcxr.dataset.dataset import Dataset
 from covidcxr.dataset.exports.archive import archive_name, write_archive
 from covidcxr.dataset.manifest import DATASET_FILE, SUMS_FILE
 from covidcxr.sources import SOURCES
-from covidcxr.sources.lookup import find_sources_root, is_synthetic
+from covidcxr.sources.lookup import find_folder, find_sources_root, is_synthetic
 
 
 def compile_dataset(
@@ -124,12 +124,7 @@ def _read_sources(recipe: Recipe, root: Path, progress: Progress) -> dict[str, S
     names = sorted(recipe.dataset.take)
     for name in progress.track(names, total=len(names), label="sources"):
         source = SOURCES.get(name)()
-        folder = source.locate(root)
-        if folder is None:
-            raise SourceError(
-                f"{root}: no folder of source {name!r}; expected {source.info.folders[0]}/ with {source.info.layout}; "
-                f"fetch it with: covidcxr sources fetch {name} --sources {root}"
-            )
+        folder = find_folder(source, root)
         parts[name] = SourcePart(info=source.info, folder=folder, listing=source.read(folder))
     return parts
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from covidcxr.core.errors import SourceError
 from covidcxr.sources import SOURCES
 from covidcxr.sources.phantoms import SYNTHETIC_MARKER
-from covidcxr.sources.source import SourceListing
+from covidcxr.sources.source import Source, SourceListing
 
 SOURCES_VARIABLE = "COVIDCXR_SOURCES"
 USUAL_PLACES = (Path("data/sources"), Path("../shared/data/sources"))
@@ -59,15 +59,25 @@ def read_source(name: str, root: Path) -> SourceListing:
         SourceError: If it is not below ``root``, or not as its release is laid out.
     """
     source = SOURCES.get(name)()
-    folder = source.locate(root)
-    if folder is None:
-        present = ", ".join(sorted(child.name for child in root.iterdir() if child.is_dir())) if root.is_dir() else ""
-        raise SourceError(
-            f"{root}: no folder of source {name!r} (found: {present or 'nothing'}); expected "
-            f"{source.info.folders[0]}/ with {source.info.layout}; "
-            f"fetch it with: covidcxr sources fetch {name} --sources {root}"
-        )
-    return source.read(folder)
+    return source.read(find_folder(source, root))
+
+
+def find_folder(source: Source, root: Path) -> Path:
+    """Return the folder of ``source`` below ``root``; where it has the name alone, reading it says what is wrong.
+
+    Raises:
+        SourceError: If there is none of its names.
+    """
+    folder = source.find(root)
+    if folder is not None:
+        return folder
+    name = source.info.name
+    present = ", ".join(sorted(child.name for child in root.iterdir() if child.is_dir())) if root.is_dir() else ""
+    raise SourceError(
+        f"{root}: no folder of source {name!r} (found: {present or 'nothing'}); expected "
+        f"{source.info.folders[0]}/ with {source.info.layout}; "
+        f"fetch it with: covidcxr sources fetch {name} --sources {root}"
+    )
 
 
 def fetch_root(explicit: Path | None = None, *, environment: Mapping[str, str] | None = None) -> Path:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import ClassVar
 
@@ -102,19 +102,31 @@ class Source(ABC):
         Names are tried in the order of ``info.folders``; where several folders match one name, the first in
         alphabetical order that has the layout is taken.
         """
-        if not root.is_dir():
+        homes = (self.home(child) for child in self._namesakes(root))
+        return next((home for home in homes if home is not None), None)
+
+    def find(self, root: Path) -> Path | None:
+        """Return what `locate` does or, where no folder has the layout, the first that has at least the name.
+
+        `read` then says what is there and what is expected.
+        """
+        found = self.locate(root)
+        if found is not None:
+            return found
+        child = next(iter(self._namesakes(root)), None)
+        if child is None:
             return None
+        return next((child / name for name in self.info.folders if (child / name).is_dir()), child)
+
+    def _namesakes(self, root: Path) -> list[Path]:
+        if not root.is_dir():
+            return []
         by_name: dict[str, list[Path]] = {}
         for child in sorted(root.iterdir()):
             if child.is_dir():
                 by_name.setdefault(_ARCHIVE_ENDING.sub("", child.name.casefold()), []).append(child)
                 by_name.setdefault(child.name.casefold(), []).append(child)
-        for name in self.info.folders:
-            for child in by_name.get(name.casefold(), []):
-                home = self.home(child)
-                if home is not None:
-                    return home
-        return None
+        return [child for name in self.info.folders for child in by_name.get(name.casefold(), [])]
 
     def home(self, folder: Path) -> Path | None:
         """Return ``folder``, or the folder nested in it as archives do, resolved; None without this source's layout."""
@@ -146,11 +158,32 @@ class Source(ABC):
         """
         if self.has_layout(folder):
             return
-        present = sorted(child.name for child in folder.iterdir())[:12] if folder.is_dir() else []
+        how = f"fetch it with: covidcxr sources fetch {self.info.name}" if self.plan is not None else self.fetch_hint
         raise SourceError(
-            f"{folder}: found {', '.join(present) or 'no files'}; expected {self.info.layout} ({self.info.title}); "
-            f"fetch it with: covidcxr sources fetch {self.info.name}"
+            f"{folder}: found {_contents(folder) or 'no files'}; expected {self.info.layout} ({self.info.title}); "
+            f"change the folder so, or {how}"
         )
+
+
+def _contents(folder: Path) -> str:
+    """Return the names in ``folder``, each subfolder with the names of its own subfolders, a few of each."""
+    return _some((_with_folders(child) for child in _sorted_children(folder)), 12)
+
+
+def _with_folders(path: Path) -> str:
+    if not path.is_dir():
+        return path.name
+    inner = _some((f"{child.name}/" for child in _sorted_children(path) if child.is_dir()), 4)
+    return f"{path.name}/ ({inner})" if inner else f"{path.name}/"
+
+
+def _sorted_children(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _some(names: Iterable[str], limit: int) -> str:
+    first = list(islice(names, limit + 1))
+    return ", ".join(first if len(first) <= limit else [*first[:limit], "..."])
 
 
 def match_rows(

@@ -54,7 +54,7 @@ def survey(root: Path | None, *, progress: Progress = SILENT) -> list[SourceStat
 def _status(name: str, root: Path | None) -> SourceStatus:
     source = SOURCES.get(name)()
     fetchable = source.plan is not None
-    folder = source.locate(root) if root is not None else None
+    folder = source.find(root) if root is not None else None
     if folder is None:
         return SourceStatus(info=source.info, fetchable=fetchable)
     try:
