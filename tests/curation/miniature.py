@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
 from covidcxr.core.recipe import Recipe
 from covidcxr.core.recipe_toml import resolve_recipe
 from covidcxr.curation.image_work import ImageFacts, ImageJob, do_image_work
@@ -27,6 +32,19 @@ def recipe(**dataset: object) -> Recipe:
     return resolve_recipe(
         {"name": "miniature", "title": "Miniature", "dataset": table, "network": network}, where="test"
     )
+
+
+def csv_source(root: Path, *, split: str = "", **counts: int) -> Path:
+    """Write ``root/csv`` with so many images of noise a label, and return ``root``."""
+    folder = root / "csv"
+    folder.mkdir(parents=True)
+    lines = ["path,label,split"]
+    for seed, (label, number) in enumerate((label, number) for label, most in counts.items() for number in range(most)):
+        pixels = np.random.default_rng(seed).integers(0, 255, (60, 60), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{label}{number}.png")
+        lines.append(f"{label}{number}.png,{label},{split}")
+    (folder / "films.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return root
 
 
 class Counting:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from candidates_builder import patients
 
+from covidcxr.core.errors import RecipeError
 from covidcxr.core.recipe import BalanceRecipe
 from covidcxr.core.types import Split
 from covidcxr.curation.balances import BALANCES, Placed
@@ -52,6 +53,11 @@ def test_equal_classes_can_be_small() -> None:
 def test_a_cap_per_class_leaves_the_test_part_alone() -> None:
     items = placed(train_COVID=5, train_Normal=2, test_COVID=6)
     assert keep("cap-per-class", items, images=7) == {"COVID-train": 7, "Normal-train": 4, "COVID-test": 12}
+
+
+def test_a_cap_per_class_without_its_number_is_refused() -> None:
+    with pytest.raises(RecipeError, match="cap-per-class without images"):
+        keep("cap-per-class", [])
 
 
 def test_a_cap_per_patient_keeps_every_patient() -> None:

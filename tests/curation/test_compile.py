@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -9,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from miniature import Counting, recipe
+from miniature import Counting, csv_source, recipe
 from PIL import Image
 
-from covidcxr.core.errors import MissingExtraError, OutputError, SourceError
+from covidcxr.core.errors import DatasetError, MissingExtraError, OutputError, SourceError
 from covidcxr.curation import compile as compiler
 from covidcxr.curation import image_store, near_duplicates
 from covidcxr.curation.compile import compile_dataset
@@ -188,6 +189,57 @@ def test_a_copied_file_is_left_out_and_a_copy_under_another_label_takes_both_out
     assert found["IM-0102-0001.jpeg"] == found["person77_virus_1.jpeg"] == "conflicting-label"
 
 
+def test_labels_of_a_recipe_are_matched_without_case_or_punctuation(tmp_path: Path) -> None:
+    images = csv_source(tmp_path / "sources", COVID19=4, normal=4)
+    taken = {"csv": ["covid 19", "NORMAL"]}
+    asked = recipe(classes=["Covid", "Normal"], take=taken, split={"test_images": {"COVID-19": 1}})
+    dataset = compile_dataset(asked, tmp_path / "data", sources=images, workers=1)
+    assert Counter((item.label, item.split) for item in dataset.samples) == {
+        ("Covid", "train"): 3,
+        ("Covid", "test"): 1,
+        ("Normal", "train"): 3,
+        ("Normal", "test"): 1,
+    }
+
+
+def test_a_class_without_an_image_is_an_error_with_a_list(tmp_path: Path) -> None:
+    images = csv_source(tmp_path / "sources", COVID19=2, normal=1)
+    (images / "csv" / "normal0.png").write_bytes(b"")
+    asked = recipe(classes=["COVID-19", "Normal"], take={"csv": ["COVID-19", "Normal"]})
+    words = r"no image of class 'Normal' is left of 1 \(left out: undecodable 1 \(empty 1\)\); get the files again"
+    with pytest.raises(DatasetError, match=words):
+        compile_dataset(asked, tmp_path / "data", sources=images, workers=1)
+    assert not (tmp_path / "data").exists()
+
+
+def test_unreadable_files_are_one_summary_and_a_full_list(tmp_path: Path) -> None:
+    images = csv_source(tmp_path / "sources", COVID19=5, normal=4)
+    for number, path in enumerate(sorted(images.rglob("*.png"))):
+        path.write_bytes(b"" if number < 3 else b"words, no image")
+    asked = recipe(classes=["COVID-19", "Normal"], take={"csv": ["COVID-19", "Normal"]})
+    words = r"no image is left of 9 \(left out: undecodable 9 \(text 6, empty 3\)\); get the files again"
+    with pytest.raises(DatasetError, match=words) as caught:
+        compile_dataset(asked, tmp_path / "data", sources=images, workers=1)
+    listing = Path(str(caught.value).rpartition(" is in ")[2])
+    with listing.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["record_id"] for row in rows[:2]] == ["csv:COVID190.png", "csv:COVID191.png"]
+    assert Counter(row["rule"] for row in rows) == {"undecodable": 9}
+
+
+def test_a_split_without_images_is_warned_of(tmp_path: Path) -> None:
+    images = csv_source(tmp_path / "sources", COVID19=2, normal=2, split="holdout")
+    asked = recipe(
+        classes=["COVID-19", "Normal"],
+        take={"csv": ["COVID-19", "Normal"]},
+        split={"strategy": "random-by-patient", "test_fraction": 1.0},
+    )
+    dataset = compile_dataset(asked, tmp_path / "data", sources=images, workers=1)
+    notes = json.loads((dataset.root / "dataset.json").read_text())["details"]["notes"]
+    assert notes[0] == "WARNING: no image is in train: nothing can be trained on this dataset alone."
+    assert any("'holdout' (4)" in note for note in notes)
+
+
 def test_a_missing_source_is_named_with_the_next_step(sources: Path, tmp_path: Path) -> None:
     shutil.rmtree(sources / "Figure1-COVID-chestxray-dataset")
     with pytest.raises(SourceError, match=r"no folder of source 'figure1'.*sources fetch figure1"):
@@ -267,7 +319,9 @@ def test_a_rule_that_looks_at_the_picture_is_work_once(phantoms: Path, tmp_path:
 def test_a_blank_film_is_near_empty(sources: Path, tmp_path: Path) -> None:
     blank = sources / "chest-xray-pneumonia/train/NORMAL/IM-0997-0001.jpeg"
     Image.new("L", (200, 200), 90).save(blank)
-    asked = recipe(rules=["near-empty"], take={"chest-xray-pneumonia": ["Normal", "Pneumonia"]})
+    asked = recipe(
+        classes=["Normal", "Pneumonia"], rules=["near-empty"], take={"chest-xray-pneumonia": ["Normal", "Pneumonia"]}
+    )
     dataset = compile_dataset(asked, tmp_path / "data", sources=sources, workers=1)
     assert [(item.path, item.rule) for item in dataset.manifest.exclusions] == [
         ("train/NORMAL/IM-0997-0001.jpeg", "near-empty")

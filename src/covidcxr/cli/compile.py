@@ -58,7 +58,7 @@ def compile_verb(
 
 def summary(dataset: Dataset) -> dict[str, object]:
     """Return what ``--json`` prints."""
-    from covidcxr.dataset.manifest import count_exclusions, count_samples
+    from covidcxr.dataset.manifest import count_exclusions, count_samples, read_dataset_file
 
     return {
         "dataset": str(dataset.root),
@@ -67,6 +67,7 @@ def summary(dataset: Dataset) -> dict[str, object]:
         "classes": list(dataset.classes),
         "counts": count_samples(dataset.samples, dataset.classes),
         "excluded": count_exclusions(dataset.manifest.exclusions),
+        "notes": read_dataset_file(dataset.root).details.get("notes", []),
     }
 
 
@@ -74,7 +75,13 @@ def _print_summary(dataset: Dataset) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from covidcxr.dataset.manifest import SYNTHETIC_NOTICE, count_exclusions, count_samples, read_dataset_file
+    from covidcxr.dataset.manifest import (
+        EXCLUSIONS_FILE,
+        SYNTHETIC_NOTICE,
+        count_exclusions,
+        count_samples,
+        read_dataset_file,
+    )
 
     console = Console()
     if dataset.synthetic:
@@ -88,7 +95,8 @@ def _print_summary(dataset: Dataset) -> None:
         table.add_row(split, *(str(numbers[label]) for label in dataset.classes))
     console.print(table)
     left_out = count_exclusions(dataset.manifest.exclusions)
-    console.print("Left out: " + ", ".join(f"{rule} {number}" for rule, number in left_out.items()), soft_wrap=True)
+    listing = ", ".join(f"{rule} {number}" for rule, number in left_out.items()) or "nothing"
+    console.print(f"Left out: {listing}; each with its reason in {dataset.root / EXCLUSIONS_FILE}", soft_wrap=True)
     details = read_dataset_file(dataset.root).details
     for note in details.get("notes", []):
         console.print(f"- {note}", soft_wrap=True, markup=False, highlight=False)

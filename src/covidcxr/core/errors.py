@@ -7,6 +7,7 @@
     │   └── ImageTooLargeError         an image that would need too much memory
     ├── ArchiveError                   a DICOMweb archive that does not answer, or not to us
     ├── DatasetError                   a compiled dataset that is missing, partial or altered
+    │   ├── EmptyDatasetError          a dataset, or one of its classes, that no image is left of
     │   └── SplitError                 a patient or a duplicate in two splits
     ├── BundleError                    a model bundle that is missing, partial or altered
     ├── TrainingError                  a training that cannot start or go on
@@ -22,6 +23,13 @@ Anything else that escapes is our own fault and exits with code 1.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from covidcxr.core.types import Exclusion
 
 
 class CovidCxrError(Exception):
@@ -57,6 +65,14 @@ class ArchiveError(CovidCxrError):
 
 class DatasetError(CovidCxrError):
     """A dataset folder that is missing, partial, altered or of another layout."""
+
+
+class EmptyDatasetError(DatasetError):
+    """A dataset, or one of its classes, that no image is left of; ``left_out`` is everything with its reason."""
+
+    def __init__(self, message: str, *, left_out: Sequence[Exclusion]) -> None:
+        super().__init__(message)
+        self.left_out = tuple(left_out)
 
 
 class SplitError(DatasetError):

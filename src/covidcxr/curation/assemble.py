@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from covidcxr.core.digests import bytes_sha256
-from covidcxr.core.errors import DatasetError
+from covidcxr.core.errors import EmptyDatasetError
 from covidcxr.core.recipe import DatasetRecipe
 from covidcxr.core.types import Exclusion, Manifest, Record, Sample, Split, View
 from covidcxr.curation.balances import BALANCES, Placed
@@ -71,7 +71,7 @@ def assemble(
     ``pairs`` are record_ids of near-duplicate films. Record paths are relative to the folder of their source.
 
     Raises:
-        DatasetError: If nothing is left.
+        EmptyDatasetError: If nothing is left, or nothing of a class.
         SplitError: If a group came into two splits.
         RegistryError: If the recipe names an unknown rule or strategy.
     """
@@ -92,16 +92,11 @@ def assemble(
     placed, notes = _divide(kept, recipe, reasons)
     samples = _samples(placed)
     check_disjoint(samples)
-    left_out = [_exclusion(everyone[record_id], *reason) for record_id, reason in reasons.items()]
-    if not samples:
-        counts = Counter(rule for rule, _ in reasons.values())
-        found = ", ".join(f"{number} by {rule}" for rule, number in sorted(counts.items()))
-        raise DatasetError(
-            f"no image is left of {len(everyone)} (left out: {found}); check dataset.take and dataset.rules"
-        )
+    left_out = [*problems, *(_exclusion(everyone[record_id], *reason) for record_id, reason in reasons.items())]
+    _check_not_empty(samples, everyone, recipe.classes, left_out)
     manifest = make_manifest(
         samples,
-        [*problems, *left_out],
+        left_out,
         classes=recipe.classes,
         seed=recipe.seed,
         source_versions=source_versions,
@@ -109,7 +104,11 @@ def assemble(
         conversion=conversion(recipe),
     )
     return Assembly(
-        manifest=manifest, recipe=recipe, candidates=everyone, frontal=_frontal(everyone.values()), notes=notes
+        manifest=manifest,
+        recipe=recipe,
+        candidates=everyone,
+        frontal=_frontal(everyone.values()),
+        notes=(*_missing_in_splits(samples, recipe.classes), *notes),
     )
 
 
@@ -145,6 +144,53 @@ def _divide(
         reasons.update((record_id, (BALANCE_PREFIX + balance.strategy, why)) for record_id, why in judged.items())
         placed = [item for item in placed if item.candidate.record_id not in judged]
     return placed, plan.notes
+
+
+def _check_not_empty(
+    samples: Sequence[Sample],
+    everyone: Mapping[str, Candidate],
+    classes: Sequence[str],
+    left_out: Sequence[Exclusion],
+) -> None:
+    labels = {sample.label for sample in samples}
+    empty = next((label for label in classes if label not in labels), None)
+    if empty is None:
+        return
+    whose = f" of class {empty!r}" if labels else ""
+    members = {record_id for record_id, item in everyone.items() if not labels or item.label == empty}
+    found = [item for item in left_out if not members or item.record_id in members]
+    unreadable = bool(found) and all(item.rule == "undecodable" for item in found)
+    advice = "get the files again" if unreadable else "check dataset.take and dataset.rules"
+    raise EmptyDatasetError(
+        f"no image{whose} is left of {len(members)} (left out: {_by_reason(found)}); {advice}", left_out=left_out
+    )
+
+
+def _by_reason(left_out: Iterable[Exclusion]) -> str:
+    """Return the rules with their numbers; of unreadable files, the reader's reasons with theirs."""
+    rules: dict[str, Counter[str]] = defaultdict(Counter)
+    for item in left_out:
+        rules[item.rule][item.detail.partition(":")[0] if item.rule == "undecodable" else ""] += 1
+    numbers = [f"{rule} {counts.total()}{_in_brackets(counts)}" for rule, counts in sorted(rules.items())]
+    return ", ".join(numbers) or "none"
+
+
+def _in_brackets(counts: Counter[str]) -> str:
+    words = ", ".join(f"{reason} {number}" for reason, number in counts.most_common() if reason)
+    return f" ({words})" if words else ""
+
+
+def _missing_in_splits(samples: Sequence[Sample], classes: Sequence[str]) -> list[str]:
+    """Return a warning for each of train and test that has no image, or none of a class."""
+    notes = []
+    for split, use in (("train", "trained"), ("test", "tested")):
+        labels = {sample.label for sample in samples if sample.split == split}
+        missing = [label for label in classes if label not in labels]
+        if not labels:
+            notes.append(f"WARNING: no image is in {split}: nothing can be {use} on this dataset alone.")
+        elif missing:
+            notes.append(f"WARNING: {split} has no image of {', '.join(missing)}.")
+    return notes
 
 
 def _samples(placed: Sequence[Placed]) -> list[Sample]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from covidcxr.core.artefacts import atomic_directory, writing_to
-from covidcxr.core.errors import DatasetError, OutputError, SourceError
+from covidcxr.core.errors import DatasetError, EmptyDatasetError, OutputError, SourceError
 from covidcxr.core.progress import SILENT, Progress
 from covidcxr.core.recipe import Recipe
 from covidcxr.core.recipe_toml import load_recipe
@@ -21,7 +21,8 @@ from covidcxr.curation.duplicates import DuplicatePairs
 from covidcxr.curation.image_store import Engine, ImageStore
 from covidcxr.curation.image_work import ImageFacts
 from covidcxr.curation.near_duplicates import find_near_duplicates, searched
-from covidcxr.curation.publish import SourcePart, publish
+from covidcxr.curation.publish import SourcePart, error_with_list, publish
+from covidcxr.curation.recipe_names import check_names
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.dataset.exports.archive import archive_name, write_archive
 from covidcxr.dataset.manifest import DATASET_FILE, SUMS_FILE
@@ -55,10 +56,10 @@ def compile_dataset(
     Raises:
         SourceError: If a source that the recipe takes is missing or not as documented.
         RecipeError, RegistryError: If the recipe names something unknown.
-        DatasetError: If no image is left.
+        DatasetError: If no image is left, or none of a class; the message names a list of all that was left out.
         OutputError: If ``out`` cannot be written, or holds something else.
     """
-    recipe = load_recipe(recipe) if isinstance(recipe, str) else recipe
+    recipe = check_names(load_recipe(recipe) if isinstance(recipe, str) else recipe)
     root = find_sources_root(sources)
     if root is None:
         raise SourceError(
@@ -86,7 +87,10 @@ def compile_dataset(
     ]
     facts = store.facts(jobs, workers=workers, progress=progress)
     copies = _search_copies(recipe, out, parts, facts, store, workers=workers, progress=progress)
-    assembly = _assemble(recipe, parts, facts, copies, synthetic=is_synthetic(root))
+    try:
+        assembly = _assemble(recipe, parts, facts, copies, synthetic=is_synthetic(root))
+    except EmptyDatasetError as error:
+        raise error_with_list(error, store.folder) from None
     if earlier is not None and _is_same(earlier, assembly, recipe):
         store.discard()
         return earlier

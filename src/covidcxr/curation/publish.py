@@ -17,7 +17,7 @@ from PIL import Image
 
 from covidcxr.core.artefacts import write_bytes, write_text
 from covidcxr.core.digests import file_sha256
-from covidcxr.core.errors import OutputError
+from covidcxr.core.errors import DatasetError, EmptyDatasetError, OutputError
 from covidcxr.core.progress import Progress
 from covidcxr.core.recipe import Recipe
 from covidcxr.core.types import Manifest
@@ -32,7 +32,14 @@ from covidcxr.curation.image_work import ImageFacts
 from covidcxr.curation.leaks import LeakReport, find_leaks
 from covidcxr.curation.near_duplicates import PAIRS_FILE, search_key, searched, write_pairs_file
 from covidcxr.curation.pair_gallery import pair_gallery
-from covidcxr.dataset.manifest import MANIFEST_FILE, SUMS_FILE, SYNTHETIC_NOTICE, write_manifest
+from covidcxr.dataset.manifest import (
+    EXCLUSIONS_FILE,
+    MANIFEST_FILE,
+    SUMS_FILE,
+    SYNTHETIC_NOTICE,
+    exclusions_table,
+    write_manifest,
+)
 from covidcxr.sources.source import SourceInfo, SourceListing
 
 LEAKS_FILE = "leaks.json"
@@ -89,6 +96,17 @@ def publish(
     )
     document = _croissant(folder, recipe, assembly, infos, leaks)
     write_text(folder / "croissant.json", json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+
+
+def error_with_list(error: EmptyDatasetError, folder: Path) -> DatasetError:
+    """Return ``error`` with the path of a list, written into ``folder``, of all that was left out and why.
+
+    Raises:
+        OutputError: If it cannot be written.
+    """
+    path = folder / EXCLUSIONS_FILE
+    write_bytes(path, exclusions_table(error.left_out))
+    return DatasetError(f"{error}; every image with its reason is in {path}")
 
 
 def _write_copies(

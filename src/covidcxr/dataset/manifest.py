@@ -97,7 +97,7 @@ def make_manifest(
         DatasetError: If two samples have one record_id, or a record's path is absolute.
     """
     ordered = tuple(sorted(samples, key=lambda sample: sample.record.record_id))
-    left_out = tuple(sorted(exclusions, key=lambda item: (item.record_id, item.path, item.rule, item.detail)))
+    left_out = tuple(sorted(exclusions, key=_exclusion_order))
     for first, second in itertools.pairwise(ordered):
         if first.record.record_id == second.record.record_id:
             raise DatasetError(
@@ -147,7 +147,7 @@ def write_manifest(
     """
     tables = {
         MANIFEST_FILE: to_csv(MANIFEST_COLUMNS, (sample_row(sample) for sample in manifest.samples)),
-        EXCLUSIONS_FILE: to_csv(EXCLUSION_COLUMNS, (exclusion_row(item) for item in manifest.exclusions)),
+        EXCLUSIONS_FILE: exclusions_table(manifest.exclusions),
     }
     for name, data in tables.items():
         write_bytes(folder / name, data)
@@ -170,6 +170,15 @@ def write_manifest(
         details=dict(details or {}),
     )
     write_text(folder / DATASET_FILE, json.dumps(info.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n")
+
+
+def exclusions_table(exclusions: Iterable[Exclusion]) -> bytes:
+    """Return exclusions.csv: a row an image left out, sorted, with the rule and what it saw."""
+    return to_csv(EXCLUSION_COLUMNS, (exclusion_row(item) for item in sorted(exclusions, key=_exclusion_order)))
+
+
+def _exclusion_order(item: Exclusion) -> tuple[str, str, str, str]:
+    return item.record_id, item.path, item.rule, item.detail
 
 
 def read_dataset_file(folder: Path) -> DatasetFile:
