@@ -86,6 +86,20 @@ def test_diff_of_a_dataset_with_itself_is_empty(dataset: Path, capsys: pytest.Ca
     assert found["changed"] == []
 
 
+def test_diff_of_datasets_that_left_out_other_images_says_which_and_why(
+    dataset: Path, sources: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "with-laterals"
+    rules = 'dataset.rules=["undecodable", "unlabelled", "ct", "annotated", "duplicate-file", "conflicting-label"]'
+    arguments = ["compile", "zhong2020", "--out", str(out), "--sources", str(sources), "--workers", "1", "--quiet"]
+    assert run_command([*arguments, *_SET, "--set", rules]) == 0
+    assert run_command(["dataset", "diff", str(dataset), str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "only in the second: 1 images\n" in printed
+    assert "in the first, lateral: view 'L'" in printed
+    assert "other settings: 1\n  dataset.rules: [" in printed
+
+
 def test_export_writes_the_asked_format(dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "folders"
     assert run_command(["dataset", "export", str(dataset), "--to", "class-folders", "--out", str(out), "--json"]) == 0

@@ -18,7 +18,7 @@ from covidcxr.curation import compile as compiler
 from covidcxr.curation import image_store, near_duplicates
 from covidcxr.curation.compile import compile_dataset
 from covidcxr.curation.image_work import ImageFacts, ImageJob
-from covidcxr.dataset import Dataset
+from covidcxr.dataset import Dataset, manifest
 
 
 def test_every_image_is_in_the_manifest_or_in_the_exclusions(compiled: Dataset, phantoms: Path) -> None:
@@ -111,6 +111,28 @@ def test_an_altered_image_is_made_again(phantoms: Path, tmp_path: Path, counting
     again = compile_dataset(recipe(), tmp_path / "data", sources=phantoms, workers=1)
     assert counting.done == [first.samples[0].record.record_id]
     assert again.verify() == ()
+
+
+def test_every_side_file_is_verified_and_made_again(phantoms: Path, tmp_path: Path) -> None:
+    first = compile_dataset(recipe(archive=True), tmp_path / "data", sources=phantoms, workers=1)
+    listed = json.loads((first.root / "dataset.json").read_text())["files"]
+    assert listed.keys() == {path.name for path in first.root.iterdir() if path.is_file()} - {"dataset.json"}
+    (first.root / "croissant.json").unlink()
+    assert [problem.path for problem in first.verify()] == ["croissant.json"]
+    again = compile_dataset(recipe(archive=True), tmp_path / "data", sources=phantoms, workers=1)
+    assert again.verify() == ()
+
+
+def test_a_dataset_without_the_newer_columns_is_made_again(
+    phantoms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        columns = [column for column in manifest.MANIFEST_COLUMNS if column != "sex_verbatim"]
+        earlier.setattr(manifest, "MANIFEST_COLUMNS", tuple(columns))
+        first = compile_dataset(recipe(), tmp_path / "data", sources=phantoms, workers=1)
+    again = compile_dataset(recipe(), tmp_path / "data", sources=phantoms, workers=1)
+    assert again.digest == first.digest
+    assert "sex_verbatim" in (again.root / "manifest.csv").read_text().partition("\n")[0]
 
 
 def test_an_interrupted_compile_leaves_nothing_half_and_goes_on_later(

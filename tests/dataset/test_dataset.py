@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,30 @@ def test_verify_names_an_altered_list_of_sums(tmp_path: Path) -> None:
     sums = tmp_path / "SHA256SUMS"
     sums.write_text(sums.read_text() + "\n")
     assert [problem.path for problem in Dataset.open(tmp_path).verify()] == ["SHA256SUMS"]
+
+
+def test_verify_names_an_altered_and_a_missing_side_file(tmp_path: Path) -> None:
+    for name in ("DATASHEET.md", "leaks.json"):
+        (tmp_path / name).write_text("as written")
+    compiled_dataset(tmp_path, sample("a.png"))
+    (tmp_path / "my-notes.txt").write_text("of no concern")
+    assert Dataset.open(tmp_path).verify() == ()
+    (tmp_path / "DATASHEET.md").write_text("embellished")
+    (tmp_path / "leaks.json").unlink()
+    assert [(problem.path, problem.detail) for problem in Dataset.open(tmp_path).verify()] == [
+        ("DATASHEET.md", "altered: its SHA-256 is not the one in dataset.json"),
+        ("leaks.json", "missing"),
+    ]
+
+
+def test_a_dataset_of_an_earlier_release_that_lists_only_its_tables_verifies(tmp_path: Path) -> None:
+    (tmp_path / "DATASHEET.md").write_text("as written")
+    compiled_dataset(tmp_path, sample("a.png"))
+    path = tmp_path / "dataset.json"
+    document = json.loads(path.read_text())
+    del document["files"]["DATASHEET.md"]
+    path.write_text(json.dumps(document))
+    assert Dataset.open(tmp_path).verify() == ()
 
 
 def test_class_folders_open_without_a_split_level(tmp_path: Path) -> None:

@@ -30,6 +30,24 @@ def test_a_sample_of_unknown_everything_survives_the_table() -> None:
     assert parse_sample(sample_row(bare)) == bare
 
 
+def test_the_verbatim_words_of_sex_and_offset_are_kept_and_are_no_part_of_the_digest(tmp_path: Path) -> None:
+    one = sample("a.png")
+    worded = replace(one, record=replace(one.record, sex_verbatim="female?", offset_verbatim="38+"))
+    written = manifest(worded)
+    write_manifest(tmp_path, written)
+    assert read_manifest(tmp_path) == written
+    assert sample_row(worded)["offset_verbatim"] == "38+"
+    assert written.digest == manifest(one).digest
+
+
+def test_a_row_written_before_the_verbatim_columns_is_read() -> None:
+    one = sample("a.png")
+    row = {
+        column: text for column, text in sample_row(one).items() if column not in {"sex_verbatim", "offset_verbatim"}
+    }
+    assert parse_sample(row) == one
+
+
 def test_the_table_has_the_columns_other_programs_rely_on(tmp_path: Path) -> None:
     write_manifest(tmp_path, manifest(sample("a.png", patient="17")))
     with (tmp_path / "manifest.csv").open(newline="") as stream:

@@ -204,3 +204,14 @@ def test_the_version_is_the_commit_in_the_folders_name_or_the_metadatas_digest(t
     assert CovidChestXray().read(archive).version == f"commit {commit}"
     assert CovidChestXray().read(plain).version.startswith("metadata sha256:")
     assert CovidChestXray().read(plain).version != CovidChestXray().read(other).version
+
+
+def test_words_that_are_no_sex_and_no_number_of_days_are_kept_as_they_are(tmp_path: Path) -> None:
+    rows = [{"filename": "a.png", "sex": "?", "offset": "38+"}, {"filename": "b.png", "sex": "M", "offset": "?"}]
+    listing = CovidChestXray().read(covid_chestxray(tmp_path / "s", *rows, files=["images/a.png", "images/b.png"]))
+    assert [
+        (record.sex, record.sex_verbatim, record.day_offset, record.offset_verbatim) for record in listing.records
+    ] == [
+        (None, "?", None, "38+"),
+        (Sex.MALE, "M", None, "?"),
+    ]

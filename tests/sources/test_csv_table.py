@@ -34,6 +34,7 @@ def test_every_further_column_is_read(tmp_path: Path) -> None:
         55.0,
         "mid 50s",
     )
+    assert (record.sex_verbatim, record.offset_verbatim) == ("f", "-2")
     assert (record.label, record.day_offset, record.licence, record.notes) == ("Normal", -2.0, "CC0", "seen by eye")
 
 

@@ -36,6 +36,7 @@ def test_a_film_between_admission_to_and_release_from_intensive_care_is_noted(tm
     row = {"admission_offset": "0", "icu_admission_offset": "0.0", "icu_release_offset": "4.0", "sex": "w"}
     record = only(Hannover().read(tree(tmp_path / "s", row, files=("png/7a9ec606.png",))))
     assert (record.day_offset, record.notes, record.sex) == (0.0, "taken in intensive care", Sex.FEMALE)
+    assert (record.sex_verbatim, record.offset_verbatim) == ("w", "0")
 
 
 def test_rows_and_files_without_each_other_are_problems(tmp_path: Path) -> None:

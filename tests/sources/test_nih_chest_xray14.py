@@ -31,6 +31,7 @@ def test_a_row_becomes_a_record(tmp_path: Path) -> None:
     assert record.record_id == "nih-chest-xray14:00001280_004.png"
     assert (record.patient_id, record.study_id) == ("nih-chest-xray14:1280", "nih-chest-xray14:1280:4")
     assert (record.label, record.view, record.sex, record.age_years) == ("Normal", View.PA, Sex.FEMALE, 36.0)
+    assert record.sex_verbatim == "F"
 
 
 def test_the_first_edition_with_its_dicom_ages_and_archive_folders_reads(tmp_path: Path) -> None:

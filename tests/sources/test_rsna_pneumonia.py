@@ -63,6 +63,7 @@ def test_several_boxes_of_one_film_make_one_record_with_the_headers_facts(folder
     assert [by_name[name].label for name in (OPACITY, NORMAL, OTHER)] == ["Pneumonia", "Normal", None]
     film = by_name[OPACITY]
     assert (film.view, film.sex, film.age_years, film.modality) == (View.AP, Sex.FEMALE, 51.0, "CR")
+    assert film.sex_verbatim == "F"
     assert film.patient_id is None
 
 

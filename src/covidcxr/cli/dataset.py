@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -99,7 +101,7 @@ def diff(
     from covidcxr.dataset.compare import compare
 
     before, after = Dataset.open(first), Dataset.open(second)
-    found = compare(before.manifest, after.manifest)
+    found = compare(before.manifest, after.manifest, first_recipe=before.recipe, second_recipe=after.recipe)
     if as_json:
         print_json({"same": found.same, "first": before.digest, "second": after.digest, **found.as_document()})
     elif not quiet:
@@ -110,13 +112,28 @@ def _print_difference(found: Difference) -> None:
     if found.same:
         typer.echo("The two datasets have the same digest.")
         return
-    for title, records in (("only in the first", found.only_first), ("only in the second", found.only_second)):
-        typer.echo(f"{title}: {len(records)} images")
-        for record_id in records[:10]:
-            typer.echo(f"  {record_id}")
-    typer.echo(f"changed: {len(found.changed)} images")
-    for change in found.changed[:10]:
-        typer.echo(f"  {change.record_id}: {change.column} {change.first!r} became {change.second!r}")
+    _print_one_sided("first", found.only_first, {fate.record_id: fate.second for fate in found.exclusions}, "second")
+    _print_one_sided("second", found.only_second, {fate.record_id: fate.first for fate in found.exclusions}, "first")
+    typer.echo(f"changed: {len({change.record_id for change in found.changed})} images")
+    _print_some(
+        f"{change.record_id}: {change.column} {change.first!r} became {change.second!r}" for change in found.changed
+    )
+    one_sided = {*found.only_first, *found.only_second}
+    fates = [fate for fate in found.exclusions if fate.record_id not in one_sided]
+    typer.echo(f"left out otherwise: {len(fates)} images")
+    _print_some(f"{fate.record_id}: {fate.first} became {fate.second}" for fate in fates)
+    typer.echo(f"other settings: {len(found.settings)}")
+    _print_some(f"{setting.name}: {setting.first} became {setting.second}" for setting in found.settings)
+
+
+def _print_one_sided(where: str, records: tuple[str, ...], reasons: Mapping[str, str], other: str) -> None:
+    typer.echo(f"only in the {where}: {len(records)} images")
+    _print_some(f"{record_id}: in the {other}, {reasons.get(record_id, 'not there')}" for record_id in records)
+
+
+def _print_some(lines: Iterable[str]) -> None:
+    for line in islice(lines, 10):
+        typer.echo(f"  {line}")
 
 
 def export(

@@ -54,9 +54,10 @@ class Record:
         finding: The source's own words, verbatim.
         label: The class of `covidcxr.core.labels` that ``finding`` means; None if it means none of them.
         split: The split that the source itself publishes (chest-xray-pneumonia); None if it has none.
-        sex: None if unknown.
+        sex: None if unknown. ``sex_verbatim`` keeps the source's own word.
         age_years: None if unknown. ``age_verbatim`` keeps the source's own words ("50+", "mid 50s").
         day_offset: Days since the first symptom or since admission, as the source counts; None if unknown.
+            ``offset_verbatim`` keeps the source's own words ("38+", "?").
         licence: SPDX-like name or the source's words; empty if the source does not tell.
         url: Where the image was published; empty if unknown.
         notes: Anything else worth keeping, such as "blank view, frontal by eye".
@@ -74,9 +75,11 @@ class Record:
     label: str | None = None
     split: Split | None = None
     sex: Sex | None = None
+    sex_verbatim: str = ""
     age_years: float | None = None
     age_verbatim: str = ""
     day_offset: float | None = None
+    offset_verbatim: str = ""
     licence: str = ""
     url: str = ""
     notes: str = ""

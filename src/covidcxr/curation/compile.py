@@ -24,7 +24,6 @@ from covidcxr.curation.near_duplicates import find_near_duplicates, searched
 from covidcxr.curation.publish import SourcePart, error_with_list, publish
 from covidcxr.curation.recipe_names import check_names
 from covidcxr.dataset.dataset import Dataset
-from covidcxr.dataset.exports.archive import archive_name, write_archive
 from covidcxr.dataset.manifest import DATASET_FILE, SUMS_FILE
 from covidcxr.sources import SOURCES
 from covidcxr.sources.lookup import find_folder, find_sources_root, is_synthetic
@@ -108,8 +107,6 @@ def compile_dataset(
             store=store,
             progress=progress,
         )
-        if recipe.dataset.archive:
-            write_archive(Dataset.open(folder), folder / archive_name(recipe.name), progress)
     store.discard()
     return Dataset(root=out, manifest=assembly.manifest, recipe=recipe.model_dump(mode="json"))
 
@@ -196,6 +193,7 @@ def _pictures(earlier: Dataset) -> dict[str, tuple[Path, str]]:
 def _is_same(earlier: Dataset, assembly: Assembly, recipe: Recipe) -> bool:
     return (
         earlier.digest == assembly.manifest.digest
+        and earlier.samples == assembly.manifest.samples  # columns that the digest leaves out, of an earlier release
         and earlier.recipe == recipe.model_dump(mode="json")
         and not earlier.verify()
     )

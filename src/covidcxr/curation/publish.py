@@ -32,13 +32,16 @@ from covidcxr.curation.image_work import ImageFacts
 from covidcxr.curation.leaks import LeakReport, find_leaks
 from covidcxr.curation.near_duplicates import PAIRS_FILE, search_key, searched, write_pairs_file
 from covidcxr.curation.pair_gallery import pair_gallery
+from covidcxr.dataset.dataset import Dataset
+from covidcxr.dataset.exports.archive import archive_name, write_archive
 from covidcxr.dataset.manifest import (
     EXCLUSIONS_FILE,
     MANIFEST_FILE,
     SUMS_FILE,
     SYNTHETIC_NOTICE,
     exclusions_table,
-    write_manifest,
+    write_dataset_file,
+    write_tables,
 )
 from covidcxr.sources.source import SourceInfo, SourceListing
 
@@ -65,7 +68,7 @@ def publish(
     store: ImageStore,
     progress: Progress,
 ) -> None:
-    """Write images, tables, datasheet and contact sheet into ``folder``.
+    """Write images, tables, datasheet and all that describes them into ``folder``; last dataset.json, which lists it.
 
     Raises:
         OSError, OutputError: If something cannot be written.
@@ -87,15 +90,15 @@ def publish(
     listings = {name: part.listing for name, part in parts.items()}
     write_text(folder / "DATASHEET.md", write_datasheet(assembly, recipe, infos, listings, findings=leaks.sentences))
     write_text(folder / "dataset.html", browse_page(assembly, facts, title=f"{recipe.name}: {recipe.title}"))
-    write_manifest(
-        folder,
-        manifest,
-        recipe=recipe.model_dump(mode="json"),
-        conversion=conversion(recipe.dataset),
-        details=_details(assembly, parts, leaks),
-    )
+    write_tables(folder, manifest)
     document = _croissant(folder, recipe, assembly, infos, leaks)
     write_text(folder / "croissant.json", json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    resolved = recipe.model_dump(mode="json")
+    if recipe.dataset.archive:
+        unfinished = Dataset(root=folder, manifest=manifest, recipe=resolved)
+        write_archive(unfinished, folder / archive_name(recipe.name), progress)
+    details = _details(assembly, parts, leaks)
+    write_dataset_file(folder, manifest, recipe=resolved, conversion=conversion(recipe.dataset), details=details)
 
 
 def error_with_list(error: EmptyDatasetError, folder: Path) -> DatasetError:

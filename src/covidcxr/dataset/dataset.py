@@ -125,19 +125,18 @@ class Dataset:
     def verify(self, progress: Progress = SILENT) -> tuple[Problem, ...]:
         """Read every image again and return what is missing, altered or unlisted; empty if all is well.
 
-        A compiled dataset is checked against its SHA256SUMS, its manifest's digest and dataset.json; a class-folder
-        tree has nothing to be checked against but its own reading.
+        A compiled dataset is checked against its SHA256SUMS, its manifest's digest and every file that dataset.json
+        lists; a class-folder tree has nothing to be checked against but its own reading.
         """
         if not self.compiled:
             missing = (sample.image for sample in self.samples if not self.image_path(sample).is_file())
             return tuple(Problem(path=image, detail="missing") for image in missing)
-        expected, problems = self._read_sums()
+        expected = self._read_sums()
+        problems: list[Problem] = []
         for image in progress.track(sorted(expected), total=len(expected), label="verify"):
-            path = self.root / image
-            if not path.is_file():
-                problems.append(Problem(path=image, detail="missing"))
-            elif file_sha256(path) != expected[image]:
-                problems.append(Problem(path=image, detail=f"altered: its SHA-256 is not the one in {SUMS_FILE}"))
+            problems += self._compared(image, expected[image], listed_in=SUMS_FILE)
+        for name, digest in read_dataset_file(self.root).files.items():
+            problems += self._compared(name, digest, listed_in=DATASET_FILE)
         on_disk = {
             path.relative_to(self.root).as_posix() for path in (self.root / IMAGES_FOLDER).rglob("*") if path.is_file()
         }
@@ -149,18 +148,20 @@ class Dataset:
         ]
         return (*problems, *self._verify_digest())
 
-    def _read_sums(self) -> tuple[dict[str, str], list[Problem]]:
-        path = self.root / SUMS_FILE
-        listed = read_dataset_file(self.root).files.get(SUMS_FILE)
+    def _compared(self, name: str, digest: str, *, listed_in: str) -> list[Problem]:
+        path = self.root / name
         if not path.is_file():
-            return {}, [Problem(path=SUMS_FILE, detail="missing")]
-        problems = (
-            []
-            if file_sha256(path) == listed
-            else [Problem(path=SUMS_FILE, detail=f"altered: not the file that {DATASET_FILE} lists")]
-        )
+            return [Problem(path=name, detail="missing")]
+        if file_sha256(path) != digest:
+            return [Problem(path=name, detail=f"altered: its SHA-256 is not the one in {listed_in}")]
+        return []
+
+    def _read_sums(self) -> dict[str, str]:
+        path = self.root / SUMS_FILE
+        if not path.is_file():
+            return {}
         lines = (line.partition("  ") for line in path.read_text(encoding="utf-8").splitlines() if line)
-        return {name: digest for digest, _, name in lines}, problems
+        return {name: digest for digest, _, name in lines}
 
     def _verify_digest(self) -> list[Problem]:
         info = read_dataset_file(self.root)

@@ -41,9 +41,10 @@ SYNTHETIC_NOTICE = (
     "SYNTHETIC DATA: computed phantoms, not radiographs of people. "
     "Nothing measured on them says anything about patients."
 )
-# A perceptual hash rests on floating-point sums, whose last bit may differ between processors: it is stored, and
-# guarded by the file digests of dataset.json, but it is no part of what names the dataset.
-_NOT_IN_DIGEST = frozenset({"phash"})
+# Stored, and guarded by the file digests of dataset.json, but no part of what names the dataset. A perceptual hash
+# rests on floating-point sums, whose last bit may differ between processors. The two verbatim columns were added when
+# digests had been published; they only word what other columns say.
+_NOT_IN_DIGEST = frozenset({"phash", "sex_verbatim", "offset_verbatim"})
 
 
 class DatasetFile(BaseModel):
@@ -54,7 +55,7 @@ class DatasetFile(BaseModel):
         conversion: Settings that decide the pixels of the images (longest side, JPEG quality).
         counts: Split to class to number of images.
         excluded: Rule to number of images left out.
-        files: SHA-256 of the other files that describe the dataset.
+        files: SHA-256 of every other file beside this one, but for those that SHA256SUMS lists.
         details: Anything the compiler adds for readers (leak report, sources' citations).
     """
 
@@ -89,7 +90,8 @@ def make_manifest(
 ) -> Manifest:
     """Return the sorted `Manifest` of these samples and exclusions, with its digest.
 
-    The digest covers every column of both tables but the perceptual hash, the classes, the seed and ``conversion``.
+    The digest covers every column of both tables but those of ``_NOT_IN_DIGEST``, the classes, the seed and
+    ``conversion``.
     Record paths must already be relative to the folder of their source. Source versions are left out, because they
     may come from a folder's name; the SHA-256 of every image is in the table.
 
@@ -138,22 +140,41 @@ def write_manifest(
     conversion: Mapping[str, Any] | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write manifest.csv, exclusions.csv and, last, dataset.json into ``folder``.
+    """Write manifest.csv, exclusions.csv and, last, dataset.json, which lists every file that is in ``folder`` by then.
 
-    A file SHA256SUMS already in the folder is named in dataset.json too. ``conversion`` is what `make_manifest` got.
+    ``conversion`` is what `make_manifest` got.
 
     Raises:
         OutputError: If the folder cannot be written.
     """
-    tables = {
-        MANIFEST_FILE: to_csv(MANIFEST_COLUMNS, (sample_row(sample) for sample in manifest.samples)),
-        EXCLUSIONS_FILE: exclusions_table(manifest.exclusions),
-    }
-    for name, data in tables.items():
-        write_bytes(folder / name, data)
-    files = {name: bytes_sha256(data) for name, data in tables.items()}
-    if (folder / SUMS_FILE).is_file():
-        files[SUMS_FILE] = file_sha256(folder / SUMS_FILE)
+    write_tables(folder, manifest)
+    write_dataset_file(folder, manifest, recipe=recipe, conversion=conversion, details=details)
+
+
+def write_tables(folder: Path, manifest: Manifest) -> None:
+    """Write manifest.csv and exclusions.csv into ``folder``.
+
+    Raises:
+        OutputError: If the folder cannot be written.
+    """
+    write_bytes(folder / MANIFEST_FILE, to_csv(MANIFEST_COLUMNS, (sample_row(sample) for sample in manifest.samples)))
+    write_bytes(folder / EXCLUSIONS_FILE, exclusions_table(manifest.exclusions))
+
+
+def write_dataset_file(
+    folder: Path,
+    manifest: Manifest,
+    *,
+    recipe: Mapping[str, Any] | None,
+    conversion: Mapping[str, Any] | None,
+    details: Mapping[str, Any] | None,
+) -> None:
+    """Write dataset.json into ``folder``, which holds everything else already.
+
+    Raises:
+        OutputError: If the folder cannot be written.
+    """
+    beside = sorted(path for path in folder.iterdir() if path.is_file() and path.name != DATASET_FILE)
     info = DatasetFile(
         covidcxr_version=release(),
         notice=f"{SYNTHETIC_NOTICE} {NOTICE}" if manifest.synthetic else NOTICE,
@@ -166,7 +187,7 @@ def write_manifest(
         counts=count_samples(manifest.samples, manifest.classes),
         excluded=count_exclusions(manifest.exclusions),
         recipe=None if recipe is None else dict(recipe),
-        files=files,
+        files={path.name: file_sha256(path) for path in beside},
         details=dict(details or {}),
     )
     write_text(folder / DATASET_FILE, json.dumps(info.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n")

@@ -30,7 +30,8 @@ MANIFEST_COLUMNS = (
         "label",
     ),
     *("view", "view_verbatim", "modality", "finding", "record_label", "record_split"),
-    *("sex", "age_years", "age_group", "age_verbatim", "day_offset", "licence", "url", "notes"),
+    *("sex", "sex_verbatim", "age_years", "age_group", "age_verbatim", "day_offset", "offset_verbatim"),
+    *("licence", "url", "notes"),
     *("sha256", "phash", "rows", "columns", "bits_stored"),
 )
 EXCLUSION_COLUMNS = ("record_id", "source", "path", "rule", "detail", "group_id")
@@ -38,7 +39,7 @@ EXCLUSION_COLUMNS = ("record_id", "source", "path", "rule", "detail", "group_id"
 _AGE_SPAN = re.compile(r"(\d+)-(\d+) years")
 _RECORD_FIELDS = (
     *("record_id", "source", "patient_id", "study_id", "view", "view_verbatim", "modality", "finding"),
-    *("sex", "age_years", "age_verbatim", "day_offset", "licence", "url", "notes"),
+    *("sex", "sex_verbatim", "age_years", "age_verbatim", "day_offset", "offset_verbatim", "licence", "url", "notes"),
 )
 _SAMPLE_FIELDS = ("group_id", "split", "label", "sha256", "phash", "rows", "columns", "bits_stored")
 
@@ -79,7 +80,7 @@ def age_group(record: Record) -> str:
 
 
 def parse_sample(row: Mapping[str, str]) -> Sample:
-    """Return the sample of one row of manifest.csv.
+    """Return the sample of one row of manifest.csv; of one written before the columns were there, blank verbatim words.
 
     Raises:
         KeyError, ValueError: If a column is missing or a value is none that `sample_row` writes.
@@ -106,8 +107,10 @@ def parse_sample(row: Mapping[str, str]) -> Sample:
         label=row["record_label"] or None,
         split=_split(row["record_split"]) if row["record_split"] else None,
         sex=Sex(row["sex"]) if row["sex"] else None,
+        sex_verbatim=row.get("sex_verbatim", ""),
         age_years=_number(row["age_years"]),
         day_offset=_number(row["day_offset"]),
+        offset_verbatim=row.get("offset_verbatim", ""),
     )
     return Sample(
         **{name: row[name] for name in ("label", "sha256", "phash", "group_id")},

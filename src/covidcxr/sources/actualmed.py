@@ -80,9 +80,11 @@ class Actualmed(Source):
             finding=row["finding"],
             label=label,
             sex=read_sex(row.get("sex", "")),
+            sex_verbatim=row.get("sex", ""),
             age_years=read_age(row.get("age", "")),
             age_verbatim=row.get("age", ""),
             day_offset=read_number(row.get("offset", "")),
+            offset_verbatim=row.get("offset", ""),
             url=self.info.homepage,
             notes=join_notes(doubt, row.get("artifacts/distortion", ""), row.get("notes", "")),
         )

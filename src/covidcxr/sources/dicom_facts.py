@@ -21,6 +21,7 @@ class DicomFacts:
     view_verbatim: str = ""
     modality: str = "UNKNOWN"
     sex: Sex | None = None
+    sex_verbatim: str = ""
     age_years: float | None = None
     age_verbatim: str = ""
     fault: str = ""
@@ -44,6 +45,7 @@ def read_facts(path: Path) -> DicomFacts:
         view_verbatim=values["ViewPosition"],
         modality=values["Modality"] or "UNKNOWN",
         sex=read_sex(values["PatientSex"]),
+        sex_verbatim=values["PatientSex"],
         age_years=age,
         age_verbatim=values["PatientAge"],
     )

@@ -91,9 +91,11 @@ class Figure1(Source):
             finding=row["finding"],
             label=label,
             sex=read_sex(row["sex"]),
+            sex_verbatim=row["sex"],
             age_years=read_age(row["age"]),
             age_verbatim=row["age"],
             day_offset=read_number(row["offset"]),
+            offset_verbatim=row["offset"],
             url=self.info.homepage,
             notes=join_notes(doubt, blank, row.get("artifacts/distortion", ""), row.get("notes", "")),
         )

@@ -131,6 +131,7 @@ class NihChestXray14(Source):
             label=label,
             split=splits.get(match.path.name),
             sex=read_sex(row["Patient Gender"]),
+            sex_verbatim=row["Patient Gender"],
             age_years=read_age(row["Patient Age"]),
             age_verbatim=row["Patient Age"],
             licence=self.info.licence,

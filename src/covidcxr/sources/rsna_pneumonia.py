@@ -91,6 +91,7 @@ class RsnaPneumonia(Source):
             finding=finding,
             label=_MEANING.get(finding.casefold()),
             sex=facts.sex,
+            sex_verbatim=facts.sex_verbatim,
             age_years=facts.age_years,
             age_verbatim=facts.age_verbatim,
             licence=self.info.licence,
