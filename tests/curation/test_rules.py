@@ -9,11 +9,12 @@ from candidates_builder import RECIPE, candidate
 
 from covidcxr.core.types import View
 from covidcxr.curation.candidates import Candidate
+from covidcxr.curation.licences import allowed_uses
 from covidcxr.curation.rules import RULES
 from covidcxr.curation.rules.annotated import LIST, drawn_upon
 from covidcxr.curation.rules.annotated_by_eye import FURTHER
-from covidcxr.curation.rules.licence import allowed_uses
 
+EVERY_USE = {"commercial", "derivatives", "redistribution"}
 LABELS = Path(__file__).parents[2] / "benchmarks" / "labels" / "views.csv"
 
 
@@ -112,12 +113,30 @@ def test_the_list_by_eye_has_every_film_labelled_as_drawn_upon_and_zhong2020_kee
 @pytest.mark.parametrize(
     ("licence", "uses"),
     [
-        ("CC BY 4.0", {"commercial", "derivatives"}),
-        ("CC BY-NC-SA 4.0", {"derivatives"}),
-        ("CC BY-NC-ND", set()),
-        ("CC-BY-ND 3.0", {"commercial"}),
-        ("Apache 2.0", {"commercial", "derivatives"}),
+        ("CC BY 4.0", EVERY_USE),
+        ("CC BY 4.0 International", EVERY_USE),
+        ("CC-BY-4.0", EVERY_USE),
+        ("Creative Commons Attribution 4.0 International (CC BY 4.0)", EVERY_USE),
+        ("https://creativecommons.org/licenses/by/4.0/", EVERY_USE),
+        ("http://www.creativecommons.org/licenses/by/3.0/deed.en", EVERY_USE),
+        ("https://creativecommons.org/publicdomain/zero/1.0/", EVERY_USE),
+        ("CC0 1.0 Universal", EVERY_USE),
+        ("Apache 2.0", EVERY_USE),
+        ("Apache License, Version 2.0", EVERY_USE),
+        ("MIT License", EVERY_USE),
+        ("CC BY-NC-SA 4.0", EVERY_USE - {"commercial"}),
+        ("CC BY NC SA 4.0", EVERY_USE - {"commercial"}),
+        ("Creative Commons Attribution-NonCommercial-ShareAlike 4.0", EVERY_USE - {"commercial"}),
+        ("creativecommons.org/licenses/by-nc-sa/4.0", EVERY_USE - {"commercial"}),
+        ("CC BY 4.0 Non-Commercial", EVERY_USE - {"commercial"}),
+        ("CC BY-NC-ND", {"redistribution"}),
+        ("https://creativecommons.org/licenses/by-nc-nd/4.0/legalcode", {"redistribution"}),
+        ("CC-BY-ND 3.0", EVERY_USE - {"derivatives"}),
         ("", set()),
+        ("CC BY 4.0 with the author's consent", set()),
+        ("by courtesy", set()),
+        ("https://example.org/licenses/by/4.0/", set()),
+        ("no CC BY", set()),
         ("listed as authorized for everyone", set()),
     ],
 )

@@ -191,7 +191,7 @@ def test_a_renamed_images_folder_says_what_is_there_and_what_is_expected(tmp_pat
     folder = covid_chestxray(tmp_path / "s")
     (folder / "images").rename(folder / "pictures")
     with pytest.raises(
-        SourceError, match=r"found metadata\.csv, pictures; expected metadata\.csv beside images/.*sources fetch"
+        SourceError, match=r"found metadata\.csv, pictures/; expected metadata\.csv beside images/.*sources fetch"
     ):
         CovidChestXray().read(folder)
 

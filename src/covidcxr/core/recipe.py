@@ -74,7 +74,8 @@ class DatasetRecipe(_Table):
             milliseconds an image. Without it, only equal bytes and equal pixels are copies.
         archive: Also write the images as one ZIP whose name carries the date.
         licences: Where not empty, images are kept only if their licence allows each of these uses
-            (``commercial``, ``derivatives``); a blank licence allows nothing.
+            (``commercial``, ``derivatives``, ``redistribution``); a licence that is blank or not understood allows
+            nothing.
         longest_side: Images are scaled down, never up, so that their longer side has at most this many pixels.
         jpeg_quality: 1-95 as Pillow defines it.
         seed: Of everything random in the dataset.
@@ -89,7 +90,7 @@ class DatasetRecipe(_Table):
     keep_published_copies: bool = False
     near_duplicates: bool = False
     archive: bool = False
-    licences: tuple[Literal["commercial", "derivatives"], ...] = ()
+    licences: tuple[Literal["commercial", "derivatives", "redistribution"], ...] = ()
     longest_side: int = Field(default=512, ge=16)
     jpeg_quality: int = Field(default=90, ge=1, le=95)
     seed: int = 2020

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import ClassVar
 
 from covidcxr.curation.candidates import Candidate
+from covidcxr.curation.licences import allowed_uses
 from covidcxr.curation.rules import RULES
 from covidcxr.curation.rules.rule import SingleRule
-
-_FREE = re.compile(r"apache(-| )?2(\.0)?|mit|cc0.*|public domain|bsd.*", re.IGNORECASE)
-_CREATIVE_COMMONS = re.compile(r"cc[ -]by(?P<conditions>(-(nc|nd|sa))*)( \d\.\d)?", re.IGNORECASE)
-# The terms of NIH ChestX-ray14 set no condition but citation and a link (ChestX-ray14 README, 2017).
-_NIH = "free use with citation and a link to the NIH Clinical Center"
 
 
 @RULES.register("licence")
@@ -29,16 +24,3 @@ class Licence(SingleRule):
         if not lacking:
             return None
         return f"licence {candidate.record.licence or 'not stated'!r} does not allow {' and '.join(lacking)} use"
-
-
-def allowed_uses(licence: str) -> frozenset[str]:
-    """Return which of ``commercial`` and ``derivatives`` a licence allows; one that is blank or unknown, neither."""
-    name = licence.strip()
-    if _FREE.fullmatch(name) or name == _NIH:
-        return frozenset({"commercial", "derivatives"})
-    match = _CREATIVE_COMMONS.fullmatch(name)
-    if match is None:
-        return frozenset()
-    conditions = match["conditions"].casefold().split("-")
-    barred = {use for condition, use in (("nc", "commercial"), ("nd", "derivatives")) if condition in conditions}
-    return frozenset({"commercial", "derivatives"} - barred)
