@@ -1,10 +1,20 @@
 import errno
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from covidcxr.core.artefacts import atomic_directory, atomic_file, output_error, write_text
+from covidcxr.core.artefacts import atomic_directory, atomic_file, clear_leftovers, output_error, write_text
 from covidcxr.core.errors import OutputError
+
+
+def ended_process() -> int:
+    """Return the number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-S", "-c", ""])
+    process.wait()
+    return process.pid
 
 
 def test_a_folder_appears_only_when_it_is_whole(tmp_path: Path) -> None:
@@ -25,6 +35,30 @@ def test_an_interrupted_write_leaves_the_old_folder(tmp_path: Path, error: type[
         (partial / "x").write_text("new")
         raise error
     assert (target / "x").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["dataset"]
+
+
+def test_what_a_killed_process_left_is_cleared_and_a_living_ones_is_kept(tmp_path: Path) -> None:
+    dead = ended_process()
+    names = (
+        f".dataset.partial-{dead}",
+        f".dataset.partial-{os.getppid()}",
+        f".other.partial-{dead}",
+        ".dataset.partial-x",
+    )
+    for name in names:
+        (tmp_path / name).mkdir()
+    with atomic_directory(tmp_path / "dataset") as partial:
+        (partial / "x").write_text("1")
+    assert {path.name for path in tmp_path.iterdir()} == {"dataset", *names[1:]}
+
+
+def test_a_folder_put_aside_by_a_process_killed_between_two_renames_comes_back(tmp_path: Path) -> None:
+    aside = tmp_path / f".dataset.retired-{ended_process()}"
+    aside.mkdir()
+    (aside / "x").write_text("old")
+    clear_leftovers(tmp_path / "dataset")
+    assert (tmp_path / "dataset/x").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["dataset"]
 
 

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import shutil
+import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -164,6 +165,15 @@ def test_an_interrupt_keeps_the_dataset_that_was_there(
         compile_dataset(recipe(seed=5), tmp_path / "data", sources=sources, workers=1)
     assert Dataset.open(tmp_path / "data").digest == first.digest
     assert first.verify() == ()
+
+
+def test_a_folder_that_a_killed_compile_left_is_gone_after_the_next(phantoms: Path, tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-S", "-c", ""])
+    process.wait()
+    compile_dataset(recipe(), tmp_path / "data", sources=phantoms, workers=1)
+    (tmp_path / f".data.partial-{process.pid}" / "images").mkdir(parents=True)
+    compile_dataset(recipe(), tmp_path / "data", sources=phantoms, workers=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
 def test_a_cut_line_in_the_kept_work_is_worked_on_again(phantoms: Path, tmp_path: Path, counting: Counting) -> None:

@@ -49,7 +49,7 @@ def atomic_directory(target: Path) -> Iterator[Path]:
     """Yield an empty temporary sibling of ``target``; rename it to ``target`` when the block ends well.
 
     An existing ``target`` is replaced only then. On any exception the temporary folder is removed and ``target``
-    stays as it was.
+    stays as it was. What a process that was killed left beside ``target`` is cleared first.
 
     Raises:
         OutputError: If the place cannot be written, or ``target`` is a file.
@@ -63,6 +63,7 @@ def atomic_directory(target: Path) -> Iterator[Path]:
     retired = target.with_name(f".{target.name}.retired-{os.getpid()}")
     with writing_to(target):
         target.parent.mkdir(parents=True, exist_ok=True)
+        clear_leftovers(target)
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
         try:
@@ -77,6 +78,39 @@ def atomic_directory(target: Path) -> Iterator[Path]:
         finally:
             shutil.rmtree(partial, ignore_errors=True)
             shutil.rmtree(retired, ignore_errors=True)
+
+
+def clear_leftovers(target: Path) -> None:
+    """Remove what processes of this machine that are dead left of an `atomic_directory` at ``target``.
+
+    Where one was killed between the two renames, so that there is no ``target``, the folder it had put aside comes
+    back. A process that is alive keeps what is its own.
+    """
+    target = target.absolute()
+    if not target.parent.is_dir():
+        return
+    for kind in ("retired", "partial"):
+        prefix = f".{target.name}.{kind}-"
+        for path in sorted(target.parent.glob(f".*.{kind}-*")):
+            owner = path.name.removeprefix(prefix)
+            if not path.name.startswith(prefix) or not owner.isdecimal() or _is_alive(int(owner)):
+                continue
+            if kind == "retired" and not target.exists():
+                path.rename(target)
+            else:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    if os.name != "posix":
+        return True  # elsewhere, signal 0 is not a question
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
 @contextmanager

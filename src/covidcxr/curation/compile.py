@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from covidcxr.core.artefacts import atomic_directory, writing_to
+from covidcxr.core.artefacts import atomic_directory, clear_leftovers, writing_to
 from covidcxr.core.errors import DatasetError, EmptyDatasetError, OutputError, SourceError
 from covidcxr.core.progress import SILENT, Progress
 from covidcxr.core.recipe import Recipe
@@ -66,6 +66,7 @@ def compile_dataset(
             "fetch them with: covidcxr sources fetch"
         )
     out = Path(out).absolute()
+    clear_leftovers(out)
     _check_place(out)
     parts = _read_sources(recipe, root, progress)
     store = ImageStore(

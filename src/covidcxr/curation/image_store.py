@@ -26,6 +26,7 @@ from covidcxr.core.artefacts import writing_to
 from covidcxr.core.digests import file_sha256, json_sha256
 from covidcxr.core.errors import DatasetError
 from covidcxr.core.progress import Progress
+from covidcxr.core.worker_processes import exit_with_parent
 from covidcxr.curation import image_work
 from covidcxr.curation.image_work import ImageFacts, ImageJob, do_image_work, prepare_worker, stored_path
 from covidcxr.curation.ray_engine import run_on_ray
@@ -218,6 +219,7 @@ def _context() -> multiprocessing.context.BaseContext:
 
 
 def _start_worker() -> None:
+    exit_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - os.devnull is a name, not a path of ours
         os.dup2(nowhere.fileno(), 2)  # what decoders remark there names no file; facts carry what matters

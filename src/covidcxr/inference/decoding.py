@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from covidcxr.core.errors import ImageReadError
 from covidcxr.core.types import PreprocessSpec, Radiograph
+from covidcxr.core.worker_processes import exit_with_parent
 from covidcxr.imaging.preprocess import finish, part_of, squeeze
 from covidcxr.imaging.reading import read
 from covidcxr.inference.dicomweb import RemoteFilm
@@ -159,13 +160,14 @@ def _pool(workers: int) -> Executor:
     if workers > 0:
         # forkserver: a fork of a process that runs torch's threads can hang, and a spawn imports everything anew.
         method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-        return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context(method), initializer=_single_thread)
+        return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context(method), initializer=_start_worker)
     return ThreadPoolExecutor(min(4, num_processors()), thread_name_prefix="covidcxr-decode")
 
 
-def _single_thread() -> None:
+def _start_worker() -> None:
     import cv2
 
+    exit_with_parent()
     cv2.setNumThreads(1)
 
 

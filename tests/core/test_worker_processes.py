@@ -1,0 +1,56 @@
+"""Workers do not outlive a killed parent; real processes, real signals."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+IMAGE_WORK = """
+import os, time
+from covidcxr.curation import image_store
+
+def nap(job):
+    print(os.getpid(), flush=True)
+    time.sleep(60)
+
+image_store.do_image_work = nap
+list(image_store.run_jobs(range(100), 2))
+"""
+DECODING = """
+import os, time
+from covidcxr.inference import decoding
+
+pool = decoding._pool(2)
+naps = [pool.submit(time.sleep, 60) for _ in range(2)]
+while not all(nap.running() for nap in naps):
+    time.sleep(0.05)
+print(*pool._processes, sep=os.linesep, flush=True)
+time.sleep(60)
+"""
+
+
+def is_running(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("script", [IMAGE_WORK, DECODING], ids=["image work", "decoding"])
+def test_workers_of_a_killed_parent_end(script: str) -> None:
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    workers = [int(parent.stdout.readline()) for _ in range(2)]
+    assert all(is_running(worker) for worker in workers)
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + 30
+    while any(is_running(worker) for worker in workers) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(is_running(worker) for worker in workers)
