@@ -65,6 +65,13 @@ def test_set_changes_the_recipe_that_is_trained_and_recorded(place: Path, capsys
     assert (info["recipe"]["training"]["seed"], info["history"]["epochs"]) == (7, 2)
 
 
+def test_a_recipe_without_a_network_says_what_is_missing(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    head, _, _ = RECIPE.partition("[network]")
+    (place / "tiny.toml").write_text(head)
+    assert train(place, "--quiet") == 2
+    assert "no table [network], so it can be compiled but not trained" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

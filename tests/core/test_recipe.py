@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from covidcxr.core.errors import RecipeError
-from covidcxr.core.recipe import Recipe
+from covidcxr.core.recipe import Recipe, require_network
 from covidcxr.core.recipe_toml import load_recipe, recipe_names
 
 
@@ -71,6 +71,17 @@ def test_a_recipe_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
 def test_a_resolved_recipe_survives_json() -> None:
     recipe = load_recipe("zhong2020")
     assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
+
+
+def test_a_recipe_that_only_compiles_needs_no_network(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('name = "mine"\ntitle = "Mine"\n[dataset]\nclasses = ["Normal"]\ntake = { csv = ["Normal"] }\n')
+    recipe = load_recipe(path)
+    assert "network" not in recipe.model_dump(mode="json")
+    assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
+    with pytest.raises(RecipeError, match=r"recipe mine: no table \[network\].*network\.preprocess\.size"):
+        require_network(recipe)
+    require_network(load_recipe(path, ["network.name=zhong2020", "network.preprocess.size=80"]))
 
 
 def test_steps_without_a_rate_for_each_start_are_refused() -> None:

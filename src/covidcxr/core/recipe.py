@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from covidcxr.core.errors import RecipeError
 from covidcxr.core.types import Intensity, PreprocessSpec, Region
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -119,6 +120,13 @@ class NetworkRecipe(_Table):
     options: dict[str, Any] = {}
     weights: str = ""
     preprocess: PreprocessRecipe
+
+
+_NO_NETWORK = NetworkRecipe(name="", preprocess=PreprocessRecipe(size=224))
+
+
+def _is_unnamed(network: NetworkRecipe) -> bool:
+    return not network.name
 
 
 class OptimizerRecipe(_Table):
@@ -258,15 +266,31 @@ class EvaluationRecipe(_Table):
 
 
 class Recipe(_Table):
-    """A resolved recipe; ``backbones`` are the networks that ``covidcxr backbones`` trains one after another."""
+    """A resolved recipe; ``backbones`` are the networks that ``covidcxr backbones`` trains one after another.
+
+    A recipe that only compiles needs no ``network``; what trains asks `require_network` first.
+    """
 
     name: str
     title: str
     citation: str = ""
     notes: tuple[str, ...] = ()
     dataset: DatasetRecipe
-    network: NetworkRecipe
+    network: NetworkRecipe = Field(default=_NO_NETWORK, exclude_if=_is_unnamed)
     backbones: tuple[str, ...] = Field(default=(), exclude_if=_is_empty)
     training: TrainingRecipe = TrainingRecipe()
     calibration: CalibrationRecipe = CalibrationRecipe()
     evaluation: EvaluationRecipe = EvaluationRecipe()
+
+
+def require_network(recipe: Recipe) -> None:
+    """Check that there is something to train.
+
+    Raises:
+        RecipeError: If the recipe names no network.
+    """
+    if not recipe.network.name:
+        raise RecipeError(
+            f"recipe {recipe.name}: no table [network], so it can be compiled but not trained; add network.name "
+            "(covidcxr models list) and network.preprocess.size, in the recipe or with --set"
+        )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from covidcxr.core.errors import RecipeError
 from covidcxr.core.progress import SILENT, Progress
-from covidcxr.core.recipe import Recipe
+from covidcxr.core.recipe import Recipe, require_network
 from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.curation.compile import compile_dataset
 from covidcxr.evaluation.published import published_result
@@ -56,6 +56,7 @@ def backbones(
         CovidCxrError: Any step's own.
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    require_network(recipe)
     names = tuple(networks) or recipe.backbones
     _check(recipe, names)
     if data is None:

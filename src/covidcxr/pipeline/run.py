@@ -11,7 +11,7 @@ from pathlib import Path
 
 from covidcxr.core.errors import MissingExtraError, SourceError
 from covidcxr.core.progress import SILENT, Progress
-from covidcxr.core.recipe import Recipe
+from covidcxr.core.recipe import Recipe, require_network
 from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.core.types import EvaluationReport
 from covidcxr.curation.compile import compile_dataset
@@ -60,6 +60,7 @@ def run(
         CovidCxrError: Any step's own.
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    require_network(recipe)
     root = sources_for(recipe, out, sources=sources, progress=progress)
     dataset = compile_dataset(recipe, out / "dataset", sources=root, workers=workers, progress=progress)
     bundle = train(recipe, dataset, out, device=device, progress=progress)

@@ -21,7 +21,7 @@ from covidcxr.core.artefacts import write_text
 from covidcxr.core.digests import json_sha256
 from covidcxr.core.errors import DivergedError, MissingExtraError, TrainingError
 from covidcxr.core.progress import SILENT, Progress
-from covidcxr.core.recipe import Recipe
+from covidcxr.core.recipe import Recipe, require_network
 from covidcxr.core.recipe_toml import load_recipe, recipe_toml
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.models.bundle import Bundle
@@ -102,6 +102,7 @@ def tune(
         CovidCxrError: Whatever else of the recipe, dataset or place is wrong.
     """
     base = load_recipe(recipe, overrides)
+    require_network(base)
     if base.training.validation != "patients":
         raise TrainingError(
             f"recipe {base.name} validates on its test split, and a search there would choose by the test; "
