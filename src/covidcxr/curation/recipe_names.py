@@ -88,9 +88,9 @@ def _check_reached(
     reached = {class_of.get(label, label) for labels in take.values() for label in labels}
     for name in classes:
         if name not in reached:
-            parts = " or ".join(merge.get(name, (name,)))
+            made_of = f" (made of {' and '.join(merge[name])})" if name in merge else ""
             raise RecipeError(
-                f"dataset.classes: no source in dataset.take gives class {name!r} ({parts}); "
+                f"dataset.classes: no source in dataset.take gives class {name!r}{made_of}; "
                 "take it from a source, or leave it out of dataset.classes"
             )
 
