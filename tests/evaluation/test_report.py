@@ -113,3 +113,12 @@ def test_a_subgroup_has_the_gap_to_the_rest() -> None:
     assert gap.value == pytest.approx(-1.0)
     assert gap.num_cases == 10
     assert report.subgroups["sex=F"]["auroc/COVID-19"].value is None
+
+
+def test_a_small_subgroup_that_is_all_right_is_not_surely_better_than_the_rest() -> None:
+    cohort = cohort_of_counts([[3, 0, 0], [2, 48, 0], [0, 0, 50]])
+    cohort = replace(cohort, columns={"sex": np.where(cohort.labels == 0, "F", "M")})
+    gap = evaluate_cohort(cohort, rounds=200).subgroups["sex=F"]["accuracy_gap"]
+    assert gap.value == pytest.approx(0.02)
+    assert gap.low is not None
+    assert gap.low < -0.3  # three of three: Wilson's lower limit is 0.44

@@ -9,8 +9,16 @@ from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 
 from covidcxr.core.errors import EvaluationError
-from covidcxr.metrics.comparison import bootstrap_difference, bootstrap_p_value, mcnemar, paired_delong
+from covidcxr.core.types import Metric
+from covidcxr.metrics.comparison import (
+    bootstrap_difference,
+    bootstrap_p_value,
+    independent_difference,
+    mcnemar,
+    paired_delong,
+)
 from covidcxr.metrics.discrimination import auroc
+from covidcxr.metrics.intervals import wilson
 from covidcxr.metrics.probabilities import softmax
 
 
@@ -48,6 +56,9 @@ def test_delongs_p_value_is_small_only_for_a_real_difference() -> None:
     good, bad = generator.normal(size=500) + 2 * positive, generator.normal(size=500)
     assert paired_delong(positive, good, bad).p_value < 1e-10
     assert paired_delong(positive, good, good).p_value == 1.0
+    same = paired_delong(positive, good, good)
+    assert np.isnan(same.low)
+    assert same.reason == "both rank every case alike"
     assert np.isnan(paired_delong(np.ones(4), [1, 2, 3, 4], [1, 2, 3, 4]).value)
 
 
@@ -79,6 +90,29 @@ def test_a_difference_of_a_class_without_cases_says_why() -> None:
     assert got["auroc/c"].value is None
     assert got["auroc/c"].reason == "no case of c"
     assert got["accuracy"].value == 0.0
+    assert got["accuracy"].low is None
+    assert "the same in every resampled cohort" in got["accuracy"].reason
+
+
+def test_the_difference_of_two_cohorts_is_newcombes() -> None:
+    # Newcombe 1998, table II, method 10, first contrast: 56/70 less 48/80 is 0.2 (0.0524 to 0.3339).
+    metrics = []
+    for successes, trials in ((48, 80), (56, 70)):
+        found = wilson(successes, trials)
+        metrics.append(Metric(name="sensitivity", value=found.value, low=found.low, high=found.high, num_cases=trials))
+    got = independent_difference(*metrics)
+    assert (got.value, got.low, got.high) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
+    assert got.num_cases == 70
+
+
+def test_a_difference_from_what_has_no_value_or_no_interval_says_why() -> None:
+    known = Metric(name="auroc", value=0.9, low=0.8, high=0.95, num_cases=9)
+    none = independent_difference(known, Metric(name="auroc", value=None, reason="no case of Flu"))
+    assert (none.value, none.reason) == (None, "no case of Flu")
+    single = Metric(name="auroc", value=0.7, reason="one patient only: no interval")
+    bare = independent_difference(single, known)
+    assert bare.value == pytest.approx(0.2)
+    assert (bare.low, bare.reason) == (None, "one patient only: no interval")
 
 
 def test_the_bootstrap_p_value_is_small_for_a_mean_far_from_zero_and_not_for_zero() -> None:

@@ -6,12 +6,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 from statsmodels.stats.proportion import proportion_confint
 
 from covidcxr.core.errors import EvaluationError
 from covidcxr.metrics.discrimination import auroc
-from covidcxr.metrics.intervals import clustered_wilson, delong, placement_covariance, placements, wilson
+from covidcxr.metrics.intervals import (
+    clustered_wilson,
+    delong,
+    design_effect,
+    placement_covariance,
+    placements,
+    wilson,
+    worst_case_auroc,
+)
 
 
 @given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.sampled_from([0.9, 0.95]))
@@ -60,8 +68,11 @@ def test_delong_is_its_definition_by_pairs_to_1e_12(seed: int) -> None:
     assert component.auroc == pytest.approx(value, abs=1e-12)
     assert placement_covariance(positive, [component])[0, 0] == pytest.approx(variance, abs=1e-12)
     interval = delong(positive, scores)
-    assert interval.high == pytest.approx(min(1, value + stats.norm.ppf(0.975) * variance**0.5), abs=1e-12)
     assert interval.value == pytest.approx(auroc(positive, scores), abs=1e-12)
+    if 0 < value < 1:
+        margin = stats.t.ppf(0.975, 17) * variance**0.5 / (value * (1 - value))
+        assert special.logit(interval.high) == pytest.approx(special.logit(value) + margin, abs=1e-9)
+        assert special.logit(interval.low) == pytest.approx(special.logit(value) - margin, abs=1e-9)
 
 
 def test_clustered_delong_of_copies_is_as_wide_as_without_the_copies() -> None:
@@ -80,3 +91,33 @@ def test_delong_without_a_side_is_not_estimable_and_with_one_patient_has_no_limi
     single = delong([True, False, False], [0.9, 0.1, 0.2])
     assert single.value == 1.0
     assert np.isnan(single.low)
+
+
+def test_an_auroc_of_1_is_no_certainty_but_as_sure_as_the_fewer_patients_make_it() -> None:
+    positive, scores = np.arange(36) < 12, -np.arange(36.0)
+    interval = delong(positive, scores)
+    assert interval.value == interval.high == 1.0
+    assert interval.low == pytest.approx(wilson(12, 12).low)
+    in_pairs = delong(positive, scores, groups=np.arange(36) // 2)
+    assert in_pairs.low == pytest.approx(wilson(6, 6).low)
+    assert np.isnan(worst_case_auroc(1.0, [True, False, False], None).low)
+
+
+def test_the_interval_of_an_auroc_holds_the_truth_in_small_clustered_cohorts() -> None:
+    generator = np.random.default_rng(4)
+    truth = stats.norm.cdf(2.0 / 2**0.5 / 1.25**0.5)
+    held = 0
+    for _ in range(400):
+        groups = np.repeat(np.arange(60), generator.integers(1, 4, 60))
+        positive = np.arange(60)[groups] < 20
+        scores = generator.normal(size=60)[groups] + 0.5 * generator.normal(size=groups.size) + 2.0 * positive
+        interval = delong(positive, scores, groups=groups)
+        held += interval.low <= truth <= interval.high
+    assert 368 <= held <= 394  # 92 to 98.5 %: 93 to 97 % less the luck of 400 cohorts
+
+
+def test_the_design_effect_is_1_for_unlike_images_and_their_number_for_copies() -> None:
+    outcome = np.random.default_rng(0).random(400) < 0.7
+    assert design_effect(outcome, None) == pytest.approx(1.0, abs=0.01)
+    assert design_effect(np.repeat(outcome, 4), np.repeat(np.arange(400), 4)) == pytest.approx(4.0, abs=0.02)
+    assert design_effect(np.ones(20), np.arange(20) // 4) == 4.0

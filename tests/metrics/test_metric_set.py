@@ -11,7 +11,7 @@ from covidcxr.core.errors import EvaluationError
 from covidcxr.metrics import confusion, probabilities
 from covidcxr.metrics.calibration import calibration_error_interval, expected_calibration_error
 from covidcxr.metrics.discrimination import auroc, average_precision
-from covidcxr.metrics.intervals import wilson
+from covidcxr.metrics.intervals import clustered_wilson, wilson
 from covidcxr.metrics.metric_set import MetricSet, measure
 
 CLASSES = ("COVID-19", "Normal", "Pneumonia")
@@ -109,6 +109,38 @@ def test_all_right_gets_wilsons_lower_limit_and_not_certainty() -> None:
     assert metrics["accuracy"].low == pytest.approx(wilson(90, 90).low)
     assert metrics["sensitivity/Normal"].low == pytest.approx(wilson(30, 30).low)
     assert metrics["sensitivity/Normal"].high == 1.0
+
+
+def test_ranking_everything_rightly_is_no_certainty() -> None:
+    labels = np.arange(36) % 3
+    metrics = measure(labels, np.eye(3)[labels] * 0.7 + 0.1, CLASSES, rounds=100).metrics
+    assert metrics["auroc/COVID-19"].value == metrics["auroc/COVID-19"].high == 1.0
+    assert metrics["auroc/COVID-19"].low == pytest.approx(wilson(12, 12).low)
+    for name in ("f1/Normal", "balanced_accuracy", "mcc", "brier", "auroc_macro"):
+        assert metrics[name].value is not None
+        assert metrics[name].low is None
+        assert "the same in every resampled cohort" in metrics[name].reason
+
+
+def test_a_predictive_value_without_one_false_alarm_is_bounded_by_the_limits_of_what_it_is_made_of() -> None:
+    labels = np.repeat([0, 1, 2], 30)
+    called = labels.copy()
+    called[:3] = 1  # 27 of 30 found, none of 60 called wrongly
+    values = np.eye(3)[called]
+    metrics = measure(labels, values, CLASSES, rounds=100, prevalence={"COVID-19": 0.02}).metrics
+    ppv = metrics["ppv_at/COVID-19"]
+    found, cleared = clustered_wilson(np.arange(30) >= 3, None).low, wilson(60, 60).low
+    assert ppv.value == ppv.high == 1.0
+    assert ppv.low == pytest.approx(found * 0.02 / (found * 0.02 + (1 - cleared) * 0.98))
+    assert metrics["npv_at/COVID-19"].low is not None
+
+
+def test_a_predictive_value_at_a_prevalence_says_that_nothing_was_called_not_that_nothing_is_there() -> None:
+    values = np.tile([0.1, 0.8, 0.1], (20, 1))
+    metrics = measure(np.arange(20) % 2, values, CLASSES, rounds=20, prevalence={"COVID-19": 0.1}).metrics
+    assert metrics["ppv_at/COVID-19"].reason == "no case was called COVID-19"
+    absent = measure(np.ones(20, int), values, CLASSES, rounds=20, prevalence={"COVID-19": 0.1}).metrics
+    assert absent["ppv_at/COVID-19"].reason == "no case of COVID-19"
 
 
 def test_the_wrong_number_of_classes_and_an_unknown_prevalence_are_refused() -> None:

@@ -7,7 +7,7 @@ only guessing is left. Its interval comes from one patient-clustered bootstrap o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike
 
 from covidcxr.core.types import Metric
 from covidcxr.metrics.bootstrap import BootstrapResult, bootstrap
-from covidcxr.metrics.checks import FloatArray, IntArray
+from covidcxr.metrics.checks import BoolArray, FloatArray, IntArray
 from covidcxr.metrics.discrimination import RankedScores
+from covidcxr.metrics.intervals import Interval, worst_case_auroc
 
 Expectation = Literal["lose", "keep", "context", "control"]
 MIN_SKILL = 0.05  # the whole's AUROC must be surely above 0.5 by this, or a share of it means nothing
@@ -109,9 +110,7 @@ def compare_skills(
         return np.stack(columns, axis=1)
 
     result = bootstrap(statistic, num_cases=labels.size, groups=groups, rounds=rounds, seed=seed)
-    return tuple(
-        _skill(label, result, 3 * column, int((labels == column).sum())) for column, label in enumerate(classes)
-    )
+    return tuple(_skill(label, result, 3 * column, labels == column, groups) for column, label in enumerate(classes))
 
 
 def auroc_skill(
@@ -125,7 +124,7 @@ def auroc_skill(
 
     count = int(np.size(scores))
     result = bootstrap(statistic, num_cases=count, groups=groups, rounds=rounds, seed=seed)
-    part = _metric(f"auroc/{label}", result, 0, count, "only one side has cases")
+    part = _metric(f"auroc/{label}", _auroc(result, 0, positive, groups), count, "only one side has cases")
     retained = Metric(name=f"skill/{label}", value=None, num_cases=count, reason=part.reason)
     if part.value is not None and part.low is not None and part.high is not None:
         value, low, high = (2 * limit - 1 for limit in (part.value, part.low, part.high))
@@ -155,21 +154,31 @@ def flagged_labels(skills: Sequence[Skill], expectation: Expectation, threshold:
     return tuple(flagged)
 
 
-def _skill(label: str, result: BootstrapResult, column: int, cases: int) -> Skill:
+def _skill(label: str, result: BootstrapResult, column: int, positive: BoolArray, groups: ArrayLike) -> Skill:
+    cases = int(positive.sum())
     absent = f"no case of {label}, or of nothing else"
-    whole = _metric(f"auroc/{label}", result, column, cases, absent)
-    part = _metric(f"auroc_left/{label}", result, column + 1, cases, absent)
-    retained = _metric(f"retained/{label}", result, column + 2, cases, absent)
+    whole = _metric(f"auroc/{label}", _auroc(result, column, positive, groups), cases, absent)
+    part = _metric(f"auroc_left/{label}", _auroc(result, column + 1, positive, groups), cases, absent)
+    retained = _metric(f"retained/{label}", result.interval(column + 2), cases, absent)
     if whole.low is None or whole.low < 0.5 + MIN_SKILL:
         reason = (
             whole.reason or "the network itself is not surely better than guessing here, so there is no skill to share"
         )
         retained = Metric(name=retained.name, value=None, num_cases=cases, reason=reason)
+    elif result.is_constant(column) and result.is_constant(column + 1) and part.low is not None:
+        low, high = (part.low - 0.5) / ((whole.high or 1) - 0.5), ((part.high or 1) - 0.5) / (whole.low - 0.5)
+        retained = replace(retained, low=low, high=high)
     return Skill(label=label, whole=whole, part=part, retained=retained)
 
 
-def _metric(name: str, result: BootstrapResult, column: int, cases: int, absent: str) -> Metric:
+def _auroc(result: BootstrapResult, column: int, positive: ArrayLike, groups: ArrayLike) -> Interval:
+    """Return an AUROC with its interval; where every resampled cohort repeats it, that is no certainty."""
     interval = result.interval(column)
+    constant = np.isfinite(interval.low) and result.is_constant(column)
+    return worst_case_auroc(interval.value, positive, groups) if constant else interval
+
+
+def _metric(name: str, interval: Interval, cases: int, absent: str) -> Metric:
     if not np.isfinite(interval.value):
         return Metric(name=name, value=None, num_cases=cases, reason=absent)
     if not np.isfinite(interval.low):

@@ -14,7 +14,7 @@ import numpy as np
 from covidcxr.core.types import EvaluationReport, Metric
 from covidcxr.evaluation.cohort import Cohort
 from covidcxr.evaluation.subgroups import subgroup_metrics
-from covidcxr.metrics.bootstrap import BootstrapResult, Method, bootstrap
+from covidcxr.metrics.bootstrap import SAME_IN_EVERY_ROUND, BootstrapResult, Method, bootstrap
 from covidcxr.metrics.calibration import calibration_error_interval
 from covidcxr.metrics.checks import FloatArray
 from covidcxr.metrics.confusion import confusion_matrix
@@ -116,6 +116,8 @@ def _metric(cohort: Cohort, result: BootstrapResult, column: int, name: str) -> 
     if not math.isfinite(interval.value):
         reason = f"no case of {label}" if not num_cases else "no probability is above the threshold"
         return Metric(name=name, value=None, num_cases=num_cases, reason=reason)
+    if result.num_clusters > 1 and result.is_constant(column):
+        return Metric(name=name, value=interval.value, num_cases=num_cases, reason=SAME_IN_EVERY_ROUND)
     if not math.isfinite(interval.low):
         reason = "one patient only: no interval" if result.num_clusters < 2 else "too few patients for an interval"
         return Metric(name=name, value=interval.value, num_cases=num_cases, reason=reason)

@@ -15,6 +15,7 @@ from covidcxr.core.types import Metric
 from covidcxr.evaluation.cohort import AGE_BANDS, OLDEST_BAND, UNKNOWN, Cohort
 from covidcxr.metrics.bootstrap import bootstrap
 from covidcxr.metrics.checks import FloatArray
+from covidcxr.metrics.intervals import clustered_wilson, newcombe
 from covidcxr.metrics.metric_set import measure
 
 SMALL_PATIENTS = 20
@@ -67,6 +68,10 @@ def _gaps(cohort: Cohort, inside: Mapping[str, NDArray[np.bool_]], *, rounds: in
     found = {}
     for column, (name, values) in enumerate(inside.items()):
         interval, num_cases = result.interval(column), int(values.sum())
+        parts = [(right[chosen], cohort.groups[chosen]) for chosen in (values, ~values)]
+        if any(np.ptp(outcome) == 0 and len(np.unique(groups)) > 1 for outcome, groups in parts if outcome.size):
+            # All right, or all wrong: every round repeats it. Wilson's interval does not take that for certain.
+            interval = newcombe(*(clustered_wilson(outcome, groups) for outcome, groups in parts))
         if math.isfinite(interval.low):
             found[name] = Metric(
                 name=GAP, value=interval.value, low=interval.low, high=interval.high, num_cases=num_cases

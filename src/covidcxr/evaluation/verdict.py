@@ -14,13 +14,14 @@ from covidcxr.core.labels import COVID19
 from covidcxr.core.types import EvaluationReport, Metric
 from covidcxr.evaluation.confounds import Confounding
 from covidcxr.evaluation.nuisance import NuisanceResult
+from covidcxr.metrics.comparison import independent_difference
 
 Weight = Literal["against", "doubt"]
 VerdictValue = Literal["believable", "doubtful", "not believable"]
 
 RETAINED_AGAINST = 0.8  # nuisance alone has four fifths of the network's skill above chance
 RETAINED_DOUBT = 0.5
-GAP_AGAINST = 0.10  # of AUROC, with intervals that do not overlap
+GAP_AGAINST = 0.10  # of AUROC, with an interval of the change that leaves out 0
 GAP_DOUBT = 0.05
 ECE_DOUBT = 0.05  # the whole interval lies above it
 LEAK_AGAINST = 0.05  # of the cohort's files
@@ -227,12 +228,15 @@ def _external_gap(evidence: Evidence) -> list[Finding]:
         if pair is None:
             continue
         name, inside, outside = pair
-        gap = (inside.value or 0.0) - (outside.value or 0.0)
-        apart = inside.low is not None and outside.high is not None and outside.high < inside.low
-        if gap < GAP_DOUBT:
+        change = independent_difference(inside, outside)
+        if change.value is None or -change.value < GAP_DOUBT:
             continue
-        weight: Weight = "against" if gap >= GAP_AGAINST and apart else "doubt"
-        sentence = f"{name} falls from {inside.value:.3f} inside to {outside.value:.3f} on {cohort.report.cohort}."
+        sure = change.high is not None and change.high < 0
+        weight: Weight = "against" if -change.value >= GAP_AGAINST and sure else "doubt"
+        limits = "" if change.low is None else f" (change {change.value:.3f}, {change.low:.3f} to {change.high:.3f})"
+        sentence = (
+            f"{name} falls from {inside.value:.3f} inside to {outside.value:.3f} on {cohort.report.cohort}{limits}."
+        )
         found.append(
             Finding(rule="external-gap", weight=weight, sentence=sentence, change="training data from more hospitals")
         )

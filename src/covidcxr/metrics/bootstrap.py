@@ -20,11 +20,13 @@ from covidcxr.metrics.checks import FloatArray, IntArray, cluster_index
 from covidcxr.metrics.intervals import Interval
 
 Method = Literal["percentile", "bca"]
+SAME_IN_EVERY_ROUND = "the same in every resampled cohort, which tells nothing of how sure it is: no interval"
 Statistic = Callable[[FloatArray], FloatArray]
 """Maps case weights (R, N) to values (R, K), NaN where a value is not estimable."""
 
 _BLOCK_ELEMENTS = 1 << 19  # 4 MiB of float64 weights a block
 _JACKKNIFE_GROUPS = 200
+_SAME = 1e-12  # rounds that differ by less differ by rounding
 _MIN_DEFINED = 0.9  # below this share of rounds with a value, an interval would describe only the lucky ones
 
 
@@ -43,6 +45,12 @@ class BootstrapResult:
     rounds: FloatArray
     jackknife: FloatArray
     num_clusters: int
+
+    def is_constant(self, column: int) -> bool:
+        """Whether every round that has a value has the same: an interval of them would claim certainty."""
+        drawn = self.rounds[:, column]
+        drawn = drawn[np.isfinite(drawn)]
+        return drawn.size > 0 and float(np.ptp(drawn)) <= _SAME
 
     def interval(self, column: int, *, method: Method = "percentile", level: float = 0.95) -> Interval:
         """Return the interval of one statistic.

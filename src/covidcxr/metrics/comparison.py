@@ -1,4 +1,7 @@
-"""Two models on the same cases: DeLong for the AUROC, McNemar for right and wrong, bootstrap for anything else."""
+"""Two models on the same cases: DeLong for the AUROC, McNemar for right and wrong, bootstrap for anything else.
+
+And one model on two cohorts of different patients: `independent_difference`.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,16 @@ from scipy import stats
 
 from covidcxr.core.errors import EvaluationError
 from covidcxr.core.types import Metric
-from covidcxr.metrics.bootstrap import Method, Statistic, bootstrap
+from covidcxr.metrics.bootstrap import SAME_IN_EVERY_ROUND, Method, Statistic, bootstrap
 from covidcxr.metrics.checks import FloatArray
-from covidcxr.metrics.intervals import normal_quantile, placement_covariance, placements
+from covidcxr.metrics.intervals import (
+    Interval,
+    newcombe,
+    patients_of_smaller_side,
+    placement_covariance,
+    placements,
+    student_quantile,
+)
 from covidcxr.metrics.metric_set import MetricSet
 
 
@@ -47,9 +57,12 @@ def paired_delong(
         return Difference(value=value, low=np.nan, high=np.nan, p_value=np.nan, reason="a side has one patient only")
     error = max(variance, 0.0) ** 0.5
     if error < 1e-12:
-        return Difference(value=value, low=value, high=value, p_value=1.0 if abs(value) < 1e-12 else 0.0)
-    margin = normal_quantile(level) * error
-    p_value = 2 * float(stats.norm.sf(abs(value) / error))
+        same = abs(value) < 1e-12
+        reason = "both rank every case alike" if same else "neither varies from case to case"
+        return Difference(value=value, low=np.nan, high=np.nan, p_value=1.0 if same else np.nan, reason=reason)
+    degrees = patients_of_smaller_side(is_positive, groups) - 1
+    margin = student_quantile(level, degrees) * error
+    p_value = 2 * float(stats.t.sf(abs(value) / error, degrees))
     return Difference(value=value, low=value - margin, high=value + margin, p_value=p_value)
 
 
@@ -128,6 +141,10 @@ def bootstrap_difference(
         interval = result.interval(column, method=method, level=level)
         if not np.isfinite(interval.value):
             differences[name] = Metric(name=name, value=None, num_cases=one.num_cases, reason=one.reason(name))
+        elif result.num_clusters > 1 and result.is_constant(column):
+            differences[name] = Metric(
+                name=name, value=interval.value, num_cases=one.num_cases, reason=SAME_IN_EVERY_ROUND
+            )
         elif not np.isfinite(interval.low):
             few = "too few patients: no interval"
             differences[name] = Metric(name=name, value=interval.value, num_cases=one.num_cases, reason=few)
@@ -136,6 +153,26 @@ def bootstrap_difference(
                 name=name, value=interval.value, low=interval.low, high=interval.high, num_cases=one.num_cases
             )
     return differences
+
+
+def independent_difference(first: Metric, second: Metric) -> Metric:
+    """Return ``second`` less ``first``, the same metric on two cohorts that share no patient, with its interval.
+
+    The limits are recovered from those of the two, as `newcombe` does for proportions (MOVER: Zou & Donner 2008), so it
+    also serves a cohort of which only the report is left. Without a value or a limit there is none, and the reason.
+    """
+    num_cases = min(first.num_cases, second.num_cases)
+    reason = second.reason or first.reason
+    if first.value is None or second.value is None:
+        return Metric(name=first.name, value=None, num_cases=num_cases, reason=reason)
+    value = second.value - first.value
+    if first.low is None or first.high is None or second.low is None or second.high is None:
+        return Metric(name=first.name, value=value, num_cases=num_cases, reason=reason)
+    gap = newcombe(
+        Interval(value=second.value, low=second.low, high=second.high),
+        Interval(value=first.value, low=first.low, high=first.high),
+    )
+    return Metric(name=first.name, value=value, low=gap.low, high=gap.high, num_cases=num_cases)
 
 
 def bootstrap_p_value(

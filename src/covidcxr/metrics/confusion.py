@@ -70,16 +70,26 @@ def npv(confusion: ArrayLike) -> FloatArray:
 
 def ppv_at(confusion: ArrayLike, prevalence: float) -> FloatArray:
     """Return the PPV of each class if it had ``prevalence``, by Bayes' rule from sensitivity and specificity."""
-    _check_prevalence(prevalence)
-    found = sensitivity(confusion) * prevalence
-    return _ratio(found, found + (1.0 - specificity(confusion)) * (1.0 - prevalence))
+    return ppv_from(sensitivity(confusion), specificity(confusion), prevalence)
 
 
 def npv_at(confusion: ArrayLike, prevalence: float) -> FloatArray:
     """Return the NPV of each class if it had ``prevalence``, by Bayes' rule from sensitivity and specificity."""
+    return npv_from(sensitivity(confusion), specificity(confusion), prevalence)
+
+
+def ppv_from(sensitivity: ArrayLike, specificity: ArrayLike, prevalence: float) -> FloatArray:
+    """Return the PPV that a sensitivity and a specificity, of any one shape, give at ``prevalence``."""
     _check_prevalence(prevalence)
-    cleared = specificity(confusion) * (1.0 - prevalence)
-    return _ratio(cleared, cleared + (1.0 - sensitivity(confusion)) * prevalence)
+    found = np.asarray(sensitivity, dtype=np.float64) * prevalence
+    return _ratio(found, found + (1.0 - np.asarray(specificity, dtype=np.float64)) * (1.0 - prevalence))
+
+
+def npv_from(sensitivity: ArrayLike, specificity: ArrayLike, prevalence: float) -> FloatArray:
+    """Return the NPV that a sensitivity and a specificity, of any one shape, give at ``prevalence``."""
+    _check_prevalence(prevalence)
+    cleared = np.asarray(specificity, dtype=np.float64) * (1.0 - prevalence)
+    return _ratio(cleared, cleared + (1.0 - np.asarray(sensitivity, dtype=np.float64)) * prevalence)
 
 
 def f1(confusion: ArrayLike) -> FloatArray:

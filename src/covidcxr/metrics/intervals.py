@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy import special, stats
 
 from covidcxr.core.errors import EvaluationError
 from covidcxr.metrics.checks import FloatArray, check_scores, cluster_index
@@ -24,6 +24,7 @@ class Interval:
     high: float
 
 
+_NO_VARIANCE = 1e-24  # of an AUROC: rounding
 NOT_ESTIMABLE = Interval(value=float("nan"), low=float("nan"), high=float("nan"))
 
 
@@ -36,6 +37,16 @@ def normal_quantile(level: float) -> float:
     if not 0.0 < level < 1.0:
         raise EvaluationError(f"level: found {level}; expected a share between 0 and 1, for example 0.95")
     return float(stats.norm.ppf(0.5 + level / 2))
+
+
+def student_quantile(level: float, degrees: int) -> float:
+    """Return Student's two-sided quantile of ``level`` with that many degrees of freedom.
+
+    Raises:
+        EvaluationError: If ``level`` is not between 0 and 1.
+    """
+    normal_quantile(level)
+    return float(stats.t.ppf(0.5 + level / 2, degrees))
 
 
 def wilson(successes: float, trials: float, *, level: float = 0.95) -> Interval:
@@ -70,15 +81,33 @@ def clustered_wilson(success: ArrayLike, groups: ArrayLike | None, *, level: flo
     outcome = np.asarray(success, dtype=np.float64)
     if outcome.size == 0:
         return NOT_ESTIMABLE
+    share = float(outcome.mean())
+    trials = outcome.size / design_effect(outcome, groups)
+    return wilson(share * trials, trials, level=level)
+
+
+def newcombe(first: Interval, second: Interval) -> Interval:
+    """Return the difference of two independent proportions, ``first`` less ``second``, from their Wilson intervals.
+
+    Newcombe's hybrid score interval (Statistics in Medicine 17, 1998, method 10). NaN where either has no limits.
+    """
+    gap = first.value - second.value
+    below = ((first.value - first.low) ** 2 + (second.high - second.value) ** 2) ** 0.5
+    above = ((first.high - first.value) ** 2 + (second.value - second.low) ** 2) ** 0.5
+    return Interval(value=gap, low=gap - below, high=gap + above)
+
+
+def design_effect(success: ArrayLike, groups: ArrayLike | None) -> float:
+    """Return how many of the (N,) clustered outcomes are worth one independent one, as `clustered_wilson` takes it."""
+    outcome = np.asarray(success, dtype=np.float64)
     index, num_clusters = cluster_index(groups, outcome.size)
     share = float(outcome.mean())
-    if share in (0.0, 1.0) or num_clusters < 2:
-        trials = float(num_clusters)
-    else:
+    if share not in (0.0, 1.0) and num_clusters > 1:
         residuals = np.bincount(index, weights=outcome - share, minlength=num_clusters)
         robust = num_clusters / (num_clusters - 1) * float((residuals**2).sum()) / outcome.size**2
-        trials = min(float(outcome.size), share * (1 - share) / robust) if robust > 0 else float(num_clusters)
-    return wilson(share * trials, trials, level=level)
+        if robust > 0:
+            return max(1.0, robust * outcome.size / (share * (1 - share)))
+    return outcome.size / num_clusters
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -142,18 +171,49 @@ def placement_covariance(
 
 
 def delong(positive: ArrayLike, scores: ArrayLike, *, groups: ArrayLike | None = None, level: float = 0.95) -> Interval:
-    """Return the AUROC of (N,) truths and scores with DeLong's interval, clipped to [0, 1].
+    """Return the AUROC of (N,) truths and scores with the interval of its logit (Pepe 2003, 5.2).
 
-    Limits are NaN where a side has fewer than two patients, and the value too where it has no case.
+    The variance is DeLong's, the quantile Student's with one degree of freedom less than the smaller side has patients:
+    on the plain scale, with a normal quantile, the interval of an AUROC near 1 lies too high. Where the ranks show no
+    variance, as at an AUROC of 1, the limits are those of `worst_case_auroc`. They are NaN where a side has fewer than
+    two patients, and the value too where it has no case.
     """
     is_positive, values = check_scores(positive, scores)
     if is_positive.all() or not is_positive.any():
         return NOT_ESTIMABLE
     component = placements(is_positive, values)
-    variance = float(placement_covariance(is_positive, [component], groups)[0, 0])
-    margin = normal_quantile(level) * max(variance, 0.0) ** 0.5 if np.isfinite(variance) else float("nan")
     value = component.auroc
-    return Interval(value=value, low=float(np.clip(value - margin, 0, 1)), high=float(np.clip(value + margin, 0, 1)))
+    variance = float(placement_covariance(is_positive, [component], groups)[0, 0])
+    if not np.isfinite(variance):
+        return Interval(value=value, low=float("nan"), high=float("nan"))
+    if variance <= _NO_VARIANCE or value in (0.0, 1.0):
+        return worst_case_auroc(value, is_positive, groups, level=level)
+    quantile = student_quantile(level, patients_of_smaller_side(is_positive, groups) - 1)
+    margin = quantile * variance**0.5 / (value * (1 - value))
+    low, high = special.expit(special.logit(value) + np.array([-margin, margin]))
+    return Interval(value=value, low=float(low), high=float(high))
+
+
+def patients_of_smaller_side(positive: ArrayLike, groups: ArrayLike | None) -> int:
+    """Return the patients among the positive, or among the negative, of (N,) truths: the fewer of the two.
+
+    One less are the degrees of freedom of Student's quantile in the intervals of AUROCs.
+    """
+    is_positive = np.asarray(positive, dtype=np.bool_)
+    index, _ = cluster_index(groups, is_positive.size)
+    return min(np.unique(index[is_positive]).size, np.unique(index[~is_positive]).size)
+
+
+def worst_case_auroc(value: float, positive: ArrayLike, groups: ArrayLike | None, *, level: float = 0.95) -> Interval:
+    """Return an interval of an AUROC for which neither ranks nor resampling show any variance, such as 1.
+
+    An AUROC's variance is at most A (1 - A) over the cases of the smaller side (Birnbaum & Klose 1957), so this is
+    Wilson's interval with as many trials as the smaller side of (N,) truths has patients; NaN limits with fewer than 2.
+    """
+    trials = patients_of_smaller_side(positive, groups)
+    if trials < 2:
+        return Interval(value=value, low=float("nan"), high=float("nan"))
+    return wilson(value * trials, trials, level=level)
 
 
 def _cluster_sums(

@@ -16,11 +16,11 @@ from numpy.typing import ArrayLike
 from covidcxr.core.errors import EvaluationError
 from covidcxr.core.types import Metric
 from covidcxr.metrics import confusion as of
-from covidcxr.metrics.bootstrap import BootstrapResult, Method, bootstrap
+from covidcxr.metrics.bootstrap import SAME_IN_EVERY_ROUND, BootstrapResult, Method, bootstrap
 from covidcxr.metrics.calibration import equal_mass_bins, without_bias
 from covidcxr.metrics.checks import FloatArray, check_labels, check_probabilities
 from covidcxr.metrics.discrimination import RankedScores
-from covidcxr.metrics.intervals import clustered_wilson
+from covidcxr.metrics.intervals import NOT_ESTIMABLE, Interval, clustered_wilson, worst_case_auroc
 from covidcxr.metrics.probabilities import brier_values, cross_entropy_values, micro_counts, true_class_probability
 
 _OVERALL: dict[str, Callable[[FloatArray], FloatArray]] = {
@@ -124,9 +124,14 @@ class MetricSet:
         metric, _, label = name.partition("/")
         actual, predicted = self.confusion.sum(axis=1), self.confusion.sum(axis=0)
         if label in self.classes:
-            every = actual[self.classes.index(label)] == self.num_cases
-            words = {"ppv": f"no case was called {label}", "npv": f"every case was called {label}"}
-            return words.get(metric, f"every case is {label}" if every else f"no case of {label}")
+            column = self.classes.index(label)
+            side = f"every case is {label}" if actual[column] else f"no case of {label}"
+            one_sided = actual[column] in (0, self.num_cases)
+            if metric == "ppv" or (metric == "ppv_at" and not one_sided):
+                return f"no case was called {label}"
+            if metric == "npv" or (metric == "npv_at" and not one_sided):
+                return f"every case was called {label}"
+            return side
         absent = [self.classes[c] for c in np.flatnonzero(actual == 0)]
         if metric == "micro_precision":
             return "no probability is above the threshold"
@@ -147,6 +152,35 @@ class MetricSet:
         agreed = (is_class == is_called).astype(np.float64)
         counted = {"sensitivity": is_class, "specificity": ~is_class, "ppv": is_called, "npv": ~is_called}[metric]
         return agreed, counted.astype(np.float64)
+
+    def interval_of_constant(self, name: str, groups: ArrayLike | None, *, level: float) -> Interval | None:
+        """Return an interval of a metric that every resampled cohort repeats; None if no closed form is known.
+
+        Proportions have Wilson's, AUROCs that of `worst_case_auroc`, and predictive values at a named prevalence lie
+        between those of the lower and of the upper limits of sensitivity and specificity.
+        """
+        metric, _, label = name.partition("/")
+        if (proportion := self.successes(name)) is not None:
+            outcome, counted = proportion[0], proportion[1] > 0
+            members = None if groups is None else np.asarray(groups)[counted]
+            return clustered_wilson(outcome[counted], members, level=level)
+        if label not in self.classes:
+            return None
+        column = self.classes.index(label)
+        value = float(self(np.ones((1, self.num_cases)))[0, self.names.index(name)])
+        if metric == "auroc":
+            return worst_case_auroc(value, self.labels == column, groups, level=level)
+        if metric in {"ppv_at", "npv_at"}:
+            function = of.ppv_from if metric == "ppv_at" else of.npv_from
+            found, cleared = (
+                self.interval_of_constant(f"{part}/{label}", groups, level=level) or NOT_ESTIMABLE
+                for part in ("sensitivity", "specificity")
+            )
+            low = float(function(found.low, cleared.low, self._prevalence[label]))
+            return Interval(
+                value=value, low=low, high=float(function(found.high, cleared.high, self._prevalence[label]))
+            )
+        return None
 
     def _sums(self) -> FloatArray:
         num_classes = len(self.classes)
@@ -226,12 +260,12 @@ def _metric(
         interval = without_bias(interval, float(np.median(result.rounds[:, column])))
     if not math.isfinite(interval.value):
         return Metric(name=name, value=None, num_cases=num_cases, reason=metric_set.reason(name))
-    if proportion is not None and result.num_clusters > 1:
-        # All right or all wrong: every round repeats it, and a bootstrap would claim certainty. Wilson does not.
-        outcome, counted = proportion[0], proportion[1] > 0
-        if outcome[counted].min() == outcome[counted].max():
-            members = None if groups is None else np.asarray(groups)[counted]
-            interval = clustered_wilson(outcome[counted], members, level=level)
+    if result.num_clusters > 1 and result.is_constant(column):
+        # All right, or all ranked rightly: every round repeats it, and a bootstrap would claim certainty.
+        known = metric_set.interval_of_constant(name, groups, level=level)
+        if known is None:
+            return Metric(name=name, value=interval.value, num_cases=num_cases, reason=SAME_IN_EVERY_ROUND)
+        interval = known
     if not math.isfinite(interval.low):
         few = result.num_clusters < 2
         reason = "one patient only: no interval" if few else "too few patients: no value in over 10 % of the rounds"
