@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 # What the release that wrote the bundle said of `film`; weights are rounded random ones, kept once, with format 1.
 PROBABILITIES = {1: (0.474499, 0.525501), 2: (0.474499, 0.525501)}
 LABELS = {1: "COVID-19", 2: "Normal"}  # format 1 carries a threshold
-SETS = {1: ("COVID-19", "Normal"), 2: ("Normal",)}
+SETS = {1: ("COVID-19", "Normal"), 2: ()}  # until 0.1.0 the most probable class was in every set: 2: ("Normal",)
 RELEASES = {1: "0.1.0.dev0", 2: "0.1.0"}
 
 

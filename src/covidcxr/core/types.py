@@ -215,7 +215,8 @@ class Prediction:
         logits: float32 (classes,) before softmax; None unless the network ran.
         probabilities: float32 (classes,) calibrated, summing to 1; None unless the network ran.
         label: The predicted class; None unless ``status`` is ``ok``.
-        prediction_set: Conformal set of classes at the bundle's coverage; empty if none was asked for.
+        prediction_set: Conformal set of classes at the bundle's coverage; empty if the bundle has none to give, or if
+            no class is as probable as in its validation cases.
         reasons: Why it abstained, refused or failed: short stable names, each with a detail after a colon.
         warnings: What the reader should know although there is a label.
         lung_fraction: Share of positive attribution inside the lungs, in [0, 1]; None if not computed.

@@ -43,16 +43,12 @@ def prediction_set(
 ) -> tuple[str, ...]:
     """Return the split-conformal set at the highest coverage the bundle knows; empty if it knows none.
 
-    A class is in it if 1 minus its probability is at most the quantile, its own or the one of all classes (V. Vovk;
-    G. Shafer & V. Vovk, JMLR 2008); the most probable class always is, which only raises the coverage.
+    A class is in it if 1 minus its probability is at most the quantile, its own or the one of all classes (G. Shafer &
+    V. Vovk, JMLR 2008). It is empty too where no class is as probable as it was in that share of its validation cases;
+    were the most probable class always in it, sets of a good network would cover more than they promise.
     """
     if not quantiles:
         return ()
     of_coverage = quantiles[max(quantiles, key=float)]
     limits = of_coverage if isinstance(of_coverage, Mapping) else dict.fromkeys(classes, of_coverage)
-    most = int(np.argmax(probabilities))
-    return tuple(
-        name
-        for position, (name, value) in enumerate(zip(classes, probabilities, strict=True))
-        if position == most or 1.0 - float(value) <= limits[name]
-    )
+    return tuple(name for name, value in zip(classes, probabilities, strict=True) if 1.0 - float(value) <= limits[name])
