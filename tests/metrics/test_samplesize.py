@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import special
 
 from covidcxr.core.errors import EvaluationError
 from covidcxr.metrics import samplesize
@@ -43,15 +46,35 @@ def test_the_cases_for_an_auroc_are_enough_and_one_less_is_not() -> None:
 
     def width(count: int) -> float:
         error = samplesize.auroc_standard_error(0.85, num_positive=count * 0.2, num_negative=count * 0.8)
-        return 2 * 1.959964 * error
+        margin = 1.959964 * error / (0.85 * 0.15)
+        return float(special.expit(special.logit(0.85) + margin) - special.expit(special.logit(0.85) - margin))
 
     assert width(cases) <= 0.1 < width(cases - 1)
 
 
+def test_an_auroc_near_1_does_not_seem_to_need_three_cases() -> None:
+    cases = samplesize.cases_for_auroc(0.996, prevalence=0.138, width=0.1)
+    assert 30 <= cases * 0.138 <= 80  # 0.1 of width on 3 cases with the disease was a fault of the plain scale
+    wide = samplesize.cases_for_auroc(0.7, prevalence=0.5, width=0.9)
+    assert wide == 2 * samplesize.MIN_PATIENTS_A_SIDE
+
+
 def test_two_alike_images_a_patient_are_worth_less_than_two_cases() -> None:
-    assert samplesize.with_repeats(100, images_per_patient=2, correlation=0.5) == 150
-    assert samplesize.with_repeats(100, images_per_patient=2, correlation=1.0) == 200
-    assert samplesize.with_repeats(100, images_per_patient=1, correlation=1.0) == 100
+    assert samplesize.design_effect_of(images_per_patient=2, correlation=0.5) == 1.5
+    assert samplesize.design_effect_of(images_per_patient=2, correlation=1.0) == 2.0
+    assert samplesize.design_effect_of(images_per_patient=1, correlation=1.0) == 1.0
+
+
+def test_a_plan_counts_images_and_their_patients() -> None:
+    found, auroc = samplesize.planned_sizes(
+        {"sensitivity": 0.9, "auroc": 0.95}, prevalence=0.1, width=0.1, images_per_patient=2, effect=1.5
+    )
+    assert found.cases == samplesize.cases_for_sensitivity(0.9, prevalence=0.1, width=0.1)
+    assert found.images == math.ceil(1.5 * found.cases)
+    assert found.patients == math.ceil(found.images / 2)
+    assert found.with_disease == round(0.1 * found.patients)
+    assert auroc.figure == "auroc"
+    assert samplesize.planned_sizes({"auroc": 1.0}, prevalence=0.1, width=0.1) == ()
 
 
 def test_impossible_wishes_are_refused() -> None:
@@ -60,4 +83,4 @@ def test_impossible_wishes_are_refused() -> None:
     with pytest.raises(EvaluationError, match=r"prevalence: found 1\.2"):
         samplesize.cases_for_auroc(0.9, prevalence=1.2, width=0.1)
     with pytest.raises(EvaluationError, match="at least 1"):
-        samplesize.with_repeats(10, images_per_patient=0.5, correlation=0.1)
+        samplesize.design_effect_of(images_per_patient=0.5, correlation=0.1)

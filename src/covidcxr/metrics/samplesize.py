@@ -6,9 +6,76 @@ Precision-based, as Riley 2021 (Statistics in Medicine 40:4230) advises for vali
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from scipy import special
 
 from covidcxr.core.errors import EvaluationError
 from covidcxr.metrics.intervals import normal_quantile, wilson
+
+MIN_PATIENTS_A_SIDE = 10  # with fewer, no interval of an AUROC is to be relied on, however narrow it comes out
+Planned = Literal["sensitivity", "specificity", "auroc"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedSize:
+    """What one figure of a planned validation needs.
+
+    Attributes:
+        figure: Which.
+        expected: Its expected value.
+        cases: Independent ones in all.
+        images: In all, worth as many.
+        patients: In all, who have that many images; ``with_disease`` of them, on average, have the disease.
+    """
+
+    figure: Planned
+    expected: float
+    cases: int
+    images: int
+    patients: int
+    with_disease: int
+
+
+def planned_sizes(
+    expected: Mapping[Planned, float],
+    *,
+    prevalence: float,
+    width: float,
+    level: float = 0.95,
+    images_per_patient: float = 1.0,
+    effect: float = 1.0,
+) -> tuple[PlannedSize, ...]:
+    """Return what each of the ``expected`` figures needs for an interval at most ``width`` wide.
+
+    Args:
+        expected: Figure to its expected value; an AUROC of exactly 0 or 1 is left out.
+        prevalence: Share of the patients who have the disease.
+        width: Of the interval, from end to end.
+        level: Of the interval.
+        images_per_patient: On average.
+        effect: How many images are worth one independent one (`design_effect_of`).
+
+    Raises:
+        EvaluationError: If a share or the width is not possible.
+    """
+    counts = {"sensitivity": cases_for_sensitivity, "specificity": cases_for_specificity, "auroc": cases_for_auroc}
+    sizes = []
+    for figure, value in expected.items():
+        if figure == "auroc" and value in (0.0, 1.0):
+            continue
+        cases = counts[figure](value, prevalence=prevalence, width=width, level=level)
+        images = math.ceil(cases * effect - 1e-9)
+        patients = math.ceil(images / images_per_patient - 1e-9)
+        with_disease = round(patients * prevalence)
+        sizes.append(
+            PlannedSize(
+                figure=figure, expected=value, cases=cases, images=images, patients=patients, with_disease=with_disease
+            )
+        )
+    return tuple(sizes)
 
 
 def cases_for_proportion(expected: float, *, width: float, level: float = 0.95) -> int:
@@ -54,41 +121,46 @@ def auroc_standard_error(auroc: float, *, num_positive: float, num_negative: flo
 def cases_for_auroc(auroc: float, *, prevalence: float, width: float, level: float = 0.95) -> int:
     """Return all the cases needed for an interval of an expected AUROC at most ``width`` wide.
 
+    The interval is that of the logit, as `covidcxr.metrics.intervals.delong` gives it: on the plain scale an AUROC near
+    1 would seem to need three cases with the disease. Each side has `MIN_PATIENTS_A_SIDE` at least.
+
     Raises:
         EvaluationError: If a share or the width is not possible.
     """
     _check_share("expected AUROC", auroc)
     _check_share("prevalence", prevalence)
     _check_share("interval width", width)
-    z = normal_quantile(level)
     low, high = 1, 1
-
-    def too_wide(cases: int) -> bool:
-        positives, negatives = cases * prevalence, cases * (1 - prevalence)
-        if min(positives, negatives) < 1:
-            return True
-        return 2 * z * auroc_standard_error(auroc, num_positive=positives, num_negative=negatives) > width
-
-    while too_wide(high):
+    while auroc_interval_width(auroc, high, prevalence=prevalence, level=level) > width:
         low, high = high, high * 2
     while low < high:
         middle = (low + high) // 2
-        low, high = (middle + 1, high) if too_wide(middle) else (low, middle)
+        too_wide = auroc_interval_width(auroc, middle, prevalence=prevalence, level=level) > width
+        low, high = (middle + 1, high) if too_wide else (low, middle)
     return high
 
 
-def with_repeats(cases: int, *, images_per_patient: float, correlation: float) -> int:
-    """Return how many images are worth ``cases`` independent ones, if patients have several alike (Kish 1965).
+def auroc_interval_width(auroc: float, cases: int, *, prevalence: float, level: float = 0.95) -> float:
+    """Return the width of the logit interval of an AUROC on that many cases; 1 with too few cases on a side."""
+    positives, negatives = cases * prevalence, cases * (1 - prevalence)
+    if min(positives, negatives) < MIN_PATIENTS_A_SIDE - 1e-9:
+        return 1.0
+    error = auroc_standard_error(auroc, num_positive=positives, num_negative=negatives)
+    margin = normal_quantile(level) * error / (auroc * (1 - auroc))
+    centre = special.logit(auroc)
+    return float(special.expit(centre + margin) - special.expit(centre - margin))
 
-    The design effect is 1 + (images_per_patient - 1) x correlation.
+
+def design_effect_of(*, images_per_patient: float, correlation: float) -> float:
+    """Return how many images are worth one independent one: 1 + (images a patient - 1) x correlation (Kish 1965).
 
     Raises:
         EvaluationError: If there is less than one image a patient, or the correlation is not in [0, 1].
     """
-    if images_per_patient < 1:
+    if not images_per_patient >= 1:
         raise EvaluationError(f"images a patient: found {images_per_patient}; expected at least 1")
     _check_share("correlation within a patient", correlation, inclusive=True)
-    return math.ceil(cases * (1 + (images_per_patient - 1) * correlation) - 1e-9)
+    return 1 + (images_per_patient - 1) * correlation
 
 
 def _wilson_width(share: float, trials: int, level: float) -> float:
