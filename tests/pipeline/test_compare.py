@@ -49,7 +49,22 @@ def test_the_page_shows_models_and_differences(home: Path) -> None:
     html = (home / "out" / "report.html").read_text(encoding="utf-8")
     for words in ("Side by side", "Inside and outside", "Differences", "McNemar", "(own)", "Research use only"):
         assert words in html
-    assert (home / "out" / "figures" / "models-auroc.svg").is_file()
+    for stem in ("models-auroc", "models-accuracy", "models-ece"):
+        assert (home / "out" / "figures" / f"{stem}.svg").is_file()
+
+
+def test_audits_are_drawn_beside_each_other(home: Path) -> None:
+    out = home / "audited"
+    compare(
+        [home / "one/bundle", home / "two/bundle"],
+        [home / "dataset"],
+        out,
+        rounds=20,
+        audit=True,
+        cache=home / "cache",
+    )
+    assert (out / "figures" / "models-audits.svg").is_file()
+    assert "Skill that is left in each audit, model by model" in (out / "report.html").read_text(encoding="utf-8")
 
 
 def test_one_bundle_is_no_comparison(home: Path) -> None:

@@ -50,7 +50,9 @@ def audit_section(results: Sequence[AuditResult], focus: str) -> Section:
                 notes=tuple(dict.fromkeys(note for result in results for note in result.notes)),
                 wordy=True,
             ),
-            Gallery(caption="What the network was given: as it is above, altered below", pictures=pictures),
+            Gallery(
+                caption="What the network was given: as it is above, altered below", pictures=pictures, strips=True,
+            ),
         ),
     )  # fmt: skip
 

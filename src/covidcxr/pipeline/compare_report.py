@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import covidcxr
+from covidcxr.audit.result import AuditResult
 from covidcxr.core.types import Metric
 from covidcxr.metrics.comparison import Difference
 from covidcxr.outputs.figures.forest import ForestRow, draw_forest
@@ -51,6 +52,8 @@ def write_comparison(result: CompareResult, folder: Path, *, command: str) -> No
 def comparison_page(result: CompareResult, *, command: str = "") -> Page:
     """Return the page of a comparison."""
     sections = [_table_section(result), _forest_section(result)]
+    if audits := _audit_section(result):
+        sections.append(audits)
     if any(model.paired for model in result.models):
         sections.append(_paired_section(result))
     facts = [("Command", command or "Python API: covidcxr.pipeline.compare"), ("covidcxr", covidcxr.__version__)]
@@ -161,6 +164,7 @@ def _forest_section(result: CompareResult) -> Section:
     for label, name in (
         (f"AUROC, {result.target} against the rest", f"auroc/{result.target}"),
         ("Accuracy", "accuracy"),
+        ("Calibration error (lower is better)", "ece"),
     ):
         rows: list[ForestRow] = []
         for model in result.models:
@@ -169,11 +173,37 @@ def _forest_section(result: CompareResult) -> Section:
                 _forest_row(entry.report.cohort, entry.report.metrics[name], own=entry.internal)
                 for entry in model.cohorts
             ]
-        stem = f"models-{'auroc' if name.startswith('auroc') else name}"
+        stem = f"models-{name.partition('/')[0]}"
         caption = "Points with 95 % intervals; orange is the dataset that the model was trained on, blue another."
         drawing = draw_forest(stem, f"{label}, model by model", rows, axis_label=label, caption=caption)
         blocks.append(FigureBlock(drawing=drawing))
     return Section(anchor="forest", title="Inside and outside", blocks=tuple(blocks))
+
+
+def _audit_section(result: CompareResult) -> Section | None:
+    """Return what each audit leaves of each model's skill, audit by audit; None where no audit was made."""
+    audited = [(model.name, model.audited.results) for model in result.models if model.audited]
+    if not audited:
+        return None
+    rows: list[ForestRow] = []
+    for title in dict.fromkeys(found.title for _, results in audited for found in results):
+        rows.append(ForestRow(label=title, heading=True))
+        rows += [_audit_row(name, found) for name, results in audited for found in results if found.title == title]
+    drawing = draw_forest(
+        "models-audits",
+        "Skill that is left in each audit, model by model",
+        rows,
+        axis_label=f"retained skill, {audited[0][1][0].skills[0].label}",
+        reference=0.0,
+        caption="Share of the skill above chance, with 95 % intervals; orange rows are flagged.",
+    )
+    return Section(anchor="audits", title="Shortcut audits", blocks=(FigureBlock(drawing=drawing),))
+
+
+def _audit_row(name: str, found: AuditResult) -> ForestRow:
+    kept = found.skills[0].retained
+    series = 0 if found.flagged else 1
+    return ForestRow(label=name, value=kept.value, low=kept.low, high=kept.high, note=kept.reason, series=series)
 
 
 def _forest_row(label: str, metric: Metric, *, own: bool) -> ForestRow:
@@ -202,8 +232,8 @@ def _paired_section(result: CompareResult) -> Section:
         columns=("", "Difference", "95 % interval", "p"),
         rows=tuple(rows),
         notes=(
-            "AUROC: DeLong with patients as clusters (Obuchowski 1997). McNemar: mid-p, which takes images as "
-            "independent. No correction for several comparisons.",
+            "AUROC: DeLong with patients as clusters (Obuchowski 1997), Student's quantile. McNemar: mid-p, which "
+            "takes images as independent. No correction for several comparisons.",
         ),
     )
     return Section(anchor="paired", title="Differences", blocks=(table,))
@@ -219,7 +249,8 @@ def _delong_row(difference: Difference, target: str) -> Row:
                 Cell(text=""),
             )
         )
-    limits = "–" if not np.isfinite(difference.low) else f"{signed(difference.low)} to {signed(difference.high)}"
+    known = np.isfinite(difference.low)
+    limits = f"{signed(difference.low)} to {signed(difference.high)}" if known else difference.reason or "–"
     p_value = "–" if not np.isfinite(difference.p_value) else f"{difference.p_value:.3f}"
     return Row(
         cells=(
