@@ -148,3 +148,13 @@ def test_a_decision_curve_stands_beside_acting_on_all_and_on_nobody() -> None:
     alone = draw_benefit("use", "Use", None, risk, target="COVID-19")
     assert "act on all" not in texts(alone)
     assert "Left" not in alone.caption
+
+
+def test_a_decision_curve_of_a_rare_disease_without_a_band_is_drawn_over_its_own_thresholds() -> None:
+    grid = 0.2 * GRID[1:]
+    unknown = np.full(grid.size, np.nan)
+    benefit = BenefitCurve(thresholds=grid, model=0.02 - 0.01 * grid, low=unknown, high=unknown, treat_all=0.02 - grid)
+    risk = RiskCurve(coverage=GRID[1:], risk=0.1 * GRID[1:])
+    drawing = draw_benefit("use", "Use", benefit, risk, target="COVID-19")
+    assert drawing.figure.axes[0].get_xlim() == (0.0, pytest.approx(0.2))
+    assert "20 %" in texts(drawing)

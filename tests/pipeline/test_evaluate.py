@@ -119,6 +119,63 @@ def test_the_command_prints_the_promised_document(
     assert Path(printed["report"]).is_file()
 
 
+@pytest.fixture(scope="module")
+def outside(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a bundle with prediction sets on three datasets, for a place where 2 % have COVID-19."""
+    root = tmp_path_factory.mktemp("outside")
+    manifest = write_dataset(root / "dataset")
+    sets = {"0.90": dict.fromkeys(CLASSES, 0.66)}
+    bundle = write_bundle(root, manifest.digest, conformal=sets)
+    write_dataset(root / "other", name="other", num_each=4, seed=3, mixed=True)
+    datasets = [str(root / "dataset"), str(root / "other"), str(home / "external")]
+    command = ["evaluate", str(bundle), *datasets, "--out", str(root / "report"), "--rounds", "40", "--quiet"]
+    assert run_command([*command, "--intervals", "bca", "--prevalence", "covid19=0.02"]) == 0
+    return root / "report"
+
+
+def test_a_named_prevalence_is_in_the_tables_under_the_bundles_name_of_the_class(outside: Path) -> None:
+    found = document(outside)
+    assert found["settings"]["prevalence"] == {"COVID-19": 0.02}
+    assert found["settings"]["intervals"] == "bca"
+    assert "npv_at/COVID-19" in found["cohorts"][0]["metrics"]
+    html = (outside / "report.html").read_text(encoding="utf-8")
+    assert "in 2 % of the people" in html
+    assert "are for a place where 2 % have COVID-19" in html
+    assert "2 % of them COVID-19" in html
+    assert "bias-corrected and accelerated" in html
+
+
+def test_the_gap_to_every_other_cohort_has_an_interval(outside: Path) -> None:
+    found = document(outside)
+    assert [gap["cohort"] for gap in found["gaps"]] == ["other, test", "external, test"]
+    inside, other = (cohort["metrics"]["auroc/COVID-19"] for cohort in found["cohorts"][:2])
+    assert found["gaps"][0]["value"] == pytest.approx(other["value"] - inside["value"])
+    assert found["gaps"][0]["low"] < found["gaps"][0]["value"] < found["gaps"][0]["high"]
+    assert "95 % interval of the change" in (outside / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_sets_that_the_bundle_gives_are_measured_on_every_cohort_and_class(outside: Path) -> None:
+    found = document(outside)["prediction_sets"]
+    assert [entry["cohort"] for entry in found] == ["mini, test", "other, test", "external, test"]
+    assert set(found[2]["parts"]) == {"all", "COVID-19", "Normal"}
+    everything = found[0]["parts"]["all"]
+    assert everything["num_cases"] == 18
+    assert 0 <= everything["low"] <= everything["coverage"] <= everything["high"] <= 1
+    assert "True class in the set" in (outside / "report.html").read_text(encoding="utf-8")
+
+
+def test_every_cohort_has_its_reliability_diagram(outside: Path) -> None:
+    assert (outside / "figures" / "reliability-2.svg").is_file()
+
+
+def test_a_prevalence_of_an_unknown_class_is_refused(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["evaluate", str(home / "bundle"), str(home / "external"), "--out", str(tmp_path / "report")]
+    assert run_command([*command, "--prevalence", "flu=0.02"]) == 2
+    assert "--prevalence flu=0.02: 'flu' is none of the bundle's classes" in capsys.readouterr().err
+
+
 def test_synthetic_data_are_announced(tmp_path: Path) -> None:
     manifest = write_dataset(tmp_path / "dataset", num_each=3, synthetic=True)
     bundle = write_bundle(tmp_path, manifest.digest, synthetic=True)
@@ -181,4 +238,6 @@ def test_audits_are_made_on_demand_and_weigh_in_the_verdict(home: Path, tmp_path
     found = document(out)
     assert len(found["audits"]) >= 8
     assert "no-audit" not in {finding["rule"] for finding in found["findings"]}
-    assert "Shortcut audits" in (out / "report.html").read_text(encoding="utf-8")
+    html = (out / "report.html").read_text(encoding="utf-8")
+    assert "Shortcut audits" in html
+    assert 'class="pictures strips"' in html

@@ -10,7 +10,9 @@ import typer
 
 from covidcxr.cli.options import (
     DeviceOption,
+    IntervalsOption,
     JsonOption,
+    PrevalenceOption,
     QuietOption,
     print_json,
     progress_for,
@@ -41,9 +43,16 @@ def evaluate_verb(
         list[str] | None,
         typer.Option("--map", metavar="THEIRS=OURS", help="A dataset's class to one of the bundle's; repeatable."),
     ] = None,
-    prevalence: Annotated[
-        list[str] | None,
-        typer.Option("--prevalence", metavar="CLASS=P", help="Also give PPV and NPV at this prevalence; repeatable."),
+    prevalence: PrevalenceOption = None,
+    intervals: IntervalsOption = "percentile",
+    predictions: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--predictions",
+            metavar="FILE",
+            help="Measure the predictions in this table (of `predict --out`, or with a column a class) and run no "
+            "network; one FILE a DATASET, in their order.",
+        ),
     ] = None,
     rounds: Annotated[int | None, typer.Option("--rounds", min=1, help="Bootstrap rounds; by default 2000.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap.")] = 0,
@@ -66,6 +75,8 @@ def evaluate_verb(
         seed=seed,
         class_map=dict(split_pair("--map", text) for text in class_map or ()),
         prevalence=parse_prevalence(prevalence),
+        method=intervals,
+        predictions=predictions or (),
         pictures=pictures,
         audit=audit,
         command=typed_command(),
@@ -80,7 +91,7 @@ def evaluate_verb(
 def promised_document(out: Path) -> dict[str, Any]:
     """Return what ``--json`` prints of the report in ``out``: the promised keys, and where the report is."""
     document = json.loads((out / "report.json").read_text(encoding="utf-8"))
-    kept = ("notice", "synthetic", "classes", "cohorts", "verdict")
+    kept = ("notice", "synthetic", "classes", "cohorts", "gaps", "verdict")
     return {key: document[key] for key in kept} | {"report": str(out / "report.html")}
 
 
@@ -95,6 +106,7 @@ def print_reports(reports: list[EvaluationReport], out: Path) -> None:
         console.print("[bold red]SYNTHETIC DATA: computed phantoms, not radiographs; no number below means anything.")
     shown = ["accuracy", "balanced_accuracy", "auroc_macro", "ece"]
     shown += [f"{name}/{label}" for label in reports[0].classes for name in ("sensitivity", "specificity", "auroc")]
+    shown += [name for name in reports[0].metrics if name.startswith(("ppv_at/", "npv_at/"))]
     for report in reports:
         table = Table(title=f"{report.cohort}: {report.num_images} images, {report.num_patients} patients")
         table.add_column("metric")
@@ -108,6 +120,9 @@ def print_reports(reports: list[EvaluationReport], out: Path) -> None:
                 limits = metric.reason if metric.low is None else f"{metric.low:.3f} to {metric.high:.3f}"
                 table.add_row(name, f"{metric.value:.3f}", limits)
         console.print(table)
+    for gap in document["gaps"]:
+        limits = "" if gap["low"] is None else f" (95 % interval {gap['low']:+.3f} to {gap['high']:+.3f})"
+        console.print(f"Change of {gap['metric']} on {gap['cohort']}: {gap['value']:+.3f}{limits}", markup=False)
     console.print(f"Verdict: {document['verdict']['value']}", markup=False)
     for reason in document["verdict"]["reasons"]:
         console.print(f"  - {reason}", markup=False, highlight=False, soft_wrap=True)

@@ -32,6 +32,19 @@ SourcesOption = Annotated[
     typer.Option("--sources", help="Folder of the public sources; else COVIDCXR_SOURCES, then ./data/sources."),
 ]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Processes; by default one a core.")]
+PrevalenceOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--prevalence",
+        metavar="CLASS=P",
+        help="Also give PPV and NPV at this prevalence; repeatable. For COVID-19 (else the first class), decision "
+        "curve and sample sizes too.",
+    ),
+]
+IntervalsOption = Annotated[
+    Literal["percentile", "bca"],
+    typer.Option("--intervals", help="How intervals are taken from the bootstrap; bca corrects bias and skew, slower."),
+]
 EngineOption = Annotated[
     Literal["local", "ray"],
     typer.Option("--engine", help="Where it runs: here, or on a Ray cluster (RAY_ADDRESS; extra ray)."),

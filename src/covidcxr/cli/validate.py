@@ -10,7 +10,9 @@ import typer
 from covidcxr.cli.evaluate import parse_prevalence, print_reports, promised_document
 from covidcxr.cli.options import (
     DeviceOption,
+    IntervalsOption,
     JsonOption,
+    PrevalenceOption,
     QuietOption,
     print_json,
     progress_for,
@@ -39,10 +41,8 @@ def validate_verb(
         list[str] | None,
         typer.Option("--map", metavar="THEIRS=OURS", help="A label here to one of the bundle's classes; repeatable."),
     ] = None,
-    prevalence: Annotated[
-        list[str] | None,
-        typer.Option("--prevalence", metavar="CLASS=P", help="Also give PPV and NPV at this prevalence; repeatable."),
-    ] = None,
+    prevalence: PrevalenceOption = None,
+    intervals: IntervalsOption = "percentile",
     pictures: Annotated[bool, typer.Option(help="Put pictures of the surest mistakes into the report.")] = False,
     audit: Annotated[bool, typer.Option("--audit", help="Also run the shortcut audits (minutes).")] = False,
     rounds: Annotated[int | None, typer.Option("--rounds", min=1, help="Bootstrap rounds; by default 2000.")] = None,
@@ -61,6 +61,7 @@ def validate_verb(
         against=against,
         class_map=dict(split_pair("--map", text) for text in class_map or ()),
         prevalence=parse_prevalence(prevalence),
+        method=intervals,
         pictures=pictures,
         audit=audit,
         rounds=rounds,

@@ -95,10 +95,11 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gallery:
-    """Images with what was said of them."""
+    """Images with what was said of them, side by side as squares; ``strips`` gives each the full width instead."""
 
     caption: str
     pictures: tuple[Picture, ...]
+    strips: bool = False
     kind: Literal["gallery"] = "gallery"
 
 
@@ -180,10 +181,12 @@ def number(value: float | None, *, digits: int = 3) -> str:
     return NOT_ESTIMABLE if value is None else f"{value:.{digits}f}".replace("-", "−")
 
 
-def interval(metric: Metric, *, digits: int = 3) -> str:
-    """Return the 95 % interval of a metric as text; empty if it has none."""
+def interval(metric: Metric, *, digits: int = 3, plus: bool = False) -> str:
+    """Return the 95 % interval of a metric as text, that of a difference with ``plus``; empty if it has none."""
     if metric.low is None or metric.high is None:
         return ""
+    if plus:
+        return f"{signed(metric.low, digits=digits)} to {signed(metric.high, digits=digits)}"
     return f"{metric.low:.{digits}f} to {metric.high:.{digits}f}".replace("-", "−")
 
 
@@ -196,6 +199,13 @@ def metric_cell(metric: Metric | None, *, digits: int = 3, tone: Tone = "") -> C
     return Cell(
         text=number(metric.value, digits=digits), sub=interval(metric, digits=digits) or metric.reason, tone=tone
     )
+
+
+def difference_cell(change: Metric) -> Cell:
+    """Return a difference with its sign and its interval below it, or why there is none."""
+    if change.value is None:
+        return Cell(text=NOT_ESTIMABLE, sub=change.reason, tone="muted")
+    return Cell(text=signed(change.value), sub=interval(change, plus=True) or change.reason)
 
 
 def signed(value: float | None, *, digits: int = 3) -> str:

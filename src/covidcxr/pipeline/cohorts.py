@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
 from covidcxr.core.errors import EvaluationError
 from covidcxr.core.labels import find_label
 from covidcxr.core.progress import Progress
-from covidcxr.core.types import SPLITS, Sample, Split, View
+from covidcxr.core.types import SPLITS, Prediction, Sample, Split, View
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.dataset.packed import pack
 from covidcxr.evaluation.cohort import Cohort, cohort_from_predictions
@@ -23,16 +23,22 @@ from covidcxr.evaluation.nuisance import NuisanceResult, intensity_features, nui
 from covidcxr.evaluation.report import evaluate_cohort
 from covidcxr.imaging.encoding import encode_jpeg, shrink, to_uint8
 from covidcxr.imaging.reading import read
+from covidcxr.metrics.bootstrap import Method
 from covidcxr.models.bundle import BundleInfo
 from covidcxr.outputs.page import Picture
 from covidcxr.pipeline.study import CohortResult, DatasetFacts
 
-if TYPE_CHECKING:
-    from covidcxr.inference.predictor import Predictor
-
 _NUM_MISTAKES = 15
 _PICTURE_SIDE = 224
 _PICTURE_QUALITY = 78
+
+
+class Answers(Protocol):
+    """Whoever predicts: a `covidcxr.inference.predictor.Predictor`, or a file of its predictions."""
+
+    def predict(self, inputs: Iterable[Path], record_ids: Iterable[str]) -> Iterator[Prediction]:
+        """Return one prediction an input, under its record_id."""
+        ...
 
 
 def training_cache() -> Path:
@@ -65,6 +71,23 @@ def open_dataset(path: Path | Dataset, classes: Sequence[str], class_map: Mappin
     return replace(opened, manifest=replace(opened.manifest, samples=samples, classes=tuple(classes)))
 
 
+def prevalence_by_class(prevalence: Mapping[str, float], classes: Sequence[str]) -> dict[str, float]:
+    """Return the prevalence of classes under the bundle's names for them.
+
+    Raises:
+        EvaluationError: If a name means none of them.
+    """
+    found = {}
+    for name, share in prevalence.items():
+        label = find_label(name, classes)
+        if label is None:
+            raise EvaluationError(
+                f"--prevalence {name}={share:g}: {name!r} is none of the bundle's classes, {', '.join(classes)}"
+            )
+        found[label] = share
+    return found
+
+
 def samples_to_judge(dataset: Dataset, split: Split, *, internal: bool) -> tuple[tuple[Sample, ...], str]:
     """Return the samples of ``split`` and what to call them; all of an external dataset that has no such split.
 
@@ -78,13 +101,14 @@ def samples_to_judge(dataset: Dataset, split: Split, *, internal: bool) -> tuple
 
 def evaluate_dataset(
     dataset: Dataset,
-    predictor: Predictor,
+    predictor: Answers,
     info: BundleInfo,
     *,
     split: Split,
     internal: bool,
     rounds: int,
     seed: int,
+    method: Method,
     label_smoothing: float,
     pictures: bool,
     prevalence: Mapping[str, float],
@@ -101,7 +125,14 @@ def evaluate_dataset(
     predictions = predictor.predict(paths, record_ids=[sample.record.record_id for sample in samples])
     tracked = progress.track(predictions, total=len(samples), label=f"predict {name}")
     cohort = cohort_from_predictions(name, info.classes, samples, tracked)
-    report = evaluate_cohort(cohort, rounds=rounds, seed=seed, label_smoothing=label_smoothing, prevalence=prevalence)
+    report = evaluate_cohort(
+        cohort,
+        rounds=rounds,
+        seed=seed,
+        method=method,
+        label_smoothing=label_smoothing,
+        prevalence=prevalence,
+    )
     return CohortResult(
         cohort=cohort,
         report=report,

@@ -9,6 +9,7 @@ from typing import Any
 import covidcxr
 from covidcxr.core.types import Metric
 from covidcxr.dataset.dataset import Dataset
+from covidcxr.metrics.comparison import independent_difference
 from covidcxr.outputs.figures.forest import ForestRow, draw_forest
 from covidcxr.outputs.figures.style import write_drawings
 from covidcxr.outputs.html import drawings_of, write_page
@@ -23,10 +24,11 @@ from covidcxr.outputs.page import (
     Row,
     Section,
     Table,
+    difference_cell,
     metric_cell,
     number,
 )
-from covidcxr.outputs.report_json import cohort_document, write_json
+from covidcxr.outputs.report_json import cohort_document, metric_document, write_json
 from covidcxr.pipeline.crossval import CrossvalResult, FoldResult
 
 
@@ -59,6 +61,7 @@ def crossval_document(result: CrossvalResult) -> dict[str, Any]:
                 "not_estimable": entry.fold.reason,
                 "outside": cohort_document(entry.outside) if entry.outside else None,
                 "inside": cohort_document(entry.inside) if entry.inside else None,
+                "change": {change.name: metric_document(change) for change in _changes(entry, result.target)},
             }
             for entry in result.folds
         ],
@@ -116,8 +119,7 @@ def _headline(result: CrossvalResult) -> Headline:
 
 
 def _fold_blocks(result: CrossvalResult) -> tuple[Table | FigureBlock | Findings, ...]:
-    names = [("Accuracy", "accuracy"), (f"Sensitivity, {result.target}", f"sensitivity/{result.target}")]
-    names += [(f"AUROC, {result.target}", f"auroc/{result.target}")]
+    names = _names(result.target)
     rows = []
     for entry in result.folds:
         counts = Counter(sample.label for sample in entry.fold.outside)
@@ -131,6 +133,9 @@ def _fold_blocks(result: CrossvalResult) -> tuple[Table | FigureBlock | Findings
             for label, report in (("held out", entry.outside), ("inside", entry.inside))
             if report is not None
         ]
+        if changes := _changes(entry, result.target):
+            words = Cell(text="change", sub="from inside to held out")
+            rows.append(Row(cells=(words, *(difference_cell(change) for change in changes))))
     if result.pooled is not None:
         rows.append(Row(cells=(Cell(text="All that was held out"),), heading=True))
         cells = (metric_cell(result.pooled.metrics[name]) for _, name in names)
@@ -149,6 +154,23 @@ def _fold_blocks(result: CrossvalResult) -> tuple[Table | FigureBlock | Findings
         caption="Orange: the source or patients held out; blue: test images of the sources trained on.",
     )
     return table, FigureBlock(drawing=drawing)
+
+
+def _names(target: str) -> list[tuple[str, str]]:
+    return [
+        ("Accuracy", "accuracy"),
+        (f"Sensitivity, {target}", f"sensitivity/{target}"),
+        (f"AUROC, {target}", f"auroc/{target}"),
+    ]
+
+
+def _changes(entry: FoldResult, target: str) -> list[Metric]:
+    """Return held out less inside, for the metrics of the table; nothing where one of the two was not measured."""
+    if entry.inside is None or entry.outside is None:
+        return []
+    return [
+        independent_difference(entry.inside.metrics[name], entry.outside.metrics[name]) for _, name in _names(target)
+    ]
 
 
 def _forest_rows(entry: FoldResult, target: str) -> list[ForestRow]:

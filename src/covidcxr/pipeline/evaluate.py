@@ -16,7 +16,7 @@ from covidcxr.audit.findings import audit_findings
 from covidcxr.audit.result import AuditResult
 from covidcxr.audit.run import run_audits
 from covidcxr.core.artefacts import atomic_directory
-from covidcxr.core.digests import json_sha256
+from covidcxr.core.digests import file_sha256, json_sha256
 from covidcxr.core.errors import EvaluationError
 from covidcxr.core.progress import SILENT, Progress
 from covidcxr.core.types import EvaluationReport, Split
@@ -24,15 +24,19 @@ from covidcxr.dataset.dataset import Dataset
 from covidcxr.evaluation.published import PublishedResult, published_result
 from covidcxr.evaluation.report import DEFAULT_ROUNDS
 from covidcxr.evaluation.verdict import Evidence, judge, target_class
+from covidcxr.metrics.bootstrap import Method
 from covidcxr.models.bundle import Bundle, BundleInfo
 from covidcxr.pipeline.cohorts import (
+    Answers,
     evaluate_dataset,
     open_dataset,
+    prevalence_by_class,
     shared_with_training,
     training_cache,
     with_nuisance,
 )
 from covidcxr.pipeline.history import read_history
+from covidcxr.pipeline.prediction_files import PredictionFile
 from covidcxr.pipeline.provenance import provenance
 from covidcxr.pipeline.report_folder import read_reports, write_report
 from covidcxr.pipeline.study import CohortResult, Study
@@ -55,6 +59,8 @@ def evaluate(
     seed: int = _DEFAULT_SEED,
     class_map: Mapping[str, str] | None = None,
     prevalence: Mapping[str, float] | None = None,
+    method: Method = "percentile",
+    predictions: Sequence[Path] = (),
     pictures: bool = True,
     audit: bool = False,
     before: EvaluationReport | None = None,
@@ -77,7 +83,11 @@ def evaluate(
         rounds: Bootstrap rounds; by default what the recipe says, else 2,000.
         seed: Of the bootstrap.
         class_map: A dataset's class to one of the bundle's, where the names differ.
-        prevalence: Class to the prevalence at which its predictive values are wanted too.
+        prevalence: Class to the prevalence at which its predictive values, and for the class whose detection matters
+            also decision curve and sample sizes, are wanted.
+        method: How intervals are taken from the bootstrap: ``percentile`` or ``bca``.
+        predictions: Files of predictions, one a dataset, that are measured in the place of the network's; see
+            `covidcxr.pipeline.prediction_files`.
         pictures: Put pictures of the surest mistakes into the report.
         audit: Also run the shortcut audits on the leading cohort (minutes).
         before: What was measured of the bundle before, to be laid beside where no dataset is internal.
@@ -91,7 +101,7 @@ def evaluate(
     Raises:
         BundleError: If the bundle is missing, partial or altered.
         DatasetError: If a dataset is missing, altered, or has a class that the bundle does not know.
-        EvaluationError: If nothing can be evaluated.
+        EvaluationError: If nothing can be evaluated, or predictions do not fit.
         OutputError: If ``out`` cannot be written.
     """
     start = time.perf_counter()
@@ -100,21 +110,29 @@ def evaluate(
     loaded = Bundle.load(bundle)
     info = loaded.info
     rounds = rounds or int(_of_recipe(info, "evaluation", "bootstrap_rounds") or DEFAULT_ROUNDS)
-    opened = _internal_first([open_dataset(path, info.classes, class_map or {}) for path in datasets], info)
+    files = [PredictionFile(path, info.classes, bundle_id=loaded.bundle_id) for path in predictions]
+    if files and len(files) != len(datasets):
+        raise EvaluationError(f"{len(files)} files of predictions for {len(datasets)} datasets; expected one for each")
+    opened, files = _internal_first(
+        [open_dataset(path, info.classes, class_map or {}) for path in datasets], files, info
+    )
+    prevalence = prevalence_by_class(prevalence or {}, info.classes)
     settings = {
         "split": split,
         "rounds": rounds,
         "seed": seed,
         "pictures": pictures,
         "audit": audit,
-        "prevalence": dict(prevalence or {}),
+        "prevalence": prevalence,
+        "intervals": method,
+        "predictions": [file_sha256(file.path) for file in files],
     }
     inputs = _inputs_digest(loaded, opened, settings, class_map or {}, before)
     earlier = read_reports(out, inputs)
     if earlier is not None:
         progress.message(f"{out}: the report of the same bundle and datasets is there; kept")
         return earlier
-    predictor = _predictor(bundle, backend=backend, device=device)
+    answers: Sequence[Answers] = files or [_predictor(bundle, backend=backend, device=device)] * len(opened)
     smoothing = _label_smoothing(info)
     results = [
         evaluate_dataset(
@@ -125,12 +143,13 @@ def evaluate(
             internal=dataset.digest == info.dataset_digest,
             rounds=rounds,
             seed=seed,
+            method=method,
             label_smoothing=smoothing,
             pictures=pictures,
-            prevalence=prevalence or {},
+            prevalence=prevalence,
             progress=progress,
         )
-        for dataset in opened
+        for dataset, predictor in zip(opened, answers, strict=True)
     ]
     cache = cache or training_cache()
     results = with_nuisance(results, opened, info, cache=cache, rounds=rounds, seed=seed, progress=progress)
@@ -148,8 +167,9 @@ def evaluate(
             progress=progress,
         ).results
     study = _study(loaded, results, audits, before, split=split, rounds=rounds, seed=seed, smoothing=smoothing)
+    study = replace(study, method=method, prevalence=prevalence)
     facts = provenance(
-        study, device=_device_words(predictor, device), command=command, seconds=time.perf_counter() - start
+        study, device=_device_words(answers, device), command=command, seconds=time.perf_counter() - start
     )
     with atomic_directory(out) as folder:
         write_report(replace(study, provenance=facts), folder, inputs=inputs, settings=settings)
@@ -198,8 +218,11 @@ def _study(
     )
 
 
-def _internal_first(datasets: list[Dataset], info: BundleInfo) -> list[Dataset]:
-    return sorted(datasets, key=lambda dataset: dataset.digest != info.dataset_digest)
+def _internal_first(
+    datasets: Sequence[Dataset], files: Sequence[PredictionFile], info: BundleInfo
+) -> tuple[list[Dataset], list[PredictionFile]]:
+    order = sorted(range(len(datasets)), key=lambda position: datasets[position].digest != info.dataset_digest)
+    return [datasets[position] for position in order], [files[position] for position in order] if files else []
 
 
 def _with_leak_notes(results: Sequence[CohortResult], datasets: Sequence[Dataset]) -> list[CohortResult]:
@@ -239,8 +262,8 @@ def _predictor(bundle: Path, *, backend: str | None, device: str) -> Predictor:
     return Predictor.load(bundle, backend=backend, device=device)
 
 
-def _device_words(predictor: Predictor, asked: str) -> str:
-    return str(getattr(predictor, "device", "") or asked)
+def _device_words(answers: Sequence[Answers], asked: str) -> str:
+    return ", ".join(dict.fromkeys(str(getattr(one, "device", "") or asked) for one in answers))
 
 
 def _published(info: BundleInfo) -> PublishedResult | None:

@@ -19,16 +19,18 @@ from covidcxr.outputs.html import drawings_of, write_page
 from covidcxr.outputs.page import Page, Section
 from covidcxr.outputs.report_json import metric_document, report_document, write_json
 from covidcxr.pipeline.evidence.pack import FOLDER, evidence_section, write_evidence
+from covidcxr.pipeline.sections.classes import classes_section
 from covidcxr.pipeline.sections.headline import headline
 from covidcxr.pipeline.sections.measured import (
     before_section,
     calibration_section,
-    classes_section,
     cohorts_section,
+    gaps,
     subgroups_section,
 )
 from covidcxr.pipeline.sections.provenance import methods_section, provenance_section
 from covidcxr.pipeline.sections.published import field_section, published_section
+from covidcxr.pipeline.sections.sets import measured_sets, sets_document
 from covidcxr.pipeline.sections.use import use_section
 from covidcxr.pipeline.sections.worth import confounding_section, mistakes_section
 from covidcxr.pipeline.study import Study
@@ -130,6 +132,8 @@ def _document(study: Study, *, inputs: str, settings: Mapping[str, Any]) -> dict
             for result in study.results
             if result.nuisance is not None
         },
+        "gaps": [{"cohort": cohort, "metric": change.name} | metric_document(change) for cohort, change in gaps(study)],
+        "prediction_sets": [sets_document(entry) for entry in measured_sets(study)],
         "provenance": [{"name": name, "value": value} for name, value in study.provenance],
     }
     if study.audits:

@@ -12,6 +12,7 @@ from covidcxr.evaluation.confounds import ClassFacts, Confounding
 from covidcxr.evaluation.nuisance import NuisanceResult
 from covidcxr.evaluation.published import PublishedResult
 from covidcxr.evaluation.verdict import CohortEvidence, Verdict
+from covidcxr.metrics.bootstrap import Method
 from covidcxr.models.bundle import BundleInfo
 from covidcxr.outputs.figures.history import EpochSeries
 from covidcxr.outputs.page import Picture
@@ -81,7 +82,8 @@ class Study:
         history: The training by epoch; None if the bundle came without it.
         train: Last training metrics by name.
         published: The publication that the recipe follows; None if it follows none.
-        rounds, seed: Of the bootstrap.
+        rounds, seed: Of the bootstrap; ``method`` is how intervals are taken from it, ``percentile`` or ``bca``.
+        prevalence: Class to the prevalence at which its predictive values, decision curve and sample sizes are wanted.
         label_smoothing: Of the training loss.
         before: What was measured of the same bundle before, elsewhere; None if nothing is known.
         audits: Shortcut audits of the main cohort, if any were asked for.
@@ -95,6 +97,8 @@ class Study:
     verdict: Verdict
     rounds: int
     seed: int
+    method: Method = "percentile"
+    prevalence: Mapping[str, float] = field(default_factory=dict)
     history: EpochSeries | None = None
     train: Mapping[str, float] = field(default_factory=dict)
     published: PublishedResult | None = None

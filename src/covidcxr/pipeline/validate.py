@@ -11,6 +11,7 @@ from pathlib import Path
 from covidcxr.core.errors import EvaluationError
 from covidcxr.core.progress import SILENT, Progress
 from covidcxr.core.types import EvaluationReport
+from covidcxr.metrics.bootstrap import Method
 from covidcxr.models.bundle import Bundle
 from covidcxr.pipeline.evaluate import evaluate
 from covidcxr.pipeline.hospital import open_hospital_folder
@@ -25,6 +26,7 @@ def validate(
     against: Path | None = None,
     class_map: Mapping[str, str] | None = None,
     prevalence: Mapping[str, float] | None = None,
+    method: Method = "percentile",
     pictures: bool = False,
     audit: bool = False,
     rounds: int | None = None,
@@ -44,6 +46,7 @@ def validate(
             default ``report`` beside the bundle, where there is one.
         class_map: A label of the folder to one of the bundle's classes.
         prevalence: Class to the prevalence at which predictive values are wanted too.
+        method: How intervals are taken from the bootstrap.
         pictures: Put pictures of the surest mistakes into the report; off, so that the report holds no image.
         audit: Also run the shortcut audits (minutes).
         rounds: Bootstrap rounds.
@@ -65,6 +68,7 @@ def validate(
         out,
         before=before,
         prevalence=prevalence,
+        method=method,
         pictures=pictures,
         audit=audit,
         rounds=rounds,

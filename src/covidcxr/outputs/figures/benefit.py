@@ -12,6 +12,8 @@ from covidcxr.outputs.figures.style import MUTED, SERIES, SMALL, THEIRS, Drawing
 
 FloatArray = NDArray[np.float64]
 
+_SMALLEST_TOP = 1e-3  # of net benefit: one true positive in a thousand images
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class BenefitCurve:
@@ -59,10 +61,18 @@ def _draw_benefit(axis: Axes, benefit: BenefitCurve, target: str) -> None:
     axis.plot(benefit.thresholds, benefit.model, color=SERIES[0], label="the network")
     axis.plot(benefit.thresholds, benefit.treat_all, color=SERIES[1], ls=(0, (6, 2)), label="act on all")
     axis.axhline(0.0, color=THEIRS, lw=1.0, label="act on nobody")
-    top = float(np.nanmax([np.nanmax(benefit.high), benefit.treat_all[0]]))
-    axis.set(xlim=(0, 1), ylim=(-0.25 * top, 1.1 * top), xlabel="Threshold probability", ylabel="Net benefit")
+    heights = np.concatenate([benefit.high, benefit.model, benefit.treat_all[:1], [_SMALLEST_TOP]])
+    top = float(heights[np.isfinite(heights)].max())
+    last = float(benefit.thresholds[-1])
+    end = 1.0 if last > 0.5 else last
+    axis.set(
+        xlim=(0, end),
+        ylim=(-0.25 * top, 1.1 * top),
+        xlabel="Threshold probability",
+        ylabel="Net benefit",
+    )
     axis.set_title(f"Decision curve, {target}")
-    percent_axis(axis, "x")
+    percent_axis(axis, "x", top=end)
     axis.legend(loc="upper right")
 
 

@@ -116,9 +116,10 @@ def styled() -> Iterator[None]:
         yield
 
 
-def percent_axis(axis: Axes, which: str = "both") -> None:
-    """Label an axis from 0 to 1 with 0, 25, 50, 75, 100 %."""
-    ticks, labels = (0.0, 0.25, 0.5, 0.75, 1.0), ("0", "25", "50", "75", "100 %")
+def percent_axis(axis: Axes, which: str = "both", *, top: float = 1.0) -> None:
+    """Label an axis from 0 to ``top``, a share, in quarters of it: 0, 25, 50, 75, 100 % for 1."""
+    ticks = [quarter * top / 4 for quarter in range(5)]
+    labels = [*(f"{100 * tick:g}" for tick in ticks[:-1]), f"{100 * top:g} %"]
     if which in {"x", "both"}:
         axis.set_xticks(ticks, labels)
     if which in {"y", "both"}:

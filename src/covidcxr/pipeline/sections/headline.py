@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from covidcxr.core.types import EvaluationReport, Metric
 from covidcxr.evaluation.verdict import internal_external_gap
+from covidcxr.metrics.comparison import independent_difference
 from covidcxr.outputs.page import Headline, Tile, Tone, interval, signed
 from covidcxr.pipeline.study import Study
 
@@ -37,7 +38,8 @@ def _score(study: Study) -> str:
         if pair is not None:
             name, inside, outside = pair
             words += (
-                f" On {result.report.cohort}, {_spoken(name)} is {outside.value:.3f} instead of {inside.value:.3f}."
+                f" On {result.report.cohort}, {_spoken(name)} is {outside.value:.3f} instead of {inside.value:.3f}"
+                f"{_change_words(inside, outside)}."
             )
     return words
 
@@ -47,7 +49,14 @@ def _gap_words(before: EvaluationReport, here: EvaluationReport, target: str) ->
     if pair is None:
         return ""
     name, first, second = pair
-    return f" Its {_spoken(name)} is {second.value:.3f} here; on {before.cohort} it was {first.value:.3f}."
+    change = _change_words(first, second)
+    return f" Its {_spoken(name)} is {second.value:.3f} here; on {before.cohort} it was {first.value:.3f}{change}."
+
+
+def _change_words(first: Metric, second: Metric) -> str:
+    change = independent_difference(first, second)
+    limits = interval(change, plus=True)
+    return f" (change {signed(change.value)}, 95 % interval {limits})" if limits else ""
 
 
 def _tiles(study: Study) -> list[Tile]:
@@ -69,9 +78,13 @@ def _tiles(study: Study) -> list[Tile]:
         pair = internal_external_gap(report, result.report, study.target)
         if pair is not None:
             name, inside, outside = pair
-            gap = (outside.value or 0.0) - (inside.value or 0.0)
+            change = independent_difference(inside, outside)
+            gap = change.value or 0.0
             tone = "bad" if gap <= -0.1 else "warn" if gap <= -0.05 else "good"
-            detail = f"{_spoken(name)} {outside.value:.3f} ({interval(outside)})"
+            limits = interval(change, plus=True)
+            detail = f"{_spoken(name)} {outside.value:.3f}; " + (
+                f"95 % interval of the change {limits}" if limits else change.reason
+            )
             tiles.append(Tile(label=f"Change on {result.report.cohort}", value=signed(gap), detail=detail, tone=tone))
     return tiles
 

@@ -1,14 +1,16 @@
-"""What was measured: cohorts side by side, classes, curves, calibration, subgroups."""
+"""What was measured: cohorts side by side, the change between them, calibration, subgroups."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from covidcxr.core.types import Metric
-from covidcxr.evaluation.curves import BandedCurve, confidence_reliability, pr_band, roc_band
+from covidcxr.evaluation.curves import confidence_reliability
 from covidcxr.evaluation.subgroups import GAP, SMALL_PATIENTS
+from covidcxr.evaluation.verdict import internal_external_gap
+from covidcxr.metrics.comparison import independent_difference
 from covidcxr.outputs.figures.confusion import ConfusionPanel, draw_confusion
-from covidcxr.outputs.figures.curves import Curve, ReliabilityCurve, draw_reliability, draw_roc_and_pr
+from covidcxr.outputs.figures.curves import ReliabilityCurve, draw_reliability
 from covidcxr.outputs.figures.forest import ForestRow, draw_forest
 from covidcxr.outputs.page import (
     Block,
@@ -19,10 +21,10 @@ from covidcxr.outputs.page import (
     Section,
     Table,
     Tone,
+    difference_cell,
     interval,
     metric_cell,
     number,
-    signed,
 )
 from covidcxr.pipeline.study import CohortResult, Study
 
@@ -37,15 +39,6 @@ _OVERALL = (
     ("Cross-entropy", "cross_entropy", "in nats, against the bare classes; lower is better"),
     ("Brier score", "brier", "squared error of the probabilities, 0 to 2; lower is better"),
     ("Calibration error", "ece", "mean gap between confidence and share right; lower is better"),
-)
-_BY_CLASS = (
-    ("Sensitivity", "sensitivity"),
-    ("Specificity", "specificity"),
-    ("PPV", "ppv"),
-    ("NPV", "npv"),
-    ("F1", "f1"),
-    ("AUROC", "auroc"),
-    ("Average precision", "average_precision"),
 )
 
 
@@ -73,6 +66,17 @@ def cohorts_section(study: Study) -> Section:
     return Section(anchor="cohorts", title=title, blocks=tuple(blocks))
 
 
+def gaps(study: Study) -> list[tuple[str, Metric]]:
+    """Return the change from the internal cohort, or from what was measured before, to each other cohort, by name."""
+    if study.before is not None:
+        pairs = [(study.main.report.cohort, internal_external_gap(study.before, study.main.report, study.target))]
+    else:
+        here = study.main.report
+        others = study.external if study.main.internal else ()
+        pairs = [(other.report.cohort, internal_external_gap(here, other.report, study.target)) for other in others]
+    return [(cohort, independent_difference(pair[1], pair[2])) for cohort, pair in pairs if pair is not None]
+
+
 def before_section(study: Study) -> Section | None:
     """Return this cohort beside what was measured of the same bundle before; None if nothing is known."""
     before = study.before
@@ -93,50 +97,20 @@ def before_section(study: Study) -> Section | None:
     return Section(anchor="before", title="Before and here", blocks=(table,))
 
 
-def classes_section(study: Study) -> Section:
-    """Return each class against the rest, on every cohort."""
-    blocks: list[Block] = []
-    for result in study.results:
-        rows = []
-        for position, label in enumerate(result.report.classes):
-            cases = int(result.report.confusion[position].sum())
-            metrics = [metric_cell(result.report.metrics.get(f"{name}/{label}")) for _, name in _BY_CLASS]
-            rows.append(Row(cells=(Cell(text=label, sub=f"{cases:,} images"), *metrics)))
-        blocks.append(
-            Table(
-                caption=f"{result.report.cohort}: each class against the rest.",
-                columns=("Class", *(label for label, _ in _BY_CLASS)),
-                rows=tuple(rows),
-                notes=("Predictive values hold for the mix of classes in this cohort, not for a clinic's.",),
-            )
-        )
-        drawing = _curves(study, result)
-        if drawing is not None:
-            blocks.append(drawing)
-    return Section(anchor="classes", title="Each class against the rest", blocks=tuple(blocks))
-
-
 def calibration_section(study: Study) -> Section:
-    """Return how far the probabilities can be taken at their word."""
-    curves = []
-    for result in study.results[:2]:
-        bins = confidence_reliability(result.cohort)
-        error = result.report.metrics["ece"]
-        limits = f" ({interval(error)})" if interval(error) else ""
-        curves.append(
-            ReliabilityCurve(
-                label=f"{result.report.cohort}, ECE {error.value:.3f}{limits}"
-                if error.value is not None
-                else result.report.cohort,
-                confidence=np.array([entry.confidence for entry in bins]),
-                share_right=np.array([entry.observed for entry in bins]),
-                low=np.array([entry.low for entry in bins]),
-                high=np.array([entry.high for entry in bins]),
-                confidences=result.cohort.probabilities.max(axis=1),
-            )
+    """Return how far the probabilities can be taken at their word, on every cohort."""
+    curves = [_reliability(result) for result in study.results]
+    pairs = [curves[at : at + 2] for at in range(0, len(curves), 2)]
+    figures = tuple(
+        FigureBlock(
+            drawing=draw_reliability(
+                f"reliability-{position}" if position > 1 else "reliability",
+                "Reliability of the stated confidence",
+                pair,
+            ),
+            wide=len(pair) > 1,
         )
-    figure = FigureBlock(
-        drawing=draw_reliability("reliability", "Reliability of the stated confidence", curves), wide=len(curves) > 1
+        for position, pair in enumerate(pairs, start=1)
     )
     temperature = study.info.temperature
     lead = (
@@ -144,7 +118,22 @@ def calibration_section(study: Study) -> Section:
         if temperature == 1.0
         else f"Logits were divided by the temperature {temperature:.3f}, fitted on the validation part."
     )
-    return Section(anchor="calibration", title="Calibration", lead=lead, blocks=(figure,))
+    return Section(anchor="calibration", title="Calibration", lead=lead, blocks=figures)
+
+
+def _reliability(result: CohortResult) -> ReliabilityCurve:
+    bins = confidence_reliability(result.cohort)
+    error = result.report.metrics["ece"]
+    limits = f" ({interval(error)})" if interval(error) else ""
+    words = "" if error.value is None else f", ECE {error.value:.3f}{limits}"
+    return ReliabilityCurve(
+        label=f"{result.report.cohort}{words}",
+        confidence=np.array([entry.confidence for entry in bins]),
+        share_right=np.array([entry.observed for entry in bins]),
+        low=np.array([entry.low for entry in bins]),
+        high=np.array([entry.high for entry in bins]),
+        confidences=result.cohort.probabilities.max(axis=1),
+    )
 
 
 def subgroups_section(study: Study) -> Section | None:
@@ -217,7 +206,8 @@ def _gap_table(study: Study) -> Table:
         cells = [_change(first, result.report.metrics[name]) for result in study.results[1:]]
         rows.append(Row(cells=(Cell(text=label), metric_cell(first), *cells)))
     return Table(
-        caption=f"The change from {inside.report.cohort} to each other cohort.",
+        caption=f"The change from {inside.report.cohort} to each other cohort, with its 95 % interval; one that leaves "
+        "out 0 is more than chance.",
         columns=("", inside.report.cohort, *(f"{result.report.cohort}: change" for result in study.results[1:])),
         rows=tuple(rows),
     )
@@ -233,35 +223,7 @@ def _change_names(study: Study) -> list[tuple[str, str]]:
 
 
 def _change(inside: Metric, outside: Metric) -> Cell:
-    if inside.value is None or outside.value is None:
-        return Cell(text="not estimable", sub=outside.reason or inside.reason, tone="muted")
-    apart = None not in (inside.low, inside.high, outside.low, outside.high) and (
-        (outside.high or 0) < (inside.low or 0) or (outside.low or 0) > (inside.high or 0)
-    )
-    return Cell(text=signed(outside.value - inside.value), sub="intervals apart" if apart else "intervals overlap")
-
-
-def _curves(study: Study, result: CohortResult) -> FigureBlock | None:
-    roc, pr, chance = [], [], []
-    for position, label in enumerate(result.cohort.classes):
-        first = roc_band(result.cohort, label, seed=study.seed)
-        second = pr_band(result.cohort, label, seed=study.seed)
-        if first is None or second is None:
-            continue
-        roc.append(_curve(label, result.report.metrics[f"auroc/{label}"], first, position))
-        pr.append(_curve(label, result.report.metrics[f"average_precision/{label}"], second, position))
-        chance.append(float((result.cohort.labels == position).mean()))
-    if not roc:
-        return None
-    name = f"roc-pr-{study.results.index(result) + 1}"
-    title = f"ROC and precision-recall curves, {result.report.cohort}"
-    return FigureBlock(drawing=draw_roc_and_pr(name, title, roc, pr, chance))
-
-
-def _curve(label: str, metric: Metric, band: BandedCurve, position: int) -> Curve:
-    value = "" if metric.value is None else f", {metric.value:.3f}"
-    limits = f" ({metric.low:.3f}-{metric.high:.3f})" if metric.low is not None and metric.high is not None else ""
-    return Curve(label=f"{label}{value}{limits}", x=band.x, y=band.y, low=band.low, high=band.high, position=position)
+    return difference_cell(independent_difference(inside, outside))
 
 
 def _panel(result: CohortResult) -> ConfusionPanel:

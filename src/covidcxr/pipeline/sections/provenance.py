@@ -9,6 +9,8 @@ from typing import Any
 from covidcxr.outputs.page import Facts, Lines, Prose, Section
 from covidcxr.pipeline.study import Study
 
+_METHODS = {"percentile": "percentile", "bca": "bias-corrected and accelerated (BCa)"}
+
 
 def methods_section(study: Study) -> Section:
     """Return how the numbers of this report were made, in words that could go into a methods section."""
@@ -19,12 +21,13 @@ def methods_section(study: Study) -> Section:
         f"Images were read as grey values, squeezed to {spec.size} x {spec.size} pixels (the aspect ratio is not "
         f"kept, because it gives the class away in the public sources) and given to the network {info.network.name} "
         f"({info.network.num_parameters:,} parameters). The predicted class is the most probable one.",
-        f"Intervals are 95 % percentile intervals of {study.rounds:,} bootstrap rounds (seed {study.seed}) that draw "
-        "patients, joined with near-duplicates, with replacement; where every outcome is the same, "
-        "Wilson's interval on the effective number of patients takes their place. The interval of the calibration "
-        "error (ten bins of equal size) is corrected for its bootstrap bias. A value that has no meaning on a "
-        "cohort is not estimable, and the "
-        "reason stands beside it.",
+        f"Intervals are 95 % {_METHODS[study.method]} intervals of {study.rounds:,} bootstrap rounds (seed "
+        f"{study.seed}) that draw patients, joined with near-duplicates, with replacement. Where every round gives the "
+        "same value, a proportion has Wilson's interval on the effective number of patients, an AUROC the one of its "
+        "largest possible variance (Birnbaum and Klose 1957), and anything else none. The interval of the calibration "
+        "error (ten bins of equal size) is corrected for its bootstrap bias; that of a change between cohorts is "
+        "recovered from the two (Zou and Donner 2008). A value that has no meaning on a cohort is not estimable, and "
+        "the reason stands beside it.",
         "Micro precision and recall are those of Keras: over all (image, class) pairs, at a probability above 0.5. The "
         f"cross-entropy beside the published one is taken against the training targets{smoothing}; the one in the "
         "overall table against the bare classes.",
@@ -56,7 +59,7 @@ def _verdict_rules() -> str:
         "The verdict follows fixed rules. Against a score speak: synthetic images; files of the training in a "
         "cohort; source or age that alone "
         "tells the classes apart in every cohort; nuisance alone with 80 % or more of the network's skill; an "
-        "AUROC not shown to be above 0.5; an AUROC that falls by 0.10 or more outside, with intervals apart. "
+        "AUROC not shown to be above 0.5; an AUROC that falls by 0.10 or more outside, and not by chance. "
         "Doubts are: nuisance with half of the skill; no external cohort, or a fall of 0.05; test images that "
         "were validation images; no shortcut audit; a sensitivity interval wider than 0.20; a calibration "
         "error above 0.05. One finding against makes a score not believable, a doubt alone doubtful."
