@@ -66,7 +66,20 @@ def test_a_clean_external_cohort_turns_confounding_into_a_doubt() -> None:
     assert verdict.reasons[0].startswith("home: Age separates")
 
 
-def test_a_fall_outside_with_intervals_apart_is_not_believable() -> None:
+def test_a_fall_outside_that_chance_could_give_is_a_doubt_only() -> None:
+    home, away = cohort_evidence(), cohort_evidence(internal=False, name="away")
+    name = "auroc/COVID-19"
+    for low, high, weight in ((0.60, 0.98, "doubt"), (0.75, 0.88, "against")):
+        outside = Metric(name=name, value=0.82, low=low, high=high)
+        inside = Metric(name=name, value=0.95, low=0.92, high=0.97)
+        there = replace(away, report=replace(away.report, metrics=dict(away.report.metrics) | {name: outside}))
+        here = replace(home, report=replace(home.report, metrics=dict(home.report.metrics) | {name: inside}))
+        (finding,) = (entry for entry in judge(evidence(here, there)).findings if entry.rule == "external-gap")
+        assert finding.weight == weight
+        assert "on away (change -0.130, " in finding.sentence
+
+
+def test_a_fall_outside_that_is_no_chance_is_not_believable() -> None:
     away = cohort_evidence(internal=False, skill=0.7, name="away")
     verdict = judge(evidence(cohort_evidence(), away))
     assert verdict.value == "not believable"

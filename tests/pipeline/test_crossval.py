@@ -137,11 +137,15 @@ def test_leave_one_source_out_trains_measures_and_reports(mixed: Path, tmp_path:
     for fold in document["folds"]:
         assert fold["outside"]["num_images"] == fold["num_outside"] == 24
         assert fold["inside"]["num_images"] == 12
+        inside, outside = (fold[part]["metrics"]["accuracy"]["value"] for part in ("inside", "outside"))
+        assert fold["change"]["accuracy"]["value"] == pytest.approx(outside - inside)
+        assert fold["change"]["accuracy"]["low"] is not None
         assert (tmp_path / "run" / "folds" / fold["name"] / "bundle").is_dir()
     assert document["pooled"]["num_images"] == 48
     assert "carved from the training patients" in document["changed"]
     html = (tmp_path / "run" / "report" / "report.html").read_text(encoding="utf-8")
     assert "each time without one source" in html
+    assert "from inside to held out" in html
 
 
 def test_when_no_fold_is_estimable_the_report_still_says_so(tmp_path: Path) -> None:
