@@ -39,3 +39,14 @@ def test_films_are_turned_only_where_asked_for(folder: Path, tmp_path: Path) -> 
     assert [path.name for path in out.iterdir()] == ["b-turned.png"]
     righted = cv2.imread(str(out / "b-turned.png"), cv2.IMREAD_UNCHANGED)
     assert np.array_equal(righted, cv2.imread(str(folder / "a-film.png"), cv2.IMREAD_UNCHANGED))
+
+
+def test_films_of_one_name_and_of_sixteen_bits_are_all_kept(folder: Path, tmp_path: Path) -> None:
+    other = folder / "other"
+    other.mkdir()
+    deep = draw_film(np.random.default_rng(3), "normal", size=300).astype(np.uint16) * 256 + 77
+    cv2.imwrite(str(other / "b-turned.png"), np.rot90(deep, 2))
+    out = tmp_path / "right"
+    run_command(["gate", str(folder), "--turn", str(out), "--quiet"])
+    assert sorted(path.name for path in out.iterdir()) == ["b-turned.2.png", "b-turned.png"]
+    assert np.array_equal(cv2.imread(str(out / "b-turned.2.png"), cv2.IMREAD_UNCHANGED), deep)

@@ -285,3 +285,8 @@ def test_our_rendering_is_dcmtks(transformation: str, syntax: str, photometric: 
     )
     theirs = render_with_dcmtk(data, tmp_path, *options)
     assert np.abs(read(data).pixels - theirs / 65535).max() < 2e-3
+
+
+def test_modality_and_body_part_are_those_of_the_header() -> None:
+    data = films.dicom(films.scaled(FILM, 12), bits=12, attributes={"Modality": "CT", "BodyPartExamined": "ABDOMEN"})
+    assert (read(data).modality, read(data).body_part) == ("CT", "ABDOMEN")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import sklearn
 
 from covidcxr.core.types import Radiograph, View
-from covidcxr.imaging.gate import GateResult, gate, gate_all, gate_film, right_film
-from covidcxr.imaging.gate_kinds import KINDS, gate_network_card, picture_kinds
+from covidcxr.imaging.gate import GateResult, admit, gate, gate_all, gate_film, right_film
+from covidcxr.imaging.gate_kinds import KINDS, Kind, KindAnswer, gate_network_card, picture_kinds
 from covidcxr.sources.phantom_films import draw_film
 
 
@@ -142,3 +144,66 @@ def test_the_card_says_what_was_measured() -> None:
     told, of = facts["held_out"]["frontal"]
     assert told / of > 0.9
     assert facts["bytes"] < 1_000_000
+
+
+def _answering(*kinds: Kind) -> Callable[[Sequence[np.ndarray]], list[KindAnswer]]:
+    """Return a stand-in for the network that gives these answers, one a call."""
+    left = list(kinds)
+
+    def answer(pictures: Sequence[np.ndarray]) -> list[KindAnswer]:
+        probabilities = np.array([float(kind == left[0]) for kind in KINDS], np.float32)
+        left.pop(0)
+        return [KindAnswer(probabilities=probabilities, distance=0.5) for _ in pictures]
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("answers", "name"),
+    [
+        (("turned-180", "other-picture"), "not-a-radiograph"),
+        (("inverted", "lateral"), "lateral"),
+        (("inverted", "turned-180"), "inverted"),
+    ],
+)
+def test_a_repair_that_gives_no_frontal_film_is_not_suggested(
+    answers: tuple[Kind, ...], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("covidcxr.imaging.gate.picture_kinds", _answering(*answers))
+    result = gate_film(_radiograph(_frontal()))
+    assert (result.verdict, _names(result), result.repair) == ("refuse", [name], "")
+
+
+def test_a_photograph_in_colour_is_told_from_other_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    for warnings, name in (((), "not-a-radiograph"), (("colour image: its luma was taken",), "photograph-or-drawing")):
+        monkeypatch.setattr("covidcxr.imaging.gate.picture_kinds", _answering("other-picture"))
+        assert _names(gate_film(_radiograph(_frontal(), warnings=warnings))) == [name]
+
+
+def test_a_photograph_of_a_temple_is_not_offered_to_be_turned() -> None:
+    photograph = Path(sklearn.__file__).parent / "datasets" / "images" / "china.jpg"
+    result = gate(photograph)
+    assert (result.verdict, result.repair) == ("refuse", "")
+
+
+def test_admitting_turns_only_on_request() -> None:
+    upright = _radiograph(_frontal())
+    turned = _radiograph(np.ascontiguousarray(np.rot90(_frontal(), 2)))
+    assert admit(turned)[1].verdict == "refuse"
+    film, result = admit(turned, turn=True)
+    assert result.verdict != "refuse"
+    assert np.array_equal(film.pixels, upright.pixels)
+    assert admit(upright, turn=True)[0] is upright
+
+
+@pytest.mark.parametrize(("modality", "name"), [("CT", "ct-or-mr"), ("MR", "ct-or-mr"), ("MG", "not-a-chest")])
+def test_a_header_that_says_another_modality_is_believed(modality: str, name: str) -> None:
+    result = gate_film(_radiograph(_frontal(), modality=modality))
+    assert (result.verdict, _names(result)) == ("refuse", [name])
+
+
+@pytest.mark.parametrize(("body_part", "is_told"), [("ABDOMEN", True), ("CHEST", False), ("", False)])
+def test_another_body_part_in_the_header_is_warned_of(body_part: str, is_told: bool) -> None:
+    result = gate_film(_radiograph(_frontal(), modality="DX", body_part=body_part))
+    assert ("body-part" in _names(result)) is is_told
+    assert result.verdict != "refuse"

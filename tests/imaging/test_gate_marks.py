@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 
+from covidcxr.imaging import gate_marks
 from covidcxr.imaging.gate_marks import drawn_marks
 from covidcxr.imaging.lungs import LungFields
 
@@ -36,3 +38,14 @@ def test_a_soft_bright_spot_is_no_mark() -> None:
     grid = np.indices(film.shape)
     spot = np.exp(-((grid[0] - 200) ** 2 + (grid[1] - 100) ** 2) / (2 * 25.0**2))
     assert drawn_marks(np.clip(film + spot, 0, 1).astype(np.float32), lungs) == 0
+
+
+def test_a_mark_that_only_the_network_sees_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    film, lungs = _film()
+    monkeypatch.setattr(gate_marks, "mark_score", lambda pixels: 0.97)
+    assert gate_marks.describe_marks(film, lungs) == "something drawn over the chest, with probability 0.97"
+    monkeypatch.setattr(gate_marks, "mark_score", lambda pixels: 0.2)
+    assert gate_marks.describe_marks(film, lungs) == ""
+    marked = (film * 255).astype(np.uint8)
+    cv2.arrowedLine(marked, (60, 100), (120, 160), (255,), 4)
+    assert "over the lungs" in gate_marks.describe_marks(marked.astype(np.float32) / np.float32(255), lungs)

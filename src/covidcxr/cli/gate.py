@@ -27,7 +27,7 @@ def gate(
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Images, folders, or .csv tables of paths.")],
     turn: Annotated[
         Path | None,
-        typer.Option("--turn", help="Write inverted and rotated films, put right, as PNG to this folder."),
+        typer.Option("--turn", help="Write inverted and rotated films, put right, as 8- or 16-bit PNG here."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON an input on stdout.")] = False,
     quiet: QuietOption = False,
@@ -37,19 +37,24 @@ def gate(
     Refused are what is no image, too small, blank, no radiograph, no chest, lateral, a CT slice, inverted, rotated, a
     collage, without lungs, or unlike anything known. Exit code 2 if an input was refused.
     """
+    from covidcxr.core.artefacts import free_name
     from covidcxr.imaging.gate import gate as gate_one
     from covidcxr.inference.inputs import expand
 
     items = [item for item in expand(inputs) if isinstance(item.source, Path)]
     progress = progress_for(quiet=quiet or as_json)
     counts: Counter[str] = Counter()
+    taken: set[str] = set()
     for item in progress.track(items, total=len(items), label="gate"):
         path = item.source
         if not isinstance(path, Path):
             continue
         result = gate_one(path, origin=item.record_id)
         counts[result.verdict] += 1
-        written = _put_right(path, result, turn) if turn is not None and result.repair else None
+        written = None
+        if turn is not None and result.repair:
+            written = turn / free_name(path.stem, ".png", taken)
+            _put_right(path, result, written)
         if as_json:
             sys.stdout.write(json.dumps(_document(item.record_id, result, written), ensure_ascii=False) + "\n")
         elif not quiet:
@@ -60,16 +65,15 @@ def gate(
         raise typer.Exit(2)
 
 
-def _put_right(path: Path, result: GateResult, folder: Path) -> Path:
+def _put_right(path: Path, result: GateResult, target: Path) -> None:
     from covidcxr.core.artefacts import write_bytes
-    from covidcxr.imaging.encoding import to_uint8
+    from covidcxr.imaging.encoding import to_uint8, to_uint16
     from covidcxr.imaging.gate import right_film
     from covidcxr.imaging.overlays import encode_png
     from covidcxr.imaging.reading import read
 
-    target = folder / f"{path.stem}.png"
-    write_bytes(target, encode_png(to_uint8(right_film(read(path), result).pixels)))
-    return target
+    film = right_film(read(path), result)
+    write_bytes(target, encode_png(to_uint16(film.pixels) if film.bits_stored > 8 else to_uint8(film.pixels)))
 
 
 def _document(record_id: str, result: GateResult, written: Path | None) -> dict[str, Any]:

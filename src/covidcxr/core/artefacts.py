@@ -142,3 +142,12 @@ def write_bytes(target: Path, data: bytes) -> None:
     """Write ``data`` to ``target``, atomically."""
     with atomic_file(target) as partial:
         partial.write_bytes(data)
+
+
+def free_name(stem: str, suffix: str, taken: set[str]) -> str:
+    """Return ``stem`` + ``suffix``, or ``stem.2``, ``stem.3``, ..., the first not in ``taken``; add it there."""
+    name, number = f"{stem}{suffix}", 2
+    while name in taken:
+        name, number = f"{stem}.{number}{suffix}", number + 1
+    taken.add(name)
+    return name

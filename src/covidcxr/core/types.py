@@ -156,6 +156,7 @@ class Radiograph:
         pixels: float32 (H, W) in [0, 1], bone bright.
         spacing_mm: (row, column) spacing; None if unknown.
         view: As a DICOM header states it; UNKNOWN otherwise.
+        modality, body_part: As a DICOM header states them, in capitals ("DX", "CHEST"); empty otherwise.
         sop_instance_uid: None unless DICOM.
         origin: What a person would call it: the file's path or "<bytes>".
         bits_stored: Of the source image.
@@ -166,6 +167,8 @@ class Radiograph:
     origin: str
     spacing_mm: tuple[float, float] | None = None
     view: View = View.UNKNOWN
+    modality: str = ""
+    body_part: str = ""
     sop_instance_uid: str | None = None
     bits_stored: int = 8
     warnings: tuple[str, ...] = ()

@@ -24,6 +24,7 @@ class Decoded:
         warnings: Short sentences for `Radiograph.warnings`.
         spacing_mm: (row, column) spacing; None if the file does not tell.
         view: As the header states it.
+        modality, body_part: As a DICOM header states them, in capitals; empty otherwise.
         sop_instance_uid: None unless DICOM.
     """
 
@@ -32,6 +33,8 @@ class Decoded:
     warnings: tuple[str, ...] = ()
     spacing_mm: tuple[float, float] | None = None
     view: View = View.UNKNOWN
+    modality: str = ""
+    body_part: str = ""
     sop_instance_uid: str | None = None
 
     def as_float(self) -> NDArray[np.float32]:

@@ -115,6 +115,8 @@ def _decode(dataset: Dataset, header: DicomHeader, frame: int, origin: str) -> D
         warnings=notes,
         spacing_mm=header.spacing_mm,
         view=header.view,
+        modality=header.modality,
+        body_part=header.body_part,
         sop_instance_uid=header.sop_instance_uid,
     )
 

@@ -25,6 +25,7 @@ _COLOURS = ("Red", "Green", "Blue")
 _OVERLAY_ROWS = tuple((0x6000 + 2 * number) << 16 | 0x0010 for number in range(16))  # PS3.3 C.9.2, groups 6000-601E
 _KEYWORDS = (
     *("SOPClassUID", "SOPInstanceUID", "Modality", "PresentationIntentType", "ViewPosition", "PatientOrientation"),
+    "BodyPartExamined",
     *("BurnedInAnnotation", "ImagerPixelSpacing", "PixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio"),
     *("SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames", "Rows", "Columns"),
     *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelPaddingValue", "PixelPaddingRangeLimit"),
@@ -86,6 +87,8 @@ class DicomHeader:
     window: Window | None
     spacing_mm: tuple[float, float] | None
     view: View
+    modality: str
+    body_part: str
     warnings: tuple[str, ...]
 
 
@@ -151,6 +154,8 @@ def read_header(dataset: Dataset, origin: str) -> DicomHeader:
         window=_window(dataset),
         spacing_mm=_spacing(dataset),
         view=view_of(str(dataset.get("ViewPosition") or "")),
+        modality=str(dataset.get("Modality") or "").strip().upper(),
+        body_part=str(dataset.get("BodyPartExamined") or "").strip().upper(),
         warnings=_remarks(dataset),
     )
     _check(header, origin)

@@ -17,12 +17,18 @@ def to_uint8(pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
     return levels
 
 
-def shrink(pixels: NDArray[Gray], longest_side: int) -> NDArray[Gray]:
-    """Scale (H, W) pixels down so that their longer side has at most ``longest_side`` pixels, keeping the shape.
+def to_uint16(pixels: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """Return float (H, W) values in [0, 1] as uint16 (H, W) 0-65535, rounded to the nearest level and clipped."""
+    levels: NDArray[np.uint16] = np.rint(np.clip(pixels, 0.0, 1.0) * np.float64(65535.0)).astype(np.uint16)
+    return levels
 
-    Area averaging; the type is kept. Images that are small enough come back unchanged, never enlarged.
+
+def shrink(pixels: NDArray[Gray], longest_side: int) -> NDArray[Gray]:
+    """Scale (H, W) or (H, W, 3) pixels down so that their longer side has at most ``longest_side`` pixels.
+
+    Area averaging; proportions and type are kept. Images that are small enough come back unchanged, never enlarged.
     """
-    rows, columns = pixels.shape
+    rows, columns = pixels.shape[:2]
     scale = longest_side / max(rows, columns)
     if scale >= 1.0:
         return pixels
@@ -31,11 +37,12 @@ def shrink(pixels: NDArray[Gray], longest_side: int) -> NDArray[Gray]:
 
 
 def encode_jpeg(pixels: NDArray[np.uint8], quality: int) -> bytes:
-    """Return a baseline gray JPEG of uint8 (H, W) pixels; ``quality`` 1-95 as libjpeg defines it.
+    """Return a baseline JPEG of uint8 gray (H, W) or RGB (H, W, 3) pixels; ``quality`` 1-95 as libjpeg defines it.
 
-    The same bytes as Pillow's, for less.
+    Of gray the same bytes as Pillow's, for less.
     """
-    done, encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    stored = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+    done, encoded = cv2.imencode(".jpg", stored, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
-        raise ValueError(f"{pixels.dtype} pixels of shape {pixels.shape} make no JPEG; expected uint8 (H, W)")
+        raise ValueError(f"{pixels.dtype} pixels of shape {pixels.shape} make no JPEG; expected uint8 gray or RGB")
     return encoded.tobytes()

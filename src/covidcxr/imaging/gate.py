@@ -1,28 +1,28 @@
 """The input gate: says ``ok``, ``warn`` or ``refuse`` of one input, with named reasons and scores.
 
 A picture that is not a frontal chest film must never get a probability. Nothing is repaired silently: a film that is
-inverted or turned is refused with the suggestion, and turned by `right_film` only when the caller asks.
+inverted or turned is refused with the suggestion, and turned by `right_film` or `admit` only when the caller asks.
+A repair is suggested only where it was tried and gave a frontal film.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from covidcxr.core.errors import ImageReadError
 from covidcxr.core.types import Radiograph, View
 from covidcxr.imaging.gate_kinds import KINDS, Kind, KindAnswer, picture_kinds
-from covidcxr.imaging.gate_marks import drawn_marks
+from covidcxr.imaging.gate_marks import describe_marks
+from covidcxr.imaging.gate_repairs import REPAIRS, Repair, repaired
 from covidcxr.imaging.lungs import LungFields, segment_lungs_batch
 from covidcxr.imaging.reading import read
 
 Verdict = Literal["ok", "warn", "refuse"]
-Repair = Literal["", "invert", "turn-90", "turn-180", "turn-270"]
 
 MIN_SIDE = 64  # pixels; refused below
 FEW_PIXELS = 200  # warned of below
@@ -36,12 +36,12 @@ _TOO_FAR = 2.5
 _MIN_CONFIDENCE = 0.85
 _BATCH = 16
 
-_REPAIRS: dict[Kind, tuple[Repair, str]] = {
-    "inverted": ("invert", "bone is dark; invert the film"),
-    "turned-90": ("turn-270", "turned by 90 degrees; turn it 90 degrees anticlockwise"),
-    "turned-180": ("turn-180", "upside down; turn it by 180 degrees"),
-    "turned-270": ("turn-90", "turned by 270 degrees; turn it 90 degrees clockwise"),
+_OTHER_MODALITIES = {
+    **dict.fromkeys(("CT", "MR"), "ct-or-mr"),
+    **dict.fromkeys(("NM", "PT", "US"), "not-a-radiograph"),
+    "MG": "not-a-chest",
 }
+_CHEST_WORDS = ("CHEST", "THORAX", "LUNG", "RIB")
 _NAMES: dict[Kind, tuple[str, str]] = {
     "lateral": ("lateral", "a lateral film; expected a frontal one"),
     "ct": ("ct-or-mr", "a CT or MR slice; expected a projection radiograph"),
@@ -74,7 +74,8 @@ class GateResult:
         reasons: The gravest first.
         scores: Named numbers behind it: ``frontal`` and every other kind's probability, ``distance``,
             ``lung_confidence``.
-        repair: What would make a refused film right: ``invert``, or how far to turn it clockwise; empty if nothing.
+        repair: What makes a refused film a frontal one, tried: ``invert``, or how far to turn it clockwise; empty if
+            nothing does.
         lungs: The lung fields, if they were looked for.
     """
 
@@ -124,20 +125,20 @@ def gate_film(radiograph: Radiograph, *, lungs: LungFields | None = None) -> Gat
 
 def right_film(radiograph: Radiograph, result: GateResult) -> Radiograph:
     """Return the film with the suggested repair made, and a warning that says so; unchanged if there is none."""
-    if not result.repair:
-        return radiograph
-    changes: dict[Repair, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
-        "invert": lambda pixels: np.asarray(1.0 - pixels, np.float32),
-        "turn-90": lambda pixels: np.rot90(pixels, 3),
-        "turn-180": lambda pixels: np.rot90(pixels, 2),
-        "turn-270": lambda pixels: np.rot90(pixels, 1),
-    }
-    pixels = np.ascontiguousarray(changes[result.repair](radiograph.pixels))
-    said = "inverted on request" if result.repair == "invert" else f"turned on request: {result.repair}"
-    spacing = radiograph.spacing_mm
-    if spacing is not None and result.repair in ("turn-90", "turn-270"):
-        spacing = (spacing[1], spacing[0])
-    return replace(radiograph, pixels=pixels, spacing_mm=spacing, warnings=(*radiograph.warnings, said))
+    return repaired(radiograph, result.repair)
+
+
+def admit(radiograph: Radiograph, *, turn: bool = False) -> tuple[Radiograph, GateResult]:
+    """Judge a film, and with ``turn`` put it right if that is all that speaks against it; return it and the verdict.
+
+    Raises:
+        BundleError: As `gate`.
+    """
+    result = gate_film(radiograph)
+    if not (turn and result.repair):
+        return radiograph, result
+    righted = right_film(radiograph, result)
+    return righted, gate_film(righted)
 
 
 def _opened(source: Path | bytes | BinaryIO | Radiograph, origin: str | None) -> Radiograph | GateResult:
@@ -151,7 +152,9 @@ def _opened(source: Path | bytes | BinaryIO | Radiograph, origin: str | None) ->
         return GateResult(origin=name, verdict="refuse", reasons=(reason,))
 
 
-def _judge(batch: Sequence[Radiograph | GateResult], *, lungs: LungFields | None = None) -> Iterator[GateResult]:
+def _judge(
+    batch: Sequence[Radiograph | GateResult], *, lungs: LungFields | None = None, is_repaired: bool = False
+) -> Iterator[GateResult]:
     first = [_first_look(item) if isinstance(item, Radiograph) else () for item in batch]
     films = [
         item
@@ -166,7 +169,7 @@ def _judge(batch: Sequence[Radiograph | GateResult], *, lungs: LungFields | None
         elif any(reason.verdict == "refuse" for reason in reasons):
             yield _result(item.origin, reasons)
         else:
-            yield _second_look(item, reasons, next(answers), next(fields))
+            yield _second_look(item, reasons, next(answers), next(fields), is_repaired=is_repaired)
 
 
 def _first_look(film: Radiograph) -> tuple[GateReason, ...]:
@@ -179,9 +182,7 @@ def _first_look(film: Radiograph) -> tuple[GateReason, ...]:
     commonest = float(np.bincount(np.clip(sample.ravel(), 0, 255), minlength=256).max() / sample.size)
     if deviation < _BLANK_DEVIATION or commonest > _BLANK_SHARE:
         return (_refuse("blank", f"one gray value covers {commonest:.0%} of the picture"),)
-    reasons = []
-    if film.view is View.LATERAL:
-        reasons.append(_refuse("lateral", "its header says lateral; expected a frontal film"))
+    reasons = list(_header_says(film))
     if min(rows, columns) < FEW_PIXELS:
         reasons.append(_warn("few-pixels", f"{rows} x {columns} pixels; detail is lost below {FEW_PIXELS}"))
     aspect = max(rows, columns) / min(rows, columns)
@@ -190,19 +191,34 @@ def _first_look(film: Radiograph) -> tuple[GateReason, ...]:
     return tuple(reasons)
 
 
+def _header_says(film: Radiograph) -> Iterator[GateReason]:
+    """Yield what a DICOM header alone speaks against (Modality: PS3.3 C.7.3.1.1.1; BodyPartExamined: PS3.16 L)."""
+    if film.view is View.LATERAL:
+        yield _refuse("lateral", "its header says lateral; expected a frontal film")
+    if film.modality in _OTHER_MODALITIES:
+        detail = f"its header says modality {film.modality}; expected a radiograph (CR, DX)"
+        yield _refuse(_OTHER_MODALITIES[film.modality], detail)
+    if film.body_part and not any(word in film.body_part for word in _CHEST_WORDS):
+        yield _warn("body-part", f"its header says {film.body_part}; expected CHEST")
+
+
 def _second_look(
-    film: Radiograph, reasons: tuple[GateReason, ...], answer: KindAnswer, lungs: LungFields
+    film: Radiograph, reasons: tuple[GateReason, ...], answer: KindAnswer, lungs: LungFields, *, is_repaired: bool
 ) -> GateResult:
-    """Return what the networks say too."""
+    """Return what the networks say too; ``is_repaired`` tries no repair a second time."""
     scores: dict[str, float] = {kind: round(answer.probability(kind), 4) for kind in KINDS}
     scores |= {"distance": round(answer.distance, 3), "lung_confidence": round(lungs.confidence, 4)}
-    kind = KINDS[int(answer.probabilities.argmax())]
     repair: Repair = ""
     found = list(reasons)
     if answer.probability("frontal") < _MIN_FRONTAL:
         kind = max((other for other in KINDS if other != "frontal"), key=answer.probability)
-        repair, _ = _REPAIRS.get(kind, ("", ""))
-        found.append(_kind_reason(kind, answer))
+        if kind not in REPAIRS:
+            found.append(_kind_reason(kind, film, answer))
+        elif is_repaired:
+            found.append(_repair_reason(kind, answer, f"{REPAIRS[kind][1]}; put it right"))
+        else:
+            repair, reason = _tried(kind, film, answer)
+            found.append(reason)
     elif not lungs.found:
         found.append(_refuse("no-lungs", f"no two lung fields ({'; '.join(lungs.reasons)})"))
     else:
@@ -213,12 +229,33 @@ def _second_look(
     return replace(result, scores=scores, repair=repair, lungs=lungs)
 
 
-def _kind_reason(kind: Kind, answer: KindAnswer) -> GateReason:
-    share = f"(probability {answer.probability(kind):.2f}, frontal {answer.probability('frontal'):.2f})"
-    if kind in _REPAIRS:
-        return _refuse("inverted" if kind == "inverted" else "rotated", f"{_REPAIRS[kind][1]} {share}")
+def _kind_reason(kind: Kind, film: Radiograph, answer: KindAnswer) -> GateReason:
     name, detail = _NAMES[kind]
-    return _refuse(name, f"{detail} {share}")
+    if kind == "other-picture" and any(said.startswith("colour") for said in film.warnings):
+        name, detail = "photograph-or-drawing", "a picture in colour; expected a radiograph"
+    return _refuse(name, f"{detail} {_shares(kind, answer)}")
+
+
+def _tried(kind: Kind, film: Radiograph, answer: KindAnswer) -> tuple[Repair, GateReason]:
+    """Return the repair of an inverted or turned picture that gives a frontal film, or none, and what to say."""
+    repair, wrong, remedy = REPAIRS[kind]
+    again = next(_judge([repaired(film, repair)], is_repaired=True))
+    if again.verdict != "refuse":
+        return repair, _repair_reason(kind, answer, f"{wrong}; {remedy}")
+    still = again.reasons[0]
+    if still.name in ("inverted", "rotated"):
+        also = still.detail.partition(";")[0]
+        return "", _repair_reason(kind, answer, f"{wrong} and {also}; put both right")
+    name = still.name if still.name in {name for name, _ in _NAMES.values()} else "not-a-radiograph"
+    return "", _refuse(name, f"perhaps {wrong}, but no frontal chest film when that is put right: {still.detail}")
+
+
+def _repair_reason(kind: Kind, answer: KindAnswer, detail: str) -> GateReason:
+    return _refuse("inverted" if kind == "inverted" else "rotated", f"{detail} {_shares(kind, answer)}")
+
+
+def _shares(kind: Kind, answer: KindAnswer) -> str:
+    return f"({kind} with probability {answer.probability(kind):.2f}, frontal {answer.probability('frontal'):.2f})"
 
 
 def _doubts(film: Radiograph, answer: KindAnswer, lungs: LungFields) -> Iterator[GateReason]:
@@ -232,9 +269,9 @@ def _doubts(film: Radiograph, answer: KindAnswer, lungs: LungFields) -> Iterator
         yield _warn("cropped-lungs" if name == "cut-off" else name, detail)
     if _FAR < answer.distance <= _TOO_FAR:
         yield _warn("unlike-training", f"{answer.distance:.1f} times as far from known films as 99 % of them")
-    marks = drawn_marks(film.pixels, lungs)
+    marks = describe_marks(film.pixels, lungs)
     if marks:
-        yield _warn("drawn-marks", f"{marks} letters, arrows or boxes over the lungs")
+        yield _warn("drawn-marks", marks)
 
 
 def _result(origin: str, reasons: tuple[GateReason, ...]) -> GateResult:

@@ -1,7 +1,7 @@
-"""Letters, arrows and boxes drawn over the lungs: flat, saturated shapes with sharp edges.
+"""Letters, arrows and boxes drawn over the lungs: flat, saturated shapes with sharp edges, and what a network sees.
 
-A drawn mark has one and the same extreme value over its whole area and steps from it within a pixel; bone and metal
-shade off. Marks in colour have lost it by then, so a coloured arrow is found only where its gray stands out.
+A shape in black or white has one and the same extreme value over its whole area and steps from it within a pixel; bone
+and metal shade off. Marks in colour, which is lost by then, and in gray are left to `covidcxr.imaging.drawn_marks`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from covidcxr.imaging.drawn_marks import mark_score
+from covidcxr.imaging.encoding import to_uint8
 from covidcxr.imaging.lungs import LungFields
+from covidcxr.imaging.picture_checks import MIN_MARKS
 
 _SIDE = 512
 _WHITE = 0.985
@@ -18,6 +21,19 @@ _BLACK = 0.015
 _MIN_AREA = 18  # pixels at a longest side of 512
 _MAX_SHARE = 0.03  # of the film; larger flat regions are burnt-out film, not marks
 _STEP = 0.22  # mean jump from the mark to its surroundings
+
+
+def describe_marks(pixels: NDArray[np.float32], lungs: LungFields) -> str:
+    """Return what seems to be drawn on a film (H, W) in [0, 1], in words; empty if neither way finds anything.
+
+    Raises:
+        BundleError: If the weights that ship with covidcxr are missing.
+    """
+    shapes = drawn_marks(pixels, lungs)
+    if shapes:
+        return f"{shapes} letters, arrows or boxes over the lungs"
+    score = mark_score(to_uint8(pixels))
+    return f"something drawn over the chest, with probability {score:.2f}" if score >= MIN_MARKS else ""
 
 
 def drawn_marks(pixels: NDArray[np.float32], lungs: LungFields) -> int:

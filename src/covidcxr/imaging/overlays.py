@@ -39,8 +39,8 @@ _CIVIDIS = (
 )
 
 
-def encode_png(image: NDArray[np.uint8]) -> bytes:
-    """Return a PNG of uint8 gray (H, W) or RGB (H, W, 3) values."""
+def encode_png(image: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
+    """Return a PNG of gray (H, W) values of 8 or 16 bits, or of uint8 RGB (H, W, 3) values."""
     stored = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     done, data = cv2.imencode(".png", stored)
     if not done:

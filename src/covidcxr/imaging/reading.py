@@ -108,6 +108,8 @@ def _radiograph(decoded: Decoded, origin: str) -> Radiograph:
         origin=origin,
         spacing_mm=decoded.spacing_mm,
         view=decoded.view,
+        modality=decoded.modality,
+        body_part=decoded.body_part,
         sop_instance_uid=decoded.sop_instance_uid,
         bits_stored=decoded.bits_stored,
         warnings=decoded.warnings,
