@@ -32,7 +32,7 @@ def judged(bundle: Path, backend: str, precision: str, paths: list[Path]) -> tup
     """Return float64 (N, classes) probabilities of the files, and the films a second, decoding included."""
     from covidcxr.inference.predictor import Predictor
 
-    predictor = Predictor.load(bundle, backend=backend, device="cpu", precision=precision)  # type: ignore[arg-type]
+    predictor = Predictor.load(bundle, backend=backend, device="cpu", precision=precision, gated=False)  # type: ignore[arg-type]
     predictor.predict_one(paths[0])
     start = time.perf_counter()
     found = [prediction.probabilities for prediction in predictor.predict(paths)]

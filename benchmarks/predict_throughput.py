@@ -93,10 +93,10 @@ def bare_torch(bundle: Path, num_films: int) -> None:
 
 
 def predictor(bundle: Path, files: list[Path], backend: str, precision: str) -> Callable[[], None]:
-    """Return a run of our predictor over the files."""
+    """Return a run of our predictor over the files, without the gate, which the bare loops do not have."""
     from covidcxr.inference.predictor import Predictor
 
-    loaded = Predictor.load(bundle, backend=backend, device="cpu", batch_size=BATCH, precision=precision)  # type: ignore[arg-type]
+    loaded = Predictor.load(bundle, backend=backend, device="cpu", batch_size=BATCH, precision=precision, gated=False)  # type: ignore[arg-type]
 
     def run() -> None:
         assert all(prediction.status == "ok" for prediction in loaded.predict(files))
@@ -127,7 +127,7 @@ def predict_many(bundle: Path, num_films: int, files: list[Path]) -> None:
     from covidcxr.inference.decoding import Item
     from covidcxr.inference.predictor import Predictor
 
-    loaded = Predictor.load(bundle, backend="onnxruntime", device="cpu", batch_size=BATCH)
+    loaded = Predictor.load(bundle, backend="onnxruntime", device="cpu", batch_size=BATCH, gated=False)
     numbered = enumerate(itertools.islice(itertools.cycle(files), num_films))
     items = (Item(record_id=f"{number}", source=path) for number, path in numbered)
     with tempfile.TemporaryDirectory() as folder:

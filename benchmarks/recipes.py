@@ -56,8 +56,7 @@ def cohort_of(name: str, classes: Sequence[str], samples: Sequence[Sample], prob
 
 def measure_run(bundle: Path, data: Path, outside: Path | None, adults: Path | None) -> dict[str, Any]:
     """Return the figures of one bundle."""
-    predictor = Predictor.load(bundle, backend="torch")
-    predictor.gated = False
+    predictor = Predictor.load(bundle, backend="torch", gated=False)
     info, dataset = predictor.bundle.info, Dataset.open(data)
     classes = dataset.classes
     names = ("accuracy", "balanced_accuracy", f"sensitivity/{TARGET}", f"specificity/{TARGET}", f"auroc/{TARGET}")

@@ -5,12 +5,15 @@ import json
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from covidcxr.cli.main import run_command
 from covidcxr.core.types import Radiograph
 from covidcxr.imaging.gate import GateReason, GateResult
 from covidcxr.models.bundle import Bundle
+from covidcxr.sources.phantom_films import draw_film
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
 import bundles
@@ -18,7 +21,7 @@ import bundles
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return bundles.tiny_bundle(tmp_path_factory.mktemp("run") / "bundle", synthetic=True)  # so no gate unasked
+    return bundles.tiny_bundle(tmp_path_factory.mktemp("run") / "bundle")
 
 
 @pytest.fixture
@@ -117,3 +120,18 @@ def test_short_keys_and_filters_that_leave_nothing_are_told(
     assert "no input is left" in capsys.readouterr().err
     assert run_command([*command, "--view", "sideways"]) == 2
     assert "expected PA, AP or LATERAL" in capsys.readouterr().err
+
+
+def test_a_turned_film_is_turned_on_request_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    real = bundles.tiny_bundle(tmp_path / "real", synthetic=False).folder
+    film = draw_film(np.random.default_rng(3), "normal", size=300)
+    for name, pixels in (("a-film", film), ("b-turned", np.rot90(film, 2))):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), pixels)
+    files = [str(tmp_path / "a-film.png"), str(tmp_path / "b-turned.png")]
+    assert run_command(["predict", str(real), *files, "--json"]) == 0
+    upright, refused = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert refused["status"] == "refuse"
+    assert run_command(["predict", str(real), *files, "--json", "--turn"]) == 0
+    _, turned = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (turned["status"], turned["probabilities"]) == ("ok", upright["probabilities"])
+    assert "turned on request: turn-180" in turned["warnings"]

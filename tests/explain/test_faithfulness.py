@@ -6,10 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from covidcxr.core.types import PreprocessSpec, Radiograph
-from covidcxr.explain.batch import summarise, to_row
 from covidcxr.explain.explainer import Explainer
 from covidcxr.explain.explanation import Explanation, judge
 from covidcxr.explain.faithfulness import Checks, area, deletion_insertion, shuffled_network
+from covidcxr.explain.methods import METHODS
+from covidcxr.explain.rows import summarise, to_row
 from covidcxr.imaging.lungs import LungFields
 from covidcxr.models.network import ChestNetwork
 
@@ -102,8 +103,8 @@ def test_a_mask_of_another_size_is_refused() -> None:
 def test_a_true_map_passes_the_checks() -> None:
     checks = _explainer().explain(_radiograph(72, 24), target="COVID-19", lungs=_lungs(), checks=True).checks
     assert checks is not None
-    assert checks.deletion < checks.random_deletion
-    assert checks.insertion > checks.random_insertion
+    assert checks.deletion < checks.moved_deletion
+    assert checks.insertion > checks.moved_insertion
     assert checks.copy_agreement > 0.5
     assert not [reason for reason in checks.failed if not reason.startswith("not-learned")]
 
@@ -117,13 +118,11 @@ def test_deleting_the_hot_cell_first_drops_the_score_at_once() -> None:
     def score(images: np.ndarray) -> np.ndarray:
         return images[:, 0, 4:6, 4:6].mean(axis=(1, 2)).astype(np.float64)
 
-    deleted, inserted, random_deletion, random_insertion = deletion_insertion(
-        score, image, true, np.random.default_rng(0)
-    )
-    missed, _, _, _ = deletion_insertion(score, image, wrong, np.random.default_rng(0))
+    deleted, inserted, moved_deletion, moved_insertion = deletion_insertion(score, image, true)
+    missed, _, _, _ = deletion_insertion(score, image, wrong)
     assert area(deleted) < 0.2 < area(missed)
-    assert area(inserted) > random_insertion
-    assert area(deleted) < random_deletion
+    assert area(inserted) > moved_insertion
+    assert area(deleted) < moved_deletion
 
 
 def test_shuffling_keeps_the_values_and_changes_their_places() -> None:
@@ -136,18 +135,41 @@ def test_shuffling_keeps_the_values_and_changes_their_places() -> None:
     assert not torch.equal(first, second)
 
 
+def _checks(**changes: object) -> Checks:
+    good = {
+        "deletion": 0.4,
+        "insertion": 0.6,
+        "moved_deletion": 0.5,
+        "moved_insertion": 0.5,
+        "deletion_curve": (1.0, 0.0),
+        "insertion_curve": (0.0, 1.0),
+        "randomised_agreement": 0.1,
+        "copy_agreement": 0.9,
+    }
+    return Checks(**(good | changes))  # type: ignore[arg-type]
+
+
 def test_each_kind_of_failure_is_named() -> None:
-    bad = Checks(
-        deletion=0.6,
-        insertion=0.4,
-        random_deletion=0.5,
-        random_insertion=0.5,
-        deletion_curve=(1.0, 0.0),
-        insertion_curve=(0.0, 1.0),
-        randomised_agreement=0.95,
-        copy_agreement=0.1,
-    )
+    bad = _checks(deletion=0.6, insertion=0.4, randomised_agreement=0.95, copy_agreement=0.1)
     assert [reason.partition(":")[0] for reason in bad.failed] == ["not-faithful", "not-learned", "unstable"]
+    assert _checks().failed == ()
+
+
+@pytest.mark.parametrize("changes", [{"deletion": 0.5}, {"insertion": 0.45}, {"deletion_curve": (0.97, 0.94)}], ids=str)
+def test_either_curve_that_a_moved_map_matches_or_a_film_that_does_not_matter_is_not_faithful(
+    changes: dict[str, object],
+) -> None:
+    (reason,) = _checks(**changes).failed
+    assert reason.startswith("not-faithful: ")
+
+
+def test_every_method_is_laid_beside_the_maps_and_left_out_with_a_reason() -> None:
+    for method in ("grad-cam", "integrated-gradients"):
+        explainer = _explainer(method)
+        checks = explainer.explain(_radiograph(72, 24), target="COVID-19", lungs=_lungs(), checks=True).checks
+        assert checks is not None
+        assert set(checks.method_agreement) | set(explainer.not_compared) == set(METHODS.names()) - {method}
+        assert "grad-cam++" in checks.method_agreement
 
 
 def test_the_summary_counts_what_lies_outside() -> None:

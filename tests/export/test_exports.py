@@ -205,6 +205,11 @@ def test_the_monai_bundle_holds_no_pickle(monai_bundle: Path) -> None:
     ]
 
 
+@pytest.mark.slow
+def test_the_monai_bundle_says_that_no_gate_is_inside(monai_bundle: Path) -> None:
+    assert "No input gate is inside" in (monai_bundle / "docs" / "README.md").read_text(encoding="utf-8")
+
+
 def test_formats_and_variants_that_do_not_exist_are_refused(bundle: Bundle, tmp_path: Path) -> None:
     with pytest.raises(RegistryError, match="unknown export format 'onix'; did you mean 'onnx'"):
         export_bundle(bundle.folder, "onix", tmp_path / "x")

@@ -30,7 +30,7 @@ def test_a_bundle_of_every_format_version_predicts_what_it_did(version: int, tmp
     folder = shutil.copytree(HERE / f"bundle-format-{version}", tmp_path / "bundle")
     if version > 1:
         shutil.copy(HERE / "bundle-format-1" / "model.safetensors", folder)
-    predictor = Predictor.load(folder, backend="torch", device="cpu")
+    predictor = Predictor.load(folder, backend="torch", device="cpu", gated=False)
     prediction = predictor.predict_one(film())
     assert prediction.probabilities == pytest.approx(PROBABILITIES[version], abs=1e-5)
     assert (prediction.label, prediction.prediction_set) == (LABELS[version], SETS[version])

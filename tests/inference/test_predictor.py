@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 import torch
 
+from covidcxr.cli.main import run_command
 from covidcxr.core.errors import BundleError, RegistryError
 from covidcxr.core.types import Prediction, Radiograph
+from covidcxr.imaging import gate_kinds
 from covidcxr.imaging.gate import GateReason, GateResult
 from covidcxr.imaging.preprocess import preprocess
 from covidcxr.imaging.reading import read
@@ -199,3 +201,25 @@ def test_a_gated_predictor_refuses_warns_and_judges(bundle: Bundle, monkeypatch:
     assert [one.status for one in gated] == ["ok", "ok", "refuse"]
     assert gated[1].warnings == ("few-pixels: small",)
     assert (gated[2].reasons, gated[2].probabilities) == (("few-pixels: small",), None)
+
+
+def test_the_gate_is_on_unless_the_bundle_knows_only_phantoms(tmp_path: Path) -> None:
+    real = bundles.tiny_bundle(tmp_path / "real", synthetic=False).folder
+    refused = Predictor.load(real).predict_one(bundles.png(1))
+    assert (refused.status, refused.probabilities) == ("refuse", None)
+    assert Predictor.load(real, gated=False).predict_one(bundles.png(1)).status == "ok"
+    assert not Predictor.load(bundles.tiny_bundle(tmp_path / "phantoms").folder).gated
+
+
+def test_a_gate_without_its_weights_stops_everything_and_is_never_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = bundles.tiny_bundle(tmp_path / "real", synthetic=False).folder
+    gate_kinds.shipped_network.cache_clear()
+    monkeypatch.setattr(gate_kinds, "_SHIPPED", tmp_path / "nothing")
+    try:
+        with pytest.raises(BundleError, match=r"gate\.json.*install covidcxr again"):
+            Predictor.load(real)
+        assert run_command(["predict", str(real), "film.png"]) == 2
+    finally:
+        gate_kinds.shipped_network.cache_clear()

@@ -10,6 +10,7 @@ from covidcxr.audit.context import Images
 from covidcxr.imaging.preprocess import finish
 from covidcxr.metrics.checks import FloatArray
 from covidcxr.metrics.probabilities import softmax
+from covidcxr.models.devices import choose_device
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,7 +28,10 @@ class BundleJudge:
 
     Args:
         bundle: The bundle.
-        device: As torch names it, or ``auto`` for CUDA where there is one.
+        device: As torch names it, or ``auto`` for the fastest there is.
+
+    Raises:
+        BundleError: If there is no such device here.
     """
 
     def __init__(self, bundle: Bundle, *, device: str = "auto") -> None:
@@ -35,8 +39,7 @@ class BundleJudge:
 
         from covidcxr.training.devices import has_fast_bfloat16
 
-        chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-        self._device = torch.device(chosen)
+        self._device = torch.device(choose_device(device))
         network = bundle.network().to(self._device)
         self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._spec = bundle.info.preprocess.spec()

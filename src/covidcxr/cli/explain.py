@@ -11,10 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from covidcxr.cli.options import DeviceOption, EngineOption, QuietOption, progress_for
+from covidcxr.cli.options import (
+    DeviceOption,
+    EngineOption,
+    GateOption,
+    QuietOption,
+    TurnOption,
+    asked_gate,
+    progress_for,
+)
 
 if TYPE_CHECKING:
-    from covidcxr.explain.batch import Row, Summary
+    from covidcxr.explain.rows import Row, Summary
 
 _EPILOG = (
     "Example: covidcxr explain runs/zhong2020/bundle film.png folder/ --out explanations --checks. "
@@ -45,6 +53,8 @@ def explain(
     checks: Annotated[
         bool, typer.Option("--checks", help="Also delete, insert, shuffle weights and change the film (slower).")
     ] = False,
+    gate: GateOption = None,
+    turn: TurnOption = False,
     engine: EngineOption = "local",
     device: DeviceOption = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON a film on stdout.")] = False,
@@ -53,13 +63,20 @@ def explain(
     """Show where a network looked, how much of it lies inside the lungs, and whether the map can be believed.
 
     The lung fraction is the share of positive attribution inside the lungs; "by chance" it would be the lungs' share
-    of the film. An explanation that fails a check is framed and marked on its overlay. Exit code 2 if an input could
-    not be read; the others are done all the same.
+    of the film. An explanation that fails a check is framed and marked on its overlay. What the gate refuses gets a
+    row with the reason, no probability and no overlay. Exit code 2 if an input could not be read; the others are done
+    all the same.
     """
-    from covidcxr.explain.batch import explain_files, summarise, write_table
+    from covidcxr.explain.batch import Wanted, explain_files
     from covidcxr.explain.explainer import Explainer
+    from covidcxr.explain.rows import document, summarise, write_table
+    from covidcxr.models.bundle import Bundle
 
-    explainer = Explainer.load(bundle, method=method, device=device)
+    loaded = Bundle.load(bundle)
+    asked = asked_gate(gate, turn=turn)
+    is_gated = not loaded.info.synthetic if asked is None else asked
+    wanted = Wanted(target=target, checks=checks, is_gated=is_gated, is_turned=turn)
+    explainer = Explainer.load(loaded, method=method, device=device)
     found = list(_inputs(inputs, split))
     progress = progress_for(quiet=quiet)
     rows: list[Row] = []
@@ -67,18 +84,19 @@ def explain(
     if engine == "ray":
         from covidcxr.explain.ray_engine import ExplainerSetup, ray_chunks
 
-        setup = ExplainerSetup(bundle=bundle, method=method, device=device, target=target, checks=checks)
+        setup = ExplainerSetup(bundle=bundle, method=method, device=device, wanted=wanted)
         elsewhere = partial(ray_chunks, setup)
-    results = explain_files(explainer, found, out, target=target, checks=checks, engine=elsewhere)
+    results = explain_files(explainer, found, out, wanted, engine=elsewhere)
     for row in progress.track(results, total=len(found), label="explain"):
         rows.append(row)
         if as_json:
-            sys.stdout.write(json.dumps(_document(row), ensure_ascii=False) + "\n")
-        elif row.status == "error" and not quiet:
+            sys.stdout.write(json.dumps(document(row), ensure_ascii=False) + "\n")
+        elif row.status in ("refuse", "error") and not quiet:
             progress.message(f"{row.input}: {'; '.join(row.reasons)}")
     write_table(out / TABLE, rows)
     summary = summarise(rows)
-    _write_summary(out / SUMMARY, summary, bundle=str(bundle), method=method)
+    facts = {"bundle": loaded.bundle_id, "method": method, "device": str(explainer.device), "gated": is_gated}
+    _write_summary(out / SUMMARY, summary, facts | ({"not_compared": explainer.not_compared} if checks else {}))
     if not quiet and not as_json:
         typer.echo(_sentence(summary, out))
     if summary.num_errors:
@@ -110,13 +128,7 @@ def _samples(path: Path, split: str) -> Iterator[tuple[str, Path]]:
             yield sample.record.record_id, dataset.image_path(sample)
 
 
-def _document(row: Row) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return {name: value for name, value in asdict(row).items() if value is not None}
-
-
-def _write_summary(path: Path, summary: Summary, **facts: str) -> None:
+def _write_summary(path: Path, summary: Summary, facts: dict[str, Any]) -> None:
     from dataclasses import asdict
 
     from covidcxr.core.artefacts import write_text
@@ -134,6 +146,8 @@ def _sentence(summary: Summary, out: Path) -> str:
             f"Lung fraction: median {middle:.2f} (quartiles {low:.2f} to {high:.2f}; by chance "
             f"{summary.mean_chance or 0:.2f}); hottest place outside the lungs in {summary.peak_outside:.0%}."
         )
+    if summary.num_refused:
+        lines.append(f"{summary.num_refused} inputs were refused by the gate.")
     if summary.num_errors:
         lines.append(f"{summary.num_errors} inputs could not be read.")
     return "\n".join(lines)

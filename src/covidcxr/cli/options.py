@@ -49,12 +49,30 @@ EngineOption = Annotated[
     Literal["local", "ray"],
     typer.Option("--engine", help="Where it runs: here, or on a Ray cluster (RAY_ADDRESS; extra ray)."),
 ]
+GateOption = Annotated[
+    bool | None,
+    typer.Option("--gate/--no-gate", help="Refuse what is no frontal chest film; on, except for phantoms."),
+]
+TurnOption = Annotated[
+    bool, typer.Option("--turn", help="Turn or invert films that the gate refuses for that alone, with a warning.")
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
         "--set", metavar="KEY=VALUE", help="Change one value of the recipe, e.g. training.epochs=3; repeatable."
     ),
 ]
+
+
+def asked_gate(gate: bool | None, *, turn: bool) -> bool | None:
+    """Return whether the caller asked for the input gate, or for none, or, with None, for neither.
+
+    Raises:
+        typer.BadParameter: If films are to be turned without a gate that tells which.
+    """
+    if turn and gate is False:
+        raise typer.BadParameter("needs the gate, which tells what to turn; leave --no-gate out", param_hint="--turn")
+    return True if turn else gate
 
 
 def progress_for(*, quiet: bool) -> Progress:

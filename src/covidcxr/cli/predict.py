@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from covidcxr.cli.options import DeviceOption, EngineOption, JsonOption, QuietOption, print_json, progress_for
+from covidcxr.cli.options import (
+    DeviceOption,
+    EngineOption,
+    GateOption,
+    JsonOption,
+    QuietOption,
+    TurnOption,
+    asked_gate,
+    print_json,
+    progress_for,
+)
 
 if TYPE_CHECKING:
     from covidcxr.inference.bulk import Engine
@@ -54,10 +64,8 @@ def predict_verb(
     workers: Annotated[
         int, typer.Option("--workers", min=0, help="Decoding processes; 0 decodes in threads of this one.")
     ] = 0,
-    gate: Annotated[
-        bool | None,
-        typer.Option("--gate/--no-gate", help="Refuse what is no frontal chest film; on, except for phantoms."),
-    ] = None,
+    gate: GateOption = None,
+    turn: TurnOption = False,
     modality: Annotated[
         list[str] | None, typer.Option("--modality", help="Take only DICOM films of this modality; repeatable.")
     ] = None,
@@ -106,8 +114,9 @@ def predict_verb(
         device=device,
         batch_size=batch_size,
         precision=precision,  # type: ignore[arg-type]
+        gated=asked_gate(gate, turn=turn),
+        turning=turn,
     )
-    predictor.gated = _is_gated(predictor) if gate is None else gate
     total = None if quiet or as_json or has_remote else sum(1 for _ in items())
     elsewhere = _ray_engine(predictor, backend, device, precision) if engine == "ray" else None
     if out is not None:
@@ -136,6 +145,7 @@ def _ray_engine(predictor: Predictor, backend: str | None, device: str, precisio
         batch_size=predictor.batch_size,
         precision=precision,  # type: ignore[arg-type]
         gated=predictor.gated,
+        turning=predictor.turning,
     )
     return partial(ray_parts, setup)
 
@@ -171,18 +181,6 @@ def _key(path: Path | None, *, needed: bool) -> bytes | None:
             param_hint="--pseudonyms",
         )
     return key
-
-
-def _is_gated(predictor: Predictor) -> bool:
-    """Gate real films, where the gate's weights are installed; computed phantoms are no films to it."""
-    from covidcxr.core.errors import BundleError
-    from covidcxr.imaging.gate_kinds import gate_network_card
-
-    try:
-        gate_network_card()
-    except BundleError:
-        return False
-    return not predictor.bundle.info.synthetic
 
 
 def _report(rows: Iterator[Row], predictor: Predictor, out: Path | None, *, as_json: bool, quiet: bool) -> None:

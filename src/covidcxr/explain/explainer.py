@@ -18,11 +18,13 @@ from covidcxr.core.labels import match_label
 from covidcxr.core.types import PreprocessSpec, Radiograph
 from covidcxr.explain.explanation import Explanation, judge
 from covidcxr.explain.faithfulness import Checks, check, shuffled_network
+from covidcxr.explain.method import Method
 from covidcxr.explain.methods import METHODS
 from covidcxr.imaging.lung_region import lung_region
 from covidcxr.imaging.lungs import Box, LungFields, segment_lungs_batch
 from covidcxr.imaging.preprocess import preprocess
 from covidcxr.models.bundle import Bundle
+from covidcxr.models.devices import choose_device
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from covidcxr.models.network import ChestNetwork
 
 DEFAULT_METHOD = "grad-cam"
+_MAX_COMPARED_COST = 4  # passes a film; the others would multiply the time of the checks
 
 
 class Explainer:
@@ -69,7 +72,7 @@ class Explainer:
         """Load the network of a bundle.
 
         Raises:
-            BundleError: If the bundle is missing, partial or altered.
+            BundleError: If the bundle is missing, partial or altered, or there is no such device here.
             RegistryError: If there is no such method.
         """
         METHODS.get(method)
@@ -81,7 +84,7 @@ class Explainer:
             spec=info.preprocess.spec(),
             method=method,
             temperature=info.temperature,
-            device=_device(device),
+            device=choose_device(device),
         )
 
     def explain(
@@ -187,8 +190,46 @@ class Explainer:
     def _shuffled(self) -> ChestNetwork:
         return shuffled_network(self.network)
 
+    @functools.cached_property
+    def _compared(self) -> tuple[dict[str, Method], dict[str, str]]:
+        others: dict[str, Method] = {}
+        left_out: dict[str, str] = {}
+        for name, method in METHODS.items():
+            if name == self.method_name:
+                continue
+            if method.cost > _MAX_COMPARED_COST:
+                left_out[name] = f"takes about {method.cost} passes a film; explain with --method {name} to compare"
+                continue
+            try:
+                self._try(method())
+            except ExplainError as error:
+                left_out[name] = str(error)
+            else:
+                others[name] = method()
+        return others, left_out
+
+    @property
+    def not_compared(self) -> dict[str, str]:
+        """Methods that checks do not lay beside this one, and why."""
+        return self._compared[1]
+
+    def check_network(self) -> None:
+        """Try the method on a blank film.
+
+        Raises:
+            ExplainError: If the network cannot be explained by it.
+            MissingExtraError: If a package that the method needs is not installed.
+        """
+        self._try(self.method)
+
+    def _try(self, method: Method) -> None:
+        import torch
+
+        size = self.spec.size
+        blank = torch.zeros((1, self.spec.channels, size, size), device=self.device)
+        method.attribute(self.network, blank, torch.zeros(1, dtype=torch.int64, device=self.device))
+
     def _check(self, image: Tensor, target: int, signed: NDArray[np.float32]) -> Checks:
-        others = {name: METHODS.get(name)() for name in ("grad-cam", "hires-cam") if name != self.method_name}
         return check(
             self.network,
             self.method,
@@ -197,19 +238,8 @@ class Explainer:
             signed,
             score=lambda images: self.probabilities(images)[:, target],
             shuffled=self._shuffled,
-            generator=np.random.default_rng(0),
-            others=others if self.method.needs_map else None,
+            others=self._compared[0],
         )
-
-
-def _device(name: str) -> str:
-    import torch
-
-    if name != "auto":
-        return name
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def _chunks(items: Iterable[Radiograph], size: int) -> Iterator[list[Radiograph]]:

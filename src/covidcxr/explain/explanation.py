@@ -32,7 +32,7 @@ class Explanation:
         lungs: The film's lung fields.
         lung_fraction: Share of ``heat`` inside the lungs; None without lungs or without heat.
         chance: Share of the film that is lung: what a map that means nothing would score.
-        peak_in_lungs: Whether the hottest place lies in the lungs; None without lungs.
+        peak_in_lungs: Whether the hottest place lies in the lungs; None without lungs or without heat.
         zones: Share of the heat inside the lungs by zone.
         where: The strongest zones in words, "right lower, right middle"; empty if none.
         checks: Faithfulness, if asked for.
@@ -92,7 +92,7 @@ def judge(
         lungs=lungs,
         lung_fraction=fraction,
         chance=float(lungs.both.mean()),
-        peak_in_lungs=peak_hits(heat, lungs.both) if lungs.found else None,
+        peak_in_lungs=peak_hits(heat, lungs.both) if lungs.found and heat.any() else None,
         zones=zones,
         where=describe_zones(zones),
         checks=checks,

@@ -12,19 +12,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from covidcxr.core.ray_tasks import map_on_ray
-from covidcxr.explain.batch import Chunk, Explained, explain_chunk
+from covidcxr.explain.batch import Chunk, Explained, Wanted, explain_chunk
 from covidcxr.explain.explainer import Explainer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExplainerSetup:
-    """What every machine explains with; ``bundle`` is a path that all of them see."""
+    """What every machine explains with, and how; ``bundle`` is a path that all of them see."""
 
     bundle: Path
     method: str
     device: str = "auto"
-    target: str | None = None
-    checks: bool = False
+    wanted: Wanted
 
 
 def ray_chunks(setup: ExplainerSetup, chunks: Iterator[Chunk]) -> Iterator[list[Explained]]:
@@ -32,7 +31,7 @@ def ray_chunks(setup: ExplainerSetup, chunks: Iterator[Chunk]) -> Iterator[list[
 
     Raises:
         MissingExtraError: If Ray is not installed.
-        ExplainError, DatasetError: As `explain_chunk`.
+        ExplainError, DatasetError, BundleError: As `explain_chunk`.
     """
     here = replace(setup, bundle=setup.bundle.absolute())
     work = ((here, [(name, path.absolute()) for name, path in chunk]) for chunk in chunks)
@@ -42,7 +41,7 @@ def ray_chunks(setup: ExplainerSetup, chunks: Iterator[Chunk]) -> Iterator[list[
 def _work(batch: tuple[ExplainerSetup, Chunk]) -> list[Explained]:
     setup, chunk = batch
     explainer = _explainer(setup.bundle, setup.method, setup.device)
-    return explain_chunk(explainer, chunk, target=setup.target, checks=setup.checks)
+    return explain_chunk(explainer, chunk, setup.wanted)
 
 
 @functools.lru_cache(maxsize=1)

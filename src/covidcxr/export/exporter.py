@@ -14,6 +14,10 @@ from covidcxr.models.bundle import NOTICE, Bundle
 
 Variant = Literal["fp32", "int8", "bf16"]
 TOLERANCE = 1e-4  # between fp32 probabilities of two runtimes
+NO_GATE = (
+    "No input gate is inside: a photograph, a lateral or an inverted film gets probabilities too. Ask `covidcxr gate` "
+    "of each picture first."
+)
 
 
 @dataclass(frozen=True, kw_only=True)

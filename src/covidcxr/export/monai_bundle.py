@@ -16,7 +16,7 @@ import covidcxr
 from covidcxr.core.artefacts import atomic_directory
 from covidcxr.core.errors import BundleError, MissingExtraError
 from covidcxr.export import EXPORTERS
-from covidcxr.export.exporter import ExportRequest, ExportResult, check_parity
+from covidcxr.export.exporter import NO_GATE, ExportRequest, ExportResult, check_parity
 from covidcxr.export.onnx_graph import film_judge, original_probabilities, require_onnx, write_film_graph
 from covidcxr.export.parity import choose_trial, compare
 from covidcxr.models.bundle import NOTICE, Bundle
@@ -35,6 +35,8 @@ A MONAI bundle exported by covidcxr from bundle {bundle_id}. From this folder:
 
 writes OUT/predictions.csv. Films are 8-bit images (PNG, JPEG), bone bright; for DICOM use covidcxr itself, whose
 reader follows the standard's grayscale pipeline. It needs monai, torch, onnxruntime, pillow and fire.
+
+{no_gate}
 """
 
 
@@ -58,10 +60,12 @@ def export_monai(request: ExportRequest) -> ExportResult:
         _write_json(partial / "configs" / "metadata.json", bundle_metadata(bundle))
         _write_json(partial / "configs" / "inference.json", inference_config(bundle))
         _copy_scripts(partial / "scripts")
-        readme = _README.format(title=bundle.info.title or bundle.info.name, notice=NOTICE, bundle_id=bundle.bundle_id)
+        readme = _README.format(
+            title=bundle.info.title or bundle.info.name, notice=NOTICE, bundle_id=bundle.bundle_id, no_gate=NO_GATE
+        )
         (partial / "docs" / "README.md").write_text(readme, encoding="utf-8")
         (partial / "docs" / "MODEL_CARD.md").write_text(model_card(bundle.info), encoding="utf-8")
-    return ExportResult(path=request.out, parity=parity, notes=(*bundle.info.notes, NOTICE))
+    return ExportResult(path=request.out, parity=parity, notes=(*bundle.info.notes, NO_GATE, NOTICE))
 
 
 def bundle_metadata(bundle: Bundle) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from covidcxr.core.artefacts import atomic_file
 from covidcxr.core.errors import BundleError, MissingExtraError
 from covidcxr.export import EXPORTERS
-from covidcxr.export.exporter import ExportRequest, ExportResult, check_parity
+from covidcxr.export.exporter import NO_GATE, ExportRequest, ExportResult, check_parity
 from covidcxr.export.parity import Judge, Trial, choose_trial, compare, computed_trial, radiographs
 from covidcxr.models.bundle import NOTICE, ONNX, Bundle, refresh_sums
 
@@ -95,7 +95,7 @@ def original_probabilities(bundle: Bundle, trial: Trial) -> list[NDArray[np.floa
     """Return what the bundle's own weights say of each film, with torch in fp32 on the CPU."""
     from covidcxr.inference.predictor import Predictor
 
-    predictor = Predictor.load(bundle.folder, backend="torch", device="cpu", batch_size=16)
+    predictor = Predictor.load(bundle.folder, backend="torch", device="cpu", batch_size=16, gated=False)
     found = [prediction.probabilities for prediction in predictor.predict(radiographs(trial))]
     return [np.asarray(one) for one in found]
 
@@ -123,7 +123,7 @@ def _into_bundle(bundle: Bundle) -> ExportResult:
         with atomic_file(path) as partial:
             partial.write_bytes(made.read_bytes())
     refresh_sums(bundle.folder)
-    predictor = Predictor.load(bundle.folder, backend="onnxruntime", device="cpu")
+    predictor = Predictor.load(bundle.folder, backend="onnxruntime", device="cpu", gated=False)
     judged = iter(np.asarray(one.probabilities) for one in predictor.predict(radiographs(trial)))
     parity = compare(trial, bundle.info.classes, original, lambda film: next(judged))
     try:
@@ -204,7 +204,7 @@ def _quantize(path: Path) -> None:
 
 
 def _notes(bundle: Bundle) -> tuple[str, ...]:
-    return (*bundle.info.notes, NOTICE)
+    return (*bundle.info.notes, NO_GATE, NOTICE)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from covidcxr.core.artefacts import atomic_directory
 from covidcxr.core.errors import BundleError, MissingExtraError
 from covidcxr.export import EXPORTERS
-from covidcxr.export.exporter import ExportRequest, ExportResult, check_parity
+from covidcxr.export.exporter import NO_GATE, ExportRequest, ExportResult, check_parity
 from covidcxr.export.onnx_graph import original_probabilities, require_onnx, write_film_graph
 from covidcxr.export.parity import Judge, choose_trial, compare
 from covidcxr.models.bundle import NOTICE
@@ -47,9 +47,9 @@ def export_openvino(request: ExportRequest) -> ExportResult:
         parity = compare(trial, bundle.info.classes, original_probabilities(bundle, trial), judge)
         check_parity(parity, request.out)
         (partial / "classes.txt").write_text("\n".join(bundle.info.classes) + "\n", encoding="utf-8")
-        (partial / "NOTICE.txt").write_text(NOTICE + "\n", encoding="utf-8")
+        (partial / "NOTICE.txt").write_text(f"{NOTICE}\n{NO_GATE}\n", encoding="utf-8")
     needed = 'compile it with {"INFERENCE_PRECISION_HINT": "f32"}: by default OpenVINO may compute in bfloat16'
-    return ExportResult(path=request.out, parity=parity, notes=(needed, *bundle.info.notes, NOTICE))
+    return ExportResult(path=request.out, parity=parity, notes=(needed, *bundle.info.notes, NO_GATE, NOTICE))
 
 
 def _judge(path: Path) -> Judge:

@@ -100,6 +100,7 @@ def _open_journal(folder: Path, predictor: Predictor, part_rows: int) -> None:
         "device": predictor.device,
         "batch_size": predictor.batch_size,
         "gated": predictor.gated,
+        "turning": predictor.turning,
         "part_rows": part_rows,
     }
     journal = folder / _JOURNAL

@@ -59,10 +59,11 @@ class Fault:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Preparation:
-    """What is done to each input: ``spec`` of the network, and the gate before it if ``is_gated``."""
+    """What is done to each input: ``spec`` of the network; the gate if ``is_gated``, turning films if ``is_turned``."""
 
     spec: PreprocessSpec
     is_gated: bool = False
+    is_turned: bool = False
 
 
 def prepare(item: Item, preparation: Preparation) -> Ready | Fault:
@@ -76,18 +77,17 @@ def prepare(item: Item, preparation: Preparation) -> Ready | Fault:
         if isinstance(source, RemoteFilm):
             source = source.fetch(item.record_id)
         radiograph = source if isinstance(source, Radiograph) else read(source, origin=item.record_id)
-        warnings = radiograph.warnings
+        said: tuple[str, ...] = ()
         if preparation.is_gated:
-            from covidcxr.imaging.gate import gate_film
+            from covidcxr.imaging.gate import admit
 
-            result = gate_film(radiograph)
+            radiograph, result = admit(radiograph, turn=preparation.is_turned)
             said = tuple(str(reason) for reason in result.reasons)
             if result.verdict == "refuse":
                 return Fault(record_id=item.record_id, reasons=said, status="refuse")
-            warnings += said
         squeezed = squeeze(part_of(radiograph.pixels, spec.region), spec.size, spec.crop)
         image = np.ascontiguousarray(finish(squeezed, spec)[:1])
-        return Ready(record_id=item.record_id, image=image, warnings=warnings)
+        return Ready(record_id=item.record_id, image=image, warnings=(*radiograph.warnings, *said))
     except ImageReadError as error:
         return Fault(record_id=item.record_id, reasons=(f"{error.reason}: {error}",))
     except MemoryError:

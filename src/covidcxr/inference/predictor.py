@@ -35,13 +35,17 @@ class Predictor:
         backend: What runs the network.
         batch_size: Inputs a pass of the network takes at most.
         gated: Whether the input gate comes before the network; what it refuses gets no probability.
+        turning: Whether the gate turns (or inverts) a film that it would refuse for that alone, with a warning.
     """
 
-    def __init__(self, bundle: Bundle, backend: Backend, *, batch_size: int = BATCH_SIZE, gated: bool = False) -> None:
+    def __init__(
+        self, bundle: Bundle, backend: Backend, *, gated: bool, batch_size: int = BATCH_SIZE, turning: bool = False
+    ) -> None:
         self.bundle = bundle
         self.backend = backend
         self.batch_size = batch_size
         self.gated = gated
+        self.turning = turning
 
     @classmethod
     def load(
@@ -52,7 +56,8 @@ class Predictor:
         device: str = "auto",
         batch_size: int = BATCH_SIZE,
         precision: Precision = "fp32",
-        gated: bool = False,
+        gated: bool | None = None,
+        turning: bool = False,
     ) -> Predictor:
         """Load the bundle in a folder, its files checked against their digests.
 
@@ -63,17 +68,25 @@ class Predictor:
             device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
             batch_size: Inputs a pass of the network takes at most.
             precision: ``bf16`` is faster where the hardware has it, and changes probabilities a little.
-            gated: Refuse what is no frontal chest film (`covidcxr.imaging.gate`) instead of judging it.
+            gated: Refuse what is no frontal chest film (`covidcxr.imaging.gate`) instead of judging it; None does so
+                unless the bundle was trained on phantoms, which are no films to the gate.
+            turning: Turn or invert what the gate would refuse for that alone, with a warning.
 
         Raises:
-            BundleError: If the bundle is missing, altered, or does not suit the backend or device.
+            BundleError: If the bundle is missing, altered, or does not suit the backend or device; or if the gate is
+                wanted and its weights are missing.
             RegistryError: If there is no such backend.
         """
         loaded = Bundle.load(Path(bundle))
+        if gated is None:
+            gated = not loaded.info.synthetic
+        if gated:
+            from covidcxr.imaging.gate_kinds import shipped_network
+
+            shipped_network()  # a gate that cannot be loaded is told now, not at the first film
         name = backend or _choose_backend(loaded, device, precision)
-        return cls(
-            loaded, BACKENDS.get(name)(loaded, device=device, precision=precision), batch_size=batch_size, gated=gated
-        )
+        chosen = BACKENDS.get(name)(loaded, device=device, precision=precision)
+        return cls(loaded, chosen, gated=gated, batch_size=batch_size, turning=turning)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -118,7 +131,7 @@ class Predictor:
         self, items: Iterable[Item], *, workers: int = 0, group: int | None = None
     ) -> Iterator[Prediction]:
         """Yield one prediction an item, as `predict` does for inputs and names."""
-        preparation = Preparation(spec=self.spec, is_gated=self.gated)
+        preparation = Preparation(spec=self.spec, is_gated=self.gated, is_turned=self.turning)
         outcomes = prepare_all(items, preparation, workers=workers, lookahead=3 * self.batch_size)
         waiting: list[Ready | Fault] = []
         num_ready = 0

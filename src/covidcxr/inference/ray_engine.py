@@ -28,7 +28,8 @@ class PredictorSetup:
     device: str = "auto"
     batch_size: int
     precision: Precision = "fp32"
-    gated: bool = False
+    gated: bool | None = None
+    turning: bool = False
 
 
 def ray_parts(setup: PredictorSetup, items: Iterator[Item], part_rows: int) -> Iterator[list[Row]]:
@@ -66,4 +67,5 @@ def _predictor(setup: PredictorSetup) -> Predictor:
         batch_size=setup.batch_size,
         precision=setup.precision,
         gated=setup.gated,
+        turning=setup.turning,
     )

@@ -165,7 +165,7 @@ def _measure(
 ) -> ModelResult:
     from covidcxr.inference.predictor import Predictor
 
-    predictor = Predictor.load(bundle.folder, device=device)
+    predictor = Predictor.load(bundle.folder, device=device, gated=False)
     cohorts, seconds, images = [], 0.0, 0
     for dataset in datasets:
         internal = dataset.digest == bundle.info.dataset_digest

@@ -149,7 +149,7 @@ def _measure_fold(
     from covidcxr.training.fit import train
 
     bundle = train(recipe, fold_dataset(dataset, fold), place, device=device, cache=cache, progress=progress)
-    predictor = Predictor.load(bundle, device=device)
+    predictor = Predictor.load(bundle, device=device, gated=False)
 
     def judged(name: str, samples: Sequence[Sample]) -> Cohort:
         paths = [dataset.image_path(sample) for sample in samples]

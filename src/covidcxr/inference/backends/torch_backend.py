@@ -7,10 +7,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from covidcxr.core.errors import BundleError
 from covidcxr.inference.backends import BACKENDS
 from covidcxr.inference.backends.backend import Backend, Precision
 from covidcxr.models.bundle import Bundle
+from covidcxr.models.devices import choose_device
 
 
 @BACKENDS.register("torch")
@@ -23,7 +23,7 @@ class TorchBackend(Backend):
         import torch
 
         self._torch = torch
-        self._device = torch.device(_choose(device))
+        self._device = torch.device(choose_device(device))
         self._is_half = precision == "bf16"
         self._network = bundle.network().to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device = f"{self._device.type} ({precision}, torch {torch.__version__})"
@@ -40,17 +40,3 @@ class TorchBackend(Backend):
             batch = torch.from_numpy(images).to(self._device, memory_format=torch.channels_last)
             found: NDArray[np.float32] = self._network(batch).float().cpu().numpy()
         return found
-
-
-def _choose(device: str) -> str:
-    import torch
-
-    if device != "auto":
-        is_there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-        if not is_there.get(device.partition(":")[0], False):
-            known = ", ".join(name for name, found in is_there.items() if found)
-            raise BundleError(f"device {device!r} is not available here (available: {known}); use --device auto")
-        return device
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
