@@ -61,3 +61,13 @@ def test_two_films_of_one_stem_do_not_overwrite_each_other(films: Path, tmp_path
     cv2.imwrite(str(other), draw_film(np.random.default_rng(9), "normal", size=120))
     assert run_command(["lungs", str(films), "--out", str(tmp_path / "m"), "--quiet"]) == 0
     assert len(list((tmp_path / "m").glob("front*.png"))) == 2
+
+
+def test_a_folder_is_listed_as_predict_lists_it(
+    films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (films / "labels.csv").write_text("path,label\nfront.png,normal\n")
+    (films / "README.md").write_text("films")
+    assert run_command(["lungs", str(films), "--out", str(tmp_path / "m"), "--json", "--quiet"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [Path(line["input"]).name for line in lines] == ["front.png", "slice.png"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 def lungs(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Films, or folders of films.")],
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Films, folders, or .csv tables of paths.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the masks: one PNG a film, with its stem.")],
     overlay: Annotated[bool, typer.Option("--overlay", help="Also write STEM.overlay.png: the film with outlines.")] = (
         False
@@ -38,40 +37,23 @@ def lungs(
     A film without two plausible fields (CT, lateral, photograph) gets an all-black mask and the reason; an input that
     is no readable image gets none. Exit code 2 if an input could not be read; the others are done all the same.
     """
-    paths, missing = _expand(inputs)
+    from covidcxr.inference.inputs import expand
+
+    paths = list(dict.fromkeys(item.source for item in expand(inputs) if isinstance(item.source, Path)))
     failed = 0
     names = _mask_names(paths)
     progress = progress_for(quiet=quiet)
-    for path in progress.track([*missing, *paths], total=len(paths) + len(missing), label="lungs"):
-        line = _one(path, out / f"{names[path]}.png" if path in names else None, overlay=overlay, sides=sides)
+    for path in progress.track(paths, total=len(paths), label="lungs"):
+        line = _one(path, out / f"{names[path]}.png", overlay=overlay, sides=sides)
         failed += line["status"] == "error"
         if as_json:
             sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
         elif line["status"] != "ok" and not quiet:
             progress.message(f"{path}: {line['status']}: {'; '.join(line['reasons'])}")
     if not quiet and not as_json:
-        typer.echo(f"{len(paths) + len(missing) - failed} films, masks in {out}; {failed} could not be read", err=True)
+        typer.echo(f"{len(paths) - failed} films, masks in {out}; {failed} could not be read", err=True)
     if failed:
         raise typer.Exit(2)
-
-
-def _expand(inputs: list[Path]) -> tuple[list[Path], list[Path]]:
-    """Return the files meant, folders walked; and what is not there."""
-    files, missing = [], []
-    for path in inputs:
-        if path.is_dir():
-            files += sorted(child for child in _walk(path) if child.is_file())
-        elif path.is_file():
-            files.append(path)
-        else:
-            missing.append(path)
-    return list(dict.fromkeys(files)), list(dict.fromkeys(missing))
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    for child in folder.rglob("*"):
-        if not any(part.startswith(".") for part in child.relative_to(folder).parts):
-            yield child
 
 
 def _mask_names(paths: list[Path]) -> dict[Path, str]:
@@ -85,7 +67,7 @@ def _mask_names(paths: list[Path]) -> dict[Path, str]:
     return names
 
 
-def _one(path: Path, target: Path | None, *, overlay: bool, sides: bool) -> dict[str, Any]:
+def _one(path: Path, target: Path, *, overlay: bool, sides: bool) -> dict[str, Any]:
     from covidcxr.core.errors import ImageReadError
     from covidcxr.imaging.lungs import segment_lungs
     from covidcxr.imaging.reading import read
@@ -96,13 +78,12 @@ def _one(path: Path, target: Path | None, *, overlay: bool, sides: bool) -> dict
         fields = segment_lungs(radiograph)
     except ImageReadError as error:
         return line | {"reasons": [f"{error.reason}: {error}"]}
-    if target is not None:
-        _write(target, _mask(fields, sides=sides))
-        line["mask"] = str(target)
-        if overlay:
-            from covidcxr.imaging.overlays import outline_lungs
+    _write(target, _mask(fields, sides=sides))
+    line["mask"] = str(target)
+    if overlay:
+        from covidcxr.imaging.overlays import outline_lungs
 
-            _write(target.with_suffix(".overlay.png"), outline_lungs(radiograph.pixels, fields))
+        _write(target.with_suffix(".overlay.png"), outline_lungs(radiograph.pixels, fields))
     return line | _facts(fields)
 
 
