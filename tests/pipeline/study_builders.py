@@ -62,7 +62,7 @@ def write_dataset(
     return manifest
 
 
-def write_bundle(root: Path, dataset_digest: str, *, seed: int = 0, **fields: object) -> Path:
+def write_bundle(root: Path, dataset_digest: str, *, seed: int = 0, size: int = 96, **fields: object) -> Path:
     """Write an untrained bundle of a small network, and a history of two epochs beside it; return its folder."""
     import torch
 
@@ -71,7 +71,7 @@ def write_bundle(root: Path, dataset_digest: str, *, seed: int = 0, **fields: ob
     from covidcxr.models.network import build_network
 
     torch.manual_seed(seed)
-    network = build_network("haghanifar2020", num_classes=3, preprocess=PreprocessSpec(size=96), options={})
+    network = build_network("haghanifar2020", num_classes=3, preprocess=PreprocessSpec(size=size), options={})
     content: dict[str, object] = {
         "name": "mini",
         "title": "A miniature",
@@ -91,7 +91,7 @@ def write_bundle(root: Path, dataset_digest: str, *, seed: int = 0, **fields: ob
     info = BundleInfo(
         network=NetworkInfo(name="haghanifar2020", num_parameters=network.num_parameters),
         classes=CLASSES,
-        preprocess=PreprocessInfo(size=96),
+        preprocess=PreprocessInfo(size=size),
         dataset_digest=dataset_digest,
         **(content | fields),  # type: ignore[arg-type]
     )

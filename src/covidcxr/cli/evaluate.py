@@ -22,6 +22,8 @@ from covidcxr.cli.options import (
 from covidcxr.core.errors import EvaluationError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from covidcxr.core.types import EvaluationReport
 
 _EXAMPLE = "Example: covidcxr evaluate runs/zhong2020/bundle runs/zhong2020/dataset other-hospital --out report"
@@ -58,6 +60,9 @@ def evaluate_verb(
     seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap.")] = 0,
     pictures: Annotated[bool, typer.Option(help="Put pictures of the surest mistakes into the report.")] = True,
     audit: Annotated[bool, typer.Option("--audit", help="Also run the shortcut audits (minutes).")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain/--no-explain", help="Also measure heat maps of up to 200 films a dataset.")
+    ] = True,
     device: DeviceOption = "auto",
     quiet: QuietOption = False,
     as_json: JsonOption = False,
@@ -79,6 +84,7 @@ def evaluate_verb(
         predictions=predictions or (),
         pictures=pictures,
         audit=audit,
+        explain=explain,
         command=typed_command(),
         progress=progress_for(quiet=quiet or as_json),
     )
@@ -91,7 +97,7 @@ def evaluate_verb(
 def promised_document(out: Path) -> dict[str, Any]:
     """Return what ``--json`` prints of the report in ``out``: the promised keys, and where the report is."""
     document = json.loads((out / "report.json").read_text(encoding="utf-8"))
-    kept = ("notice", "synthetic", "classes", "cohorts", "gaps", "verdict")
+    kept = ("notice", "synthetic", "classes", "cohorts", "gaps", "explanations", "not_explained", "verdict")
     return {key: document[key] for key in kept} | {"report": str(out / "report.html")}
 
 
@@ -120,6 +126,9 @@ def print_reports(reports: list[EvaluationReport], out: Path) -> None:
                 limits = metric.reason if metric.low is None else f"{metric.low:.3f} to {metric.high:.3f}"
                 table.add_row(name, f"{metric.value:.3f}", limits)
         console.print(table)
+        _print_explanations(console, document["explanations"].get(report.cohort), report)
+    if document["not_explained"]:
+        console.print(f"No heat maps: {document['not_explained']}", markup=False, highlight=False, soft_wrap=True)
     for gap in document["gaps"]:
         limits = "" if gap["low"] is None else f" (95 % interval {gap['low']:+.3f} to {gap['high']:+.3f})"
         console.print(f"Change of {gap['metric']} on {gap['cohort']}: {gap['value']:+.3f}{limits}", markup=False)
@@ -128,6 +137,33 @@ def print_reports(reports: list[EvaluationReport], out: Path) -> None:
         console.print(f"  - {reason}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"Report: {out / 'report.html'}", soft_wrap=True, markup=False)
     console.print("Research use only, not a diagnosis.")
+
+
+def _print_explanations(console: Console, found: dict[str, Any] | None, report: EvaluationReport) -> None:
+    """Print where the network looked, for all explained films and by the class they were called."""
+    if found is None:
+        return
+    overall = found["overall"]
+    number = f"{overall['num_films']} of {found['num_images']}"
+    lines = [f"Heat maps ({found['method']}) of {number} films, by the class called:"]
+    lines += [f"  {label}: {_looked(summary)}" for label, summary in ({"all": overall} | found["classes"]).items()]
+    metric = report.metrics["heat_map_failed"]
+    if metric.low is not None:
+        lines.append(f"  95 % interval of the share not to be believed: {metric.low:.0%} to {metric.high:.0%}")
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _looked(summary: dict[str, Any]) -> str:
+    words = [f"{summary['num_failed'] / summary['num_films']:.0%} not to be believed"]
+    if summary["lung_fraction_quartiles"] is not None:
+        low, middle, high = summary["lung_fraction_quartiles"]
+        words += [
+            f"{middle:.2f} ({low:.2f} to {high:.2f}) inside the lungs, by chance {summary['mean_chance'] or 0:.2f}",
+            f"hottest place outside in {summary['peak_outside']:.0%}",
+        ]
+    zones = list(summary["strongest_zones"])[:2]
+    return "; ".join([*words, f"mostly {', '.join(zones)}"] if zones else words)
 
 
 def parse_prevalence(texts: list[str] | None) -> dict[str, float]:

@@ -45,6 +45,9 @@ def validate_verb(
     intervals: IntervalsOption = "percentile",
     pictures: Annotated[bool, typer.Option(help="Put pictures of the surest mistakes into the report.")] = False,
     audit: Annotated[bool, typer.Option("--audit", help="Also run the shortcut audits (minutes).")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain/--no-explain", help="Also measure heat maps of up to 200 films a dataset.")
+    ] = True,
     rounds: Annotated[int | None, typer.Option("--rounds", min=1, help="Bootstrap rounds; by default 2000.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap.")] = 0,
     device: DeviceOption = "auto",
@@ -64,6 +67,7 @@ def validate_verb(
         method=intervals,
         pictures=pictures,
         audit=audit,
+        explain=explain,
         rounds=rounds,
         seed=seed,
         device=device,

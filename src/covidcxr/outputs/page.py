@@ -85,12 +85,14 @@ class Picture:
         title: Large, below it ("Normal, called Pneumonia").
         lines: Small, below that.
         alt: For people who cannot see it.
+        heat: The same image under a heat map, encoded as JPEG, shown below it; empty if there is none.
     """
 
     jpeg: bytes
     title: str
     lines: tuple[str, ...]
     alt: str
+    heat: bytes = b""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

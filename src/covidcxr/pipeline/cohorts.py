@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from covidcxr.core.errors import EvaluationError
 from covidcxr.core.labels import find_label
 from covidcxr.core.progress import Progress
-from covidcxr.core.types import SPLITS, Prediction, Sample, Split, View
+from covidcxr.core.types import SPLITS, Prediction, Radiograph, Sample, Split, View
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.dataset.packed import pack
 from covidcxr.evaluation.cohort import Cohort, cohort_from_predictions
@@ -26,7 +26,11 @@ from covidcxr.imaging.reading import read
 from covidcxr.metrics.bootstrap import Method
 from covidcxr.models.bundle import BundleInfo
 from covidcxr.outputs.page import Picture
+from covidcxr.pipeline.explanations import explain_cohort
 from covidcxr.pipeline.study import CohortResult, DatasetFacts
+
+if TYPE_CHECKING:
+    from covidcxr.explain.explainer import Explainer
 
 _NUM_MISTAKES = 15
 _PICTURE_SIDE = 224
@@ -112,9 +116,12 @@ def evaluate_dataset(
     label_smoothing: float,
     pictures: bool,
     prevalence: Mapping[str, float],
+    explainer: Explainer | None,
     progress: Progress,
 ) -> CohortResult:
     """Predict and measure one dataset; the nuisance baseline is added by `with_nuisance`.
+
+    ``explainer`` makes heat maps of some films, and of the mistakes; None makes none.
 
     Raises:
         EvaluationError: If not one image can be judged.
@@ -133,13 +140,19 @@ def evaluate_dataset(
         label_smoothing=label_smoothing,
         prevalence=prevalence,
     )
+    explanations = None
+    if explainer is not None:
+        files = {sample.record.record_id: path for sample, path in zip(samples, paths, strict=True)}
+        explanations = explain_cohort(explainer, cohort, files, rounds=rounds, seed=seed, progress=progress)
+        report = replace(report, metrics={**report.metrics, **explanations.metrics})
     return CohortResult(
         cohort=cohort,
         report=report,
         dataset=dataset_facts(dataset, part),
         confounding=find_confounding(samples, info.classes),
         internal=internal,
-        mistakes=surest_mistakes(dataset, cohort) if pictures else (),
+        mistakes=surest_mistakes(dataset, cohort, explainer) if pictures else (),
+        explanations=explanations,
     )
 
 
@@ -183,8 +196,13 @@ def with_nuisance(
     return found
 
 
-def surest_mistakes(dataset: Dataset, cohort: Cohort, *, number: int = _NUM_MISTAKES) -> tuple[Picture, ...]:
-    """Return the ``number`` wrong answers with the highest probability, as small pictures with what was said."""
+def surest_mistakes(
+    dataset: Dataset, cohort: Cohort, explainer: Explainer | None = None, *, number: int = _NUM_MISTAKES
+) -> tuple[Picture, ...]:
+    """Return the ``number`` wrong answers with the highest probability, as small pictures with what was said.
+
+    With ``explainer``, each has the heat map of the wrong answer below it.
+    """
     predicted = cohort.predicted
     confidence = cohort.probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != cohort.labels)
@@ -195,16 +213,28 @@ def surest_mistakes(dataset: Dataset, cohort: Cohort, *, number: int = _NUM_MIST
         sample = by_id[cohort.record_ids[case]]
         actual, called = cohort.classes[int(cohort.labels[case])], cohort.classes[int(predicted[case])]
         own = float(cohort.probabilities[case, int(cohort.labels[case])])
-        pixels = shrink(to_uint8(read(dataset.image_path(sample)).pixels), _PICTURE_SIDE)
+        film = read(dataset.image_path(sample))
+        heat, words = _heat(explainer, film, called) if explainer is not None else (b"", ())
         pictures.append(
             Picture(
-                jpeg=encode_jpeg(pixels, _PICTURE_QUALITY),
+                jpeg=encode_jpeg(shrink(to_uint8(film.pixels), _PICTURE_SIDE), _PICTURE_QUALITY),
                 title=f"{actual}, called {called}",
-                lines=(f"{confidence[case]:.2f} for {called}, {own:.2f} for {actual}", _about(sample)),
+                lines=(f"{confidence[case]:.2f} for {called}, {own:.2f} for {actual}", *words, _about(sample)),
                 alt=f"Chest radiograph of class {actual}, which the network called {called}",
+                heat=heat,
             )
         )
     return tuple(pictures)
+
+
+def _heat(explainer: Explainer, film: Radiograph, called: str) -> tuple[bytes, tuple[str, ...]]:
+    """Return the film under its heat map as JPEG, and how much of it lies inside the lungs."""
+    found = explainer.explain(film, target=called)
+    overlay = encode_jpeg(shrink(found.overlay(film.pixels), _PICTURE_SIDE), _PICTURE_QUALITY)
+    if found.lung_fraction is None:
+        return overlay, (found.failed[0],)
+    where = f", {found.where}" if found.where else ""
+    return overlay, (f"{found.lung_fraction:.0%} of the evidence inside the lungs{where}",)
 
 
 def shared_with_training(results: Sequence[CohortResult], datasets: Sequence[Dataset]) -> dict[int, int]:

@@ -17,7 +17,7 @@ from covidcxr.audit.result import AuditResult
 from covidcxr.audit.run import run_audits
 from covidcxr.core.artefacts import atomic_directory
 from covidcxr.core.digests import file_sha256, json_sha256
-from covidcxr.core.errors import EvaluationError
+from covidcxr.core.errors import EvaluationError, ExplainError
 from covidcxr.core.progress import SILENT, Progress
 from covidcxr.core.types import EvaluationReport, Split
 from covidcxr.dataset.dataset import Dataset
@@ -42,6 +42,7 @@ from covidcxr.pipeline.report_folder import read_reports, write_report
 from covidcxr.pipeline.study import CohortResult, Study
 
 if TYPE_CHECKING:
+    from covidcxr.explain.explainer import Explainer
     from covidcxr.inference.predictor import Predictor
 
 _DEFAULT_SEED = 0
@@ -63,6 +64,7 @@ def evaluate(
     predictions: Sequence[Path] = (),
     pictures: bool = True,
     audit: bool = False,
+    explain: bool = True,
     before: EvaluationReport | None = None,
     command: str = "",
     cache: Path | None = None,
@@ -90,6 +92,7 @@ def evaluate(
             `covidcxr.pipeline.prediction_files`.
         pictures: Put pictures of the surest mistakes into the report.
         audit: Also run the shortcut audits on the leading cohort (minutes).
+        explain: Also make Grad-CAM heat maps of up to 200 films a cohort, and say how much of them is lung.
         before: What was measured of the bundle before, to be laid beside where no dataset is internal.
         command: What was typed, for the provenance.
         cache: Folder of packed images; by default the training's.
@@ -123,6 +126,7 @@ def evaluate(
         "seed": seed,
         "pictures": pictures,
         "audit": audit,
+        "explain": explain,
         "prevalence": prevalence,
         "intervals": method,
         "predictions": [file_sha256(file.path) for file in files],
@@ -134,6 +138,7 @@ def evaluate(
         return earlier
     answers: Sequence[Answers] = files or [_predictor(bundle, backend=backend, device=device)] * len(opened)
     smoothing = _label_smoothing(info)
+    explainer, not_explained = _explainer(loaded, device) if explain and not files else (None, "")
     results = [
         evaluate_dataset(
             dataset,
@@ -147,6 +152,7 @@ def evaluate(
             label_smoothing=smoothing,
             pictures=pictures,
             prevalence=prevalence,
+            explainer=explainer,
             progress=progress,
         )
         for dataset, predictor in zip(opened, answers, strict=True)
@@ -171,8 +177,9 @@ def evaluate(
     facts = provenance(
         study, device=_device_words(answers, device), command=command, seconds=time.perf_counter() - start
     )
+    study = replace(study, provenance=facts, not_explained=not_explained)
     with atomic_directory(out) as folder:
-        write_report(replace(study, provenance=facts), folder, inputs=inputs, settings=settings)
+        write_report(study, folder, inputs=inputs, settings=settings)
     return [result.report for result in results]
 
 
@@ -259,7 +266,20 @@ def _inputs_digest(
 def _predictor(bundle: Path, *, backend: str | None, device: str) -> Predictor:
     from covidcxr.inference.predictor import Predictor
 
-    return Predictor.load(bundle, backend=backend, device=device)
+    # The dataset decides what is judged: a film that the gate would refuse is part of what is measured.
+    return Predictor.load(bundle, backend=backend, device=device, gated=False)
+
+
+def _explainer(bundle: Bundle, device: str) -> tuple[Explainer | None, str]:
+    """Return what makes the heat maps, or why this network has none."""
+    from covidcxr.explain.explainer import Explainer
+
+    explainer = Explainer.load(bundle, device=device)
+    try:
+        explainer.check_network()
+    except ExplainError as error:
+        return None, str(error)
+    return explainer, ""
 
 
 def _device_words(answers: Sequence[Answers], asked: str) -> str:

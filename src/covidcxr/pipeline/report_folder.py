@@ -20,6 +20,7 @@ from covidcxr.outputs.page import Page, Section
 from covidcxr.outputs.report_json import metric_document, report_document, write_json
 from covidcxr.pipeline.evidence.pack import FOLDER, evidence_section, write_evidence
 from covidcxr.pipeline.sections.classes import classes_section
+from covidcxr.pipeline.sections.explanations import explanations_section
 from covidcxr.pipeline.sections.headline import headline
 from covidcxr.pipeline.sections.measured import (
     before_section,
@@ -46,6 +47,7 @@ def report_page(study: Study, *extra: Section) -> Page:
         cohorts_section(study),
         classes_section(study),
         confounding_section(study),
+        explanations_section(study),
         calibration_section(study),
         audit_section(study.audits, study.target) if study.audits else None,
         subgroups_section(study),
@@ -134,6 +136,12 @@ def _document(study: Study, *, inputs: str, settings: Mapping[str, Any]) -> dict
         },
         "gaps": [{"cohort": cohort, "metric": change.name} | metric_document(change) for cohort, change in gaps(study)],
         "prediction_sets": [sets_document(entry) for entry in measured_sets(study)],
+        "explanations": {
+            result.report.cohort: result.explanations.document()
+            for result in study.results
+            if result.explanations is not None
+        },
+        "not_explained": study.not_explained,
         "provenance": [{"name": name, "value": value} for name, value in study.provenance],
     }
     if study.audits:

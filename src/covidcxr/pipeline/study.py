@@ -16,6 +16,7 @@ from covidcxr.metrics.bootstrap import Method
 from covidcxr.models.bundle import BundleInfo
 from covidcxr.outputs.figures.history import EpochSeries
 from covidcxr.outputs.page import Picture
+from covidcxr.pipeline.explanations import CohortExplanations
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -56,6 +57,7 @@ class CohortResult:
     internal: bool
     nuisance: NuisanceResult | None = None
     mistakes: tuple[Picture, ...] = ()
+    explanations: CohortExplanations | None = None
     in_training: int = 0
 
     @property
@@ -87,6 +89,7 @@ class Study:
         label_smoothing: Of the training loss.
         before: What was measured of the same bundle before, elsewhere; None if nothing is known.
         audits: Shortcut audits of the main cohort, if any were asked for.
+        not_explained: Why there are no heat maps although they were asked for; empty otherwise.
         provenance: Names and values, in reading order.
     """
 
@@ -105,6 +108,7 @@ class Study:
     label_smoothing: float = 0.0
     before: EvaluationReport | None = None
     audits: tuple[AuditResult, ...] = ()
+    not_explained: str = ""
     provenance: tuple[tuple[str, str], ...] = ()
 
     @property

@@ -29,6 +29,7 @@ def validate(
     method: Method = "percentile",
     pictures: bool = False,
     audit: bool = False,
+    explain: bool = True,
     rounds: int | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -49,6 +50,7 @@ def validate(
         method: How intervals are taken from the bootstrap.
         pictures: Put pictures of the surest mistakes into the report; off, so that the report holds no image.
         audit: Also run the shortcut audits (minutes).
+        explain: Also say how much of the heat maps of up to 200 films is lung.
         rounds: Bootstrap rounds.
         seed: Of the bootstrap.
         device: Where the network runs.
@@ -71,6 +73,7 @@ def validate(
         method=method,
         pictures=pictures,
         audit=audit,
+        explain=explain,
         rounds=rounds,
         seed=seed,
         device=device,

@@ -74,8 +74,8 @@ def _table(theirs: PublishedResult, comparisons: tuple[Comparison, ...]) -> Tabl
             rows.append(Row(cells=(Cell(text=group),), heading=True))
         rows.append(Row(cells=_comparison_cells(entry)))
     return Table(
-        caption=f"The published tables of {theirs.title} (Tables 3 to 5) beside this run; the last column says whether "
-        "the published value lies in our interval.",
+        caption=f"What {theirs.title} reports beside this run; the last column says whether the published value lies "
+        "in our interval.",
         columns=("", "Published", "This run", "95 % interval", "Difference", "Published value"),
         rows=tuple(rows),
         notes=theirs.notes,
@@ -91,7 +91,7 @@ def _comparison_cells(entry: Comparison) -> tuple[Cell, ...]:
     tone: Tone = {True: "good", False: "warn", None: "muted"}[entry.compatible]  # type: ignore[assignment]
     return (
         Cell(text=entry.metric),
-        Cell(text=f"{published.value:.4f}{limits}"),
+        Cell(text=f"{'more than ' if published.is_lower_limit else ''}{published.value:.4f}{limits}"),
         Cell(text="–" if ours is None else number(ours.value, digits=4)),
         Cell(text=interval(ours) if ours else "–", tone="muted"),
         Cell(text=signed(entry.difference, digits=4)),

@@ -1,0 +1,134 @@
+"""Where a network looked on the films of a cohort, as a distribution over some of them.
+
+The heat maps are those of ``covidcxr explain``; the input gate is not asked, because what is measured is the network
+on exactly the films that the evaluation judged.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import chain, zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from covidcxr.core.progress import Progress
+from covidcxr.core.types import Metric
+from covidcxr.evaluation.cohort import Cohort
+from covidcxr.explain.rows import Row, Summary, summarise, to_row
+from covidcxr.imaging.reading import read
+from covidcxr.metrics.bootstrap import bootstrap
+from covidcxr.metrics.checks import FloatArray
+
+if TYPE_CHECKING:
+    from covidcxr.explain.explainer import Explainer
+
+MAX_FILMS = 200
+FAILED, PEAK_OUTSIDE = "heat_map_failed", "heat_map_peak_outside"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CohortExplanations:
+    """The heat maps of some films of one cohort, each of the class that was predicted.
+
+    Attributes:
+        method: Name of the explanation method.
+        num_images: Films in the cohort, of which ``overall.num_films`` were explained.
+        overall: Over all of them.
+        by_class: Over the films called each class; classes that none was called are missing.
+        metrics: ``heat_map_failed`` and ``heat_map_peak_outside``, shares with intervals.
+    """
+
+    method: str
+    num_images: int
+    overall: Summary
+    by_class: Mapping[str, Summary]
+    metrics: Mapping[str, Metric]
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON; the metrics are with the cohort's."""
+        return {
+            "method": self.method,
+            "num_images": self.num_images,
+            "overall": asdict(self.overall),
+            "classes": {label: asdict(summary) for label, summary in self.by_class.items()},
+        }
+
+
+def explain_cohort(
+    explainer: Explainer, cohort: Cohort, paths: Mapping[str, Path], *, rounds: int, seed: int, progress: Progress
+) -> CohortExplanations:
+    """Explain up to `MAX_FILMS` films of a cohort.
+
+    Args:
+        explainer: The network and the method.
+        cohort: The judged cases.
+        paths: Record id to file.
+        rounds: Bootstrap rounds of the intervals.
+        seed: Of the bootstrap.
+        progress: Who follows the work.
+    """
+    chosen = chosen_cases(cohort, MAX_FILMS)
+    names = [cohort.record_ids[case] for case in chosen]
+    found = explainer.explain_all(read(paths[name], origin=name) for name in names)
+    tracked = progress.track(found, total=len(names), label=f"explain {cohort.name}")
+    rows = [to_row(explanation.record_id, explanation) for explanation in tracked]
+    return CohortExplanations(
+        method=explainer.method_name,
+        num_images=cohort.num_images,
+        overall=summarise(rows),
+        by_class={
+            label: summarise(row for row in rows if row.target == label)
+            for label in cohort.classes
+            if any(row.target == label for row in rows)
+        },
+        metrics=_metrics(rows, cohort.groups[chosen].tolist(), rounds=rounds, seed=seed),
+    )
+
+
+def chosen_cases(cohort: Cohort, most: int) -> list[int]:
+    """Return up to ``most`` cases, always the same: the classes in turn, each patient once before any twice."""
+    queues: list[list[tuple[int, int]]] = [[] for _ in cohort.classes]
+    seen: Counter[str] = Counter()
+    for case in np.random.default_rng(0).permutation(cohort.num_images).tolist():
+        group = str(cohort.groups[case])
+        queues[int(cohort.labels[case])].append((seen[group], case))
+        seen[group] += 1
+    ordered = [sorted(queue, key=lambda entry: entry[0]) for queue in queues]
+    in_turn = [entry[1] for entry in chain.from_iterable(zip_longest(*ordered)) if entry is not None]
+    return sorted(in_turn[:most])
+
+
+def _metrics(rows: Sequence[Row], groups: Sequence[str], *, rounds: int, seed: int) -> dict[str, Metric]:
+    counted = {
+        FAILED: [(float(row.status == "failed"), 1.0) for row in rows],
+        PEAK_OUTSIDE: [(float(row.peak_in_lungs is False), float(row.peak_in_lungs is not None)) for row in rows],
+    }
+    values = np.array([counted[name] for name in counted])  # (2, films, hit and counted)
+
+    def shares(weights: FloatArray) -> FloatArray:
+        with np.errstate(invalid="ignore"):
+            found: FloatArray = (weights @ values[:, :, 0].T) / (weights @ values[:, :, 1].T)
+        return found
+
+    drawn = bootstrap(shares, num_cases=len(rows), groups=groups, rounds=rounds, seed=seed)
+    metrics = {}
+    for column, name in enumerate(counted):
+        interval = drawn.interval(column)
+        number = int(values[column, :, 1].sum())
+        if not number:
+            metrics[name] = Metric(name=name, value=None, reason="no lungs were found on any film")
+            continue
+        limits = (interval.low, interval.high) if np.isfinite(interval.low) else (None, None)
+        metrics[name] = Metric(
+            name=name,
+            value=interval.value,
+            low=limits[0],
+            high=limits[1],
+            num_cases=number,
+            reason="" if limits[0] is not None else "too few patients for an interval",
+        )
+    return metrics
