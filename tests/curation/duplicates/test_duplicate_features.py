@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import numpy as np
 import pytest
 from fabricated_films import film
 
+from covidcxr.curation.duplicates import features
 from covidcxr.curation.duplicates.features import ImageFeatures, compute_features, mirror_descriptors, mirror_keypoints
 from covidcxr.imaging.phash import perceptual_hash
 
 
 def test_features_survive_the_way_through_bytes() -> None:
-    features = compute_features(film(1))
-    again = ImageFeatures.from_bytes(features.to_bytes())
+    here = compute_features(film(1))
+    again = ImageFeatures.from_bytes(here.to_bytes())
     for name in ("thumbnail", "hashes", "keypoints", "descriptors"):
-        np.testing.assert_array_equal(getattr(features, name), getattr(again, name))
+        np.testing.assert_array_equal(getattr(here, name), getattr(again, name))
 
 
 def test_cut_bytes_are_refused() -> None:
@@ -30,8 +34,8 @@ def test_floats_and_bytes_of_one_film_have_the_same_hash() -> None:
 
 
 def test_the_hash_is_that_of_imaging_on_the_thumbnail() -> None:
-    features = compute_features(film(3))
-    assert f"{int(features.hashes[0]):016x}" == perceptual_hash(features.thumbnail)
+    found = compute_features(film(3))
+    assert f"{int(found.hashes[0]):016x}" == perceptual_hash(found.thumbnail)
 
 
 def test_mirrored_features_are_those_of_the_mirrored_film() -> None:
@@ -47,3 +51,15 @@ def test_mirrored_features_are_those_of_the_mirrored_film() -> None:
             distances.append(np.linalg.norm(there.descriptors[near].astype(float) - look, axis=1).min())
     assert len(distances) > 0.8 * len(places)
     assert np.median(distances) < 60  # of descriptors about 512 long
+
+
+def test_threads_do_not_share_what_they_measure_with() -> None:
+    barrier = Barrier(2)
+
+    def tools(_: int) -> tuple[object, ...]:
+        barrier.wait()
+        return features._tools()
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(tools, range(2))
+    assert not set(map(id, first)) & set(map(id, second))

@@ -8,8 +8,8 @@ How features are compared is left to `candidates` and `confirm`.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
-from functools import cache
 
 import cv2
 import numpy as np
@@ -23,6 +23,7 @@ _HASH_FREQUENCIES = 8
 _CLAHE_LIMIT = 3.0
 _CLAHE_TILES = 4
 _MAGIC = b"cxf1"
+_OF_THREAD = threading.local()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -128,9 +129,12 @@ def _describe(thumbnail: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArra
     return keypoints[strongest], np.rint(looks[strongest]).astype(np.uint8)
 
 
-@cache
 def _tools() -> tuple[cv2.CLAHE, cv2.SIFT]:
-    clahe = cv2.createCLAHE(_CLAHE_LIMIT, (_CLAHE_TILES, _CLAHE_TILES))
-    # Lower thresholds than Lowe's: a radiograph is smooth, and a scaled-down copy smoother still.
-    sift = cv2.SIFT.create(nfeatures=MAX_KEYPOINTS, contrastThreshold=0.01, edgeThreshold=20, nOctaveLayers=2)
-    return clahe, sift
+    """Return this thread's own: both keep what they work on in buffers that two threads would write at once."""
+    known: tuple[cv2.CLAHE, cv2.SIFT] | None = getattr(_OF_THREAD, "tools", None)
+    if known is None:
+        clahe = cv2.createCLAHE(_CLAHE_LIMIT, (_CLAHE_TILES, _CLAHE_TILES))
+        # Lower thresholds than Lowe's: a radiograph is smooth, and a scaled-down copy smoother still.
+        sift = cv2.SIFT.create(nfeatures=MAX_KEYPOINTS, contrastThreshold=0.01, edgeThreshold=20, nOctaveLayers=2)
+        known = _OF_THREAD.tools = clahe, sift
+    return known
