@@ -9,7 +9,7 @@ import pytest
 from dataset_builders import manifest, sample
 
 from covidcxr.core.errors import DatasetError
-from covidcxr.core.types import Record, View
+from covidcxr.core.types import Exclusion, Record, View
 from covidcxr.dataset.manifest import make_manifest, read_dataset_file, read_manifest, write_manifest
 from covidcxr.dataset.tables import age_group, parse_sample, sample_row
 
@@ -91,6 +91,27 @@ def test_the_digest_changes_with_split_label_class_order_and_conversion() -> Non
 def test_the_digest_leaves_out_the_perceptual_hash() -> None:
     one = sample("a.png")
     assert manifest(one).digest == manifest(replace(one, phash="ffffffffffffffff")).digest
+
+
+def test_the_digest_leaves_out_measured_scores_and_nothing_else_of_an_exclusion(tmp_path: Path) -> None:
+    def digest(detail: str, rule: str, measured: tuple[str, ...]) -> str:
+        left_out = Exclusion(record_id="cohen:x.png", source="cohen", path="x.png", rule=rule, detail=detail)
+        made = make_manifest(
+            [sample("a.png")],
+            [left_out],
+            classes=("COVID-19", "Normal"),
+            seed=1,
+            source_versions={},
+            measured_rules=measured,
+        )
+        write_manifest(tmp_path, made)
+        assert read_manifest(tmp_path) == made
+        return made.digest
+
+    looks = ("looks-ct",)
+    assert digest("with 0.91", "looks-ct", looks) == digest("with 0.92", "looks-ct", looks)
+    assert digest("with 0.91", "looks-ct", looks) != digest("with 0.91", "looks-lateral", ("looks-lateral",))
+    assert digest("view L", "lateral", looks) != digest("view X", "lateral", looks)
 
 
 def test_an_absolute_source_path_is_refused() -> None:

@@ -137,6 +137,7 @@ class Manifest:
         source_versions: Source name to the release, commit or "unversioned".
         synthetic: True if the images are computed phantoms and not radiographs.
         digest: SHA-256 of the content above, free of machine paths and dates.
+        measured_rules: Rules whose detail is a score measured on the picture, which the digest leaves out.
     """
 
     samples: tuple[Sample, ...]
@@ -146,6 +147,7 @@ class Manifest:
     source_versions: Mapping[str, str]
     synthetic: bool
     digest: str
+    measured_rules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

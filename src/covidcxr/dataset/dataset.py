@@ -174,6 +174,7 @@ class Dataset:
             source_versions=info.source_versions,
             synthetic=info.synthetic,
             conversion=info.conversion,
+            measured_rules=info.measured_rules,
         )
         if again.digest == info.digest:
             return []

@@ -10,6 +10,7 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ SYNTHETIC_NOTICE = (
     "Nothing measured on them says anything about patients."
 )
 # Stored, and guarded by the file digests of dataset.json, but no part of what names the dataset. A perceptual hash
-# rests on floating-point sums, whose last bit may differ between processors. The two verbatim columns were added when
+# rests on floating-point sums, whose last bit may differ between processors (so do the scores of ``measured_rules``). The
+# two verbatim columns were added when
 # digests had been published; they only word what other columns say.
 _NOT_IN_DIGEST = frozenset({"phash", "sex_verbatim", "offset_verbatim"})
 
@@ -53,6 +55,7 @@ class DatasetFile(BaseModel):
     Attributes:
         recipe: The resolved recipe, as JSON; None if the dataset was not made from one.
         conversion: Settings that decide the pixels of the images (longest side, JPEG quality).
+        measured_rules: Rules whose detail in exclusions.csv is a measured score and no part of the digest.
         counts: Split to class to number of images.
         excluded: Rule to number of images left out.
         files: SHA-256 of every other file beside this one, but for those that SHA256SUMS lists.
@@ -71,6 +74,7 @@ class DatasetFile(BaseModel):
     synthetic: bool
     source_versions: dict[str, str]
     conversion: dict[str, Any] = {}
+    measured_rules: tuple[str, ...] = ()
     counts: dict[str, dict[str, int]]
     excluded: dict[str, int]
     recipe: dict[str, Any] | None = None
@@ -87,11 +91,12 @@ def make_manifest(
     source_versions: Mapping[str, str],
     synthetic: bool = False,
     conversion: Mapping[str, Any] | None = None,
+    measured_rules: Sequence[str] = (),
 ) -> Manifest:
     """Return the sorted `Manifest` of these samples and exclusions, with its digest.
 
-    The digest covers every column of both tables but those of ``_NOT_IN_DIGEST``, the classes, the seed and
-    ``conversion``.
+    The digest covers every column of both tables but those of ``_NOT_IN_DIGEST`` and the details of
+    ``measured_rules``, the classes, the seed and ``conversion``.
     Record paths must already be relative to the folder of their source. Source versions are left out, because they
     may come from a folder's name; the SHA-256 of every image is in the table.
 
@@ -115,7 +120,9 @@ def make_manifest(
         "samples": [
             {key: value for key, value in sample_row(sample).items() if key not in _NOT_IN_DIGEST} for sample in ordered
         ],
-        "exclusions": [exclusion_row(item) for item in left_out],
+        "exclusions": [
+            exclusion_row(replace(item, detail="") if item.rule in measured_rules else item) for item in left_out
+        ],
         "classes": list(classes),
         "seed": seed,
         "synthetic": synthetic,
@@ -129,6 +136,7 @@ def make_manifest(
         source_versions=dict(source_versions),
         synthetic=synthetic,
         digest=json_sha256(content),
+        measured_rules=tuple(sorted(measured_rules)),
     )
 
 
@@ -184,6 +192,7 @@ def write_dataset_file(
         synthetic=manifest.synthetic,
         source_versions=dict(manifest.source_versions),
         conversion=dict(conversion or {}),
+        measured_rules=manifest.measured_rules,
         counts=count_samples(manifest.samples, manifest.classes),
         excluded=count_exclusions(manifest.exclusions),
         recipe=None if recipe is None else dict(recipe),
@@ -253,6 +262,7 @@ def read_manifest(folder: Path) -> Manifest:
         source_versions=info.source_versions,
         synthetic=info.synthetic,
         digest=info.digest,
+        measured_rules=info.measured_rules,
     )
 
 
