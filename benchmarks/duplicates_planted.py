@@ -2,13 +2,14 @@
 
 Each chosen film gets one copy, edited once or in two ways (36 variants in turn), and all films of all sources are
 searched together with the copies. Bars: 98 % of the copies found; at most 1 false pair in 10 million. A pair that is
-neither planted nor a consequence of a planted one is listed in results/duplicates_pack.csv with its score, to be looked
-at; ``--gallery`` renders them side by side.
+neither planted nor a consequence of a planted one is listed in results/duplicates_pack.csv with its score and with what
+was seen when it was looked at (labels/copies.csv); ``--gallery`` renders them side by side.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import time
 from collections import Counter
 from pathlib import Path
@@ -24,6 +25,7 @@ from covidcxr.curation.duplicates import DuplicatePairs, ImageFeatures, compute_
 from covidcxr.imaging.reading import read_gray8
 
 PLANTED = "planted/"
+LABELS = Path(__file__).parent / "labels"
 
 
 def features_of(paths: list[tuple[str, Path]], cache: Path | None) -> list[ImageFeatures]:
@@ -52,6 +54,12 @@ def tell_apart(found: DuplicatePairs, planted: dict[str, str]) -> tuple[set[str]
         elif films != (first, second) and frozenset(films) not in own:
             other.append((first, second))
     return right, other
+
+
+def pairs_looked_at() -> dict[tuple[str, str], str]:
+    """Return (id_a, id_b) to what a person saw of the pair: ``one film`` or ``two films``."""
+    with (LABELS / "copies.csv").open(encoding="utf-8", newline="") as stream:
+        return {(row["id_a"], row["id_b"]): row["looked_at"] for row in csv.DictReader(stream)}
 
 
 def main() -> None:
@@ -87,7 +95,8 @@ def main() -> None:
         num_images=len(paths),
         num_candidates=found.num_candidates,
     )
-    write_pairs(RESULTS / "duplicates_pack.csv", own)
+    seen = pairs_looked_at()
+    write_pairs(RESULTS / "duplicates_pack.csv", own, looked_at=seen)
     if options.gallery:
         files = dict(paths)
         write_gallery(
@@ -105,6 +114,8 @@ def main() -> None:
             "false_pairs_with_a_copy": [list(pair) for pair in other],
             "pairs_in_the_sources": len(own),
             "similar_in_the_sources": len(own.similar),
+            "pairs_looked_at": dict(Counter(seen.get(pair, "not yet") for pair in own.id_pairs())),
+            "similar_looked_at": dict(Counter(seen.get((p.id_a, p.id_b), "not yet") for p in own.similar)),
             "num_candidates": found.num_candidates,
             "feature_milliseconds_a_film": round(1e3 * feature_seconds / len(paths), 2),
             "search_cpu_seconds": round(search_seconds, 1),

@@ -43,9 +43,8 @@ SYNTHETIC_NOTICE = (
     "Nothing measured on them says anything about patients."
 )
 # Stored, and guarded by the file digests of dataset.json, but no part of what names the dataset. A perceptual hash
-# rests on floating-point sums, whose last bit may differ between processors (so do the scores of ``measured_rules``). The
-# two verbatim columns were added when
-# digests had been published; they only word what other columns say.
+# rests on floating-point sums, whose last bit may differ between processors, as do the scores of ``measured_rules``.
+# The two verbatim columns were added when digests had been published; they only word what other columns say.
 _NOT_IN_DIGEST = frozenset({"phash", "sex_verbatim", "offset_verbatim"})
 
 

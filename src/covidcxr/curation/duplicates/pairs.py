@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,18 +67,23 @@ class DuplicatePairs:
         return sorted((pair.id_a, pair.id_b) for pair in self.pairs)
 
 
-def write_pairs(path: Path, found: DuplicatePairs) -> None:
+def write_pairs(
+    path: Path, found: DuplicatePairs, *, looked_at: Mapping[tuple[str, str], str] | None = None
+) -> None:
     """Write copies and similar films as CSV, best score first; the column ``copy`` tells which is which.
+
+    ``looked_at`` is (id_a, id_b) to what a person saw; given, it is a column, empty for pairs not yet looked at.
 
     Raises:
         OutputError: If ``path`` cannot be written.
     """
     with atomic_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(("copy", *COLUMNS))
+        writer.writerow(("copy", *(() if looked_at is None else ("looked_at",)), *COLUMNS))
         for is_copy, pairs in (("yes", found.pairs), ("no", found.similar)):
             for pair in pairs:
-                writer.writerow((is_copy, *(_cell(getattr(pair, column)) for column in COLUMNS)))
+                seen = () if looked_at is None else (looked_at.get((pair.id_a, pair.id_b), ""),)
+                writer.writerow((is_copy, *seen, *(_cell(getattr(pair, column)) for column in COLUMNS)))
 
 
 def _cell(value: object) -> str:
