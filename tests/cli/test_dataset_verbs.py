@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,9 @@ def test_compile_prints_the_agreed_json(sources: Path, tmp_path: Path, capsys: p
         "test": {"COVID-19": 3, "Normal": 2, "Pneumonia": 2},
     }
     assert found["excluded"]["ct"] == 2
+    assert found["leaks"]["verdict"] in {"leaks", "not estimable"}
+    assert found["leaks"]["crossing"] == {"patients": 0, "groups": 0, "copies": 0}
+    assert found["leaks"]["copies"]["search"] == "report"
     assert len(found["digest"]) == 64
 
 
@@ -49,6 +53,9 @@ def test_compile_says_what_was_left_out(dataset: Path, sources: Path, capsys: py
     out = capsys.readouterr().out
     assert "SYNTHETIC DATA" in out
     assert "lateral 1" in out
+    assert "In more than one split: patients 0, groups of copies 0, pairs of copies 0" in out
+    (row,) = [line for line in out.splitlines() if line.strip().startswith("border strips")]
+    assert len(re.findall(r"\d\.\d\d \(\d\.\d\d-\d\.\d\d\)|(?<= )-(?= |$)", row)) == 3
 
 
 def test_a_missing_sources_folder_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -95,3 +95,16 @@ def test_a_later_addition_that_is_not_used_leaves_no_trace_in_a_written_recipe()
     assert "focal" not in plain["loss"]
     used = load_recipe("zhong2020", ["training.mixup=1.0", "training.accumulate=2"])
     assert Recipe.model_validate_json(used.model_dump_json()) == used
+
+
+@pytest.mark.parametrize(
+    ("written", "mode"), [("true", "group"), ("false", "off"), ("report", "report"), ("group", "group"), ("off", "off")]
+)
+def test_the_search_for_copies_is_a_mode_and_the_yes_and_no_of_old_recipes_are_read(written: str, mode: str) -> None:
+    assert load_recipe("strong", [f"dataset.near_duplicates={written}"]).dataset.near_duplicates == mode
+
+
+def test_only_the_faithful_recipe_keeps_edited_copies() -> None:
+    modes = {name: load_recipe(name).dataset.near_duplicates for name in recipe_names()}
+    assert modes.pop("zhong2020") == "report"
+    assert set(modes.values()) == {"group"}

@@ -31,6 +31,7 @@ def candidate(
     error: str = "",
     licence: str = "",
     age_years: float | None = None,
+    copies: tuple[tuple[str, str], ...] = (),
 ) -> Candidate:
     """Return a candidate of an imaginary source."""
     record_id = f"{source}:{key}"
@@ -53,6 +54,7 @@ def candidate(
         label=label,
         film=film or record_id,
         group_id=group or patient_id or record_id,
+        copies=copies,
     )
 
 

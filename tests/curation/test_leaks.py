@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from covidcxr.core.types import Manifest, Record, Sample
+from covidcxr.curation.copy_report import CopyPair, CopyReport
 from covidcxr.curation.image_work import ImageFacts, nuisance_numbers
+from covidcxr.curation.leak_file import read_leaks, write_leaks
 from covidcxr.curation.leaks import Leak, LeakReport, find_leaks, out_of_fold
 from covidcxr.dataset.manifest import make_manifest
 from covidcxr.metrics.intervals import wilson
@@ -95,6 +97,69 @@ def test_a_group_in_two_splits_is_a_leak() -> None:
     assert report.num_crossing_groups == 1
     assert report.verdict == "leaks"
     assert "1 groups of copies are in more than one split" in report.sentences[0]
+
+
+def test_of_a_class_with_too_few_images_nothing_is_estimable_and_the_verdict_says_so() -> None:
+    manifest, facts = fabricate(60)
+    few = [item for item in manifest.samples if item.label == "Normal"][:3]
+    samples = [item for item in manifest.samples if item.label != "Normal"] + few
+    report = find_leaks(replace(manifest, samples=tuple(samples)), facts)
+    assert report.verdict == "not estimable"
+    assert [sentence[:30] for sentence in report.sentences] == [
+        "Not estimable for COVID-19: ev",
+        "Not estimable for Normal: even",
+    ]
+    assert "known of only 3 images of Normal" in report.sentences[1]
+
+
+def test_a_class_without_an_estimate_is_named_beside_the_leaks_of_the_others() -> None:
+    manifest, facts = fabricate(60, told_by="file_bytes")
+    samples = [replace(item, label="Pneumonia") if number < 4 else item for number, item in enumerate(manifest.samples)]
+    report = find_leaks(replace(manifest, samples=tuple(samples), classes=("COVID-19", "Normal", "Pneumonia")), facts)
+    assert report.verdict in {"leaks", "doubtful"}
+    assert any(sentence.startswith("Not estimable for Pneumonia: ") for sentence in report.sentences)
+
+
+def test_few_patients_are_the_reason_where_images_are_many() -> None:
+    manifest, facts = fabricate(20)
+    samples = [replace(item, group_id=f"g{number % 4}") for number, item in enumerate(manifest.samples)]
+    assert leak(find_leaks(replace(manifest, samples=tuple(samples)), facts), "source").reason == (
+        "known of only 4 patients or films"
+    )
+
+
+def test_copies_in_two_splits_are_a_leak_and_named() -> None:
+    pair = CopyPair(
+        id_a="x:1",
+        id_b="y:2",
+        label_a="Normal",
+        label_b="COVID-19",
+        place_a="train",
+        place_b="test",
+        told_by="search",
+        score=0.99,
+    )
+    copies = CopyReport(search="report", num_found=1, crossing=(pair,), conflicting=(pair,))
+    report = find_leaks(*fabricate(60), copies)
+    assert report.verdict == "leaks"
+    assert report.sentences[:2] == (
+        "1 pair of copies of one film in different splits: x:1 (train, Normal) and y:2 (test, COVID-19).",
+        "1 pair of copies of one film under different labels: x:1 (train, Normal) and y:2 (test, COVID-19).",
+    )
+    assert report.crossing == (
+        "In more than one split: patients 0, groups of copies 0, pairs of copies 1 (edited copies by perceptual hash)."
+    )
+
+
+def test_a_leak_report_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    pair = CopyPair(
+        id_a="a", id_b="b", label_a="Normal", label_b=None, place_a="ct", place_b="test", told_by="bytes", score=1.0
+    )
+    report = find_leaks(*fabricate(20), CopyReport(search="group", num_found=3, conflicting=(pair,)))
+    write_leaks(tmp_path / "leaks.json", report)
+    assert read_leaks(tmp_path / "leaks.json") == report
+    (tmp_path / "leaks.json").write_text('{"verdict": "leaks"}')
+    assert read_leaks(tmp_path / "leaks.json") is None
 
 
 def test_scores_never_come_from_the_own_group() -> None:

@@ -8,7 +8,7 @@ import pytest
 from candidates_builder import RECIPE, candidate
 
 from covidcxr.core.types import View
-from covidcxr.curation.candidates import Candidate
+from covidcxr.curation.candidates import Candidate, contradict
 from covidcxr.curation.licences import allowed_uses
 from covidcxr.curation.rules import RULES
 from covidcxr.curation.rules.annotated import LIST, drawn_upon
@@ -65,7 +65,11 @@ def test_equal_pixels_in_other_bytes_are_a_copy() -> None:
 
 
 def test_a_copy_with_another_label_is_no_duplicate_but_a_conflict() -> None:
-    copies = [candidate("a.png", sha256="x", film="f"), candidate("b.png", sha256="x", film="f", label="Normal")]
+    labels = (("cohen:a.png", "COVID-19"), ("cohen:b.png", "Normal"))
+    copies = [
+        candidate("a.png", sha256="x", copies=labels),
+        candidate("b.png", sha256="x", label="Normal", copies=labels),
+    ]
     assert judge("duplicate-file", *copies) == {}
     assert judge("conflicting-label", *copies) == dict.fromkeys(
         ["cohen:a.png", "cohen:b.png"], "cohen:a.png is COVID-19, cohen:b.png is Normal"
@@ -73,7 +77,26 @@ def test_a_copy_with_another_label_is_no_duplicate_but_a_conflict() -> None:
 
 
 def test_copies_with_one_label_are_no_conflict() -> None:
-    assert judge("conflicting-label", candidate("a.png", film="f"), candidate("b.png", film="f")) == {}
+    copies = (("cohen:a.png", "COVID-19"), ("cohen:b.png", "COVID-19"))
+    assert judge("conflicting-label", candidate("a.png", copies=copies), candidate("b.png", copies=copies)) == {}
+
+
+def test_a_conflict_is_seen_though_the_other_copy_was_left_out_before() -> None:
+    copies = (("cohen:a.png", "COVID-19"), ("cohen:gone.png", "Normal"))
+    assert judge("conflicting-label", candidate("a.png", copies=copies)).keys() == {"cohen:a.png"}
+
+
+def test_a_copy_that_the_recipe_does_not_take_is_left_to_that_rule() -> None:
+    copies = (("cohen:a.png", "COVID-19"), ("cohen:b.png", "Normal"))
+    assert judge("conflicting-label", candidate("b.png", label=None, copies=copies)) == {}
+
+
+def test_not_covid_contradicts_covid_only() -> None:
+    assert contradict(["Not COVID-19", "COVID-19"])
+    assert contradict(["Normal", "Pneumonia"])
+    assert not contradict(["Not COVID-19", "Normal"])
+    assert not contradict(["COVID-19", "COVID-19"])
+    assert not contradict([])
 
 
 def test_copies_inside_one_part_of_a_published_split_stay_where_the_recipe_says_so() -> None:

@@ -20,6 +20,11 @@ from covidcxr.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from covidcxr.curation.leaks import LeakReport
     from covidcxr.dataset import Dataset
 
 
@@ -58,8 +63,10 @@ def compile_verb(
 
 def summary(dataset: Dataset) -> dict[str, object]:
     """Return what ``--json`` prints."""
+    from covidcxr.curation.leak_file import LEAKS_FILE, read_leaks
     from covidcxr.dataset.manifest import count_exclusions, count_samples, read_dataset_file
 
+    leaks = read_leaks(dataset.root / LEAKS_FILE)
     return {
         "dataset": str(dataset.root),
         "digest": dataset.digest,
@@ -68,6 +75,25 @@ def summary(dataset: Dataset) -> dict[str, object]:
         "counts": count_samples(dataset.samples, dataset.classes),
         "excluded": count_exclusions(dataset.manifest.exclusions),
         "notes": read_dataset_file(dataset.root).details.get("notes", []),
+        "leaks": None if leaks is None else _leaks_document(leaks),
+    }
+
+
+def _leaks_document(leaks: LeakReport) -> dict[str, object]:
+    return {
+        "verdict": leaks.verdict,
+        "sentences": list(leaks.sentences),
+        "crossing": {
+            "patients": leaks.num_crossing_patients,
+            "groups": leaks.num_crossing_groups,
+            "copies": len(leaks.copies.crossing),
+        },
+        "copies": {
+            "search": leaks.copies.search,
+            "found": leaks.copies.num_found,
+            "label_conflicts": len(leaks.copies.conflicting),
+            "label_conflicts_kept": len(leaks.copies.kept_conflicts),
+        },
     }
 
 
@@ -75,6 +101,7 @@ def _print_summary(dataset: Dataset) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from covidcxr.curation.leak_file import LEAKS_FILE, read_leaks
     from covidcxr.dataset.manifest import (
         EXCLUSIONS_FILE,
         SYNTHETIC_NOTICE,
@@ -97,12 +124,31 @@ def _print_summary(dataset: Dataset) -> None:
     left_out = count_exclusions(dataset.manifest.exclusions)
     listing = ", ".join(f"{rule} {number}" for rule, number in left_out.items()) or "nothing"
     console.print(f"Left out: {listing}; each with its reason in {dataset.root / EXCLUSIONS_FILE}", soft_wrap=True)
-    details = read_dataset_file(dataset.root).details
-    for note in details.get("notes", []):
+    for note in read_dataset_file(dataset.root).details.get("notes", []):
         console.print(f"- {note}", soft_wrap=True, markup=False, highlight=False)
-    leaks = details.get("leaks", {"verdict": "not measured", "sentences": []})
-    console.print(f"Leak report: {leaks['verdict']}", soft_wrap=True)
-    for sentence in leaks["sentences"]:
-        console.print(f"- {sentence}", soft_wrap=True, markup=False, highlight=False)
+    leaks = read_leaks(dataset.root / LEAKS_FILE)
+    if leaks is not None:
+        _print_leaks(console, leaks, dataset.classes)
     console.print(f"Digest:  {dataset.digest}", soft_wrap=True)
     console.print(f"Dataset: {dataset.root}", soft_wrap=True)
+
+
+def _print_leaks(console: Console, leaks: LeakReport, classes: Sequence[str]) -> None:
+    from rich.table import Table
+
+    title = "What each nuisance alone tells: AUROC (95 % interval); - not estimable"
+    table = Table(title=title, box=None, pad_edge=False, padding=(0, 2, 0, 0))  # three classes fit into 80 columns
+    table.add_column("nuisance", no_wrap=True)
+    for label in classes:
+        table.add_column(label, justify="right")
+    cells: dict[str, dict[str, str]] = {}
+    for leak in leaks.leaks:
+        value = "-" if leak.auroc is None else f"{leak.auroc:.2f} ({leak.low:.2f}-{leak.high:.2f})"
+        cells.setdefault(leak.nuisance, {})[leak.label] = value
+    for nuisance, values in cells.items():
+        table.add_row(nuisance, *(values[label] for label in classes))
+    console.print(table)
+    console.print(leaks.crossing, soft_wrap=True, highlight=False)
+    console.print(f"Leak report: {leaks.verdict}", soft_wrap=True)
+    for sentence in leaks.sentences:
+        console.print(f"- {sentence}", soft_wrap=True, markup=False, highlight=False)

@@ -8,12 +8,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from covidcxr.core.errors import RecipeError
 from covidcxr.core.types import Intensity, PreprocessSpec, Region
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+def _search_mode(value: object) -> object:
+    """Read the yes and no of recipes written before there was ``report``."""
+    return {True: "group", False: "off"}[value] if isinstance(value, bool) else value
+
+
+CopySearch = Literal["group", "report", "off"]
 
 
 class _Table(BaseModel):
@@ -71,8 +79,11 @@ class DatasetRecipe(_Table):
         balance: Applied after the split, in this order.
         keep_published_copies: Keep copies of an image that lie in one part of a split published by their source, so
             that the part stays as published; ``duplicate-file`` leaves out all others.
-        near_duplicates: Also look for copies of films that were cropped, scaled, re-exposed or drawn upon; about ten
-            milliseconds an image. Without it, only equal bytes and equal pixels are copies.
+        near_duplicates: What is done about copies of films that were cropped, scaled, re-exposed or drawn upon.
+            ``group`` searches for them (some twenty milliseconds a film, once), keeps them in one split and leaves
+            films with two labels out. ``report`` changes nothing of the dataset: among films of nearly equal
+            perceptual hash it names copies in two splits or under two labels. ``off`` does neither: only equal bytes
+            and equal pixels are copies.
         archive: Also write the images as one ZIP whose name carries the date.
         licences: Where not empty, images are kept only if their licence allows each of these uses
             (``commercial``, ``derivatives``, ``redistribution``); a licence that is blank or not understood allows
@@ -89,7 +100,7 @@ class DatasetRecipe(_Table):
     split: SplitRecipe = SplitRecipe()
     balance: tuple[BalanceRecipe, ...] = ()
     keep_published_copies: bool = False
-    near_duplicates: bool = False
+    near_duplicates: Annotated[CopySearch, BeforeValidator(_search_mode)] = "off"
     archive: bool = False
     licences: tuple[Literal["commercial", "derivatives", "redistribution"], ...] = ()
     longest_side: int = Field(default=512, ge=16)

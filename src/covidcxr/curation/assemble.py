@@ -15,7 +15,7 @@ from covidcxr.core.errors import EmptyDatasetError
 from covidcxr.core.recipe import DatasetRecipe
 from covidcxr.core.types import Exclusion, Manifest, Record, Sample, Split, View
 from covidcxr.curation.balances import BALANCES, Placed
-from covidcxr.curation.candidates import Candidate, dataset_label
+from covidcxr.curation.candidates import Candidate, dataset_label, merged_label
 from covidcxr.curation.groups import find_films, find_groups
 from covidcxr.curation.image_work import ImageFacts
 from covidcxr.curation.rules import RULES
@@ -77,6 +77,7 @@ def assemble(
     """
     films = find_films(facts, pairs)
     groups = find_groups(records, films)
+    copies = _copies(records, facts, films, recipe)
     everyone = {
         record.record_id: Candidate(
             record=record,
@@ -84,6 +85,7 @@ def assemble(
             label=dataset_label(record, recipe),
             film=films[record.record_id],
             group_id=groups[record.record_id],
+            copies=copies.get(films[record.record_id], ()),
         )
         for record in sorted(records, key=lambda item: item.record_id)
     }
@@ -102,6 +104,7 @@ def assemble(
         source_versions=source_versions,
         synthetic=synthetic,
         conversion=conversion(recipe),
+        measured_rules=[name for name in rule_names(recipe) if RULES.get(name).needs],
     )
     return Assembly(
         manifest=manifest,
@@ -115,6 +118,18 @@ def assemble(
 def conversion(recipe: DatasetRecipe) -> dict[str, int]:
     """Return the settings that decide the pixels of the dataset's images."""
     return {"longest_side": recipe.longest_side, "jpeg_quality": recipe.jpeg_quality}
+
+
+def _copies(
+    records: Iterable[Record], facts: Mapping[str, ImageFacts], films: Mapping[str, str], recipe: DatasetRecipe
+) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Return film to record_id and class of its readable images, for films of more than one."""
+    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for record in records:
+        label = merged_label(record, recipe)
+        if label is not None and not facts[record.record_id].error:
+            found[films[record.record_id]].append((record.record_id, label))
+    return {film: tuple(sorted(copies)) for film, copies in found.items() if len(copies) > 1}
 
 
 def _apply_rules(

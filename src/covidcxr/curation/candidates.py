@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from covidcxr.core.labels import COVID19, NOT_COVID19
 from covidcxr.core.recipe import DatasetRecipe
 from covidcxr.core.types import Record
 from covidcxr.curation.image_work import ImageFacts
@@ -20,6 +21,8 @@ class Candidate:
         label: The class it would have in this dataset; None if the recipe does not take it.
         film: The film that it shows: copies of one film have the same value.
         group_id: Patient joined with films; in one split only.
+        copies: record_id and class of every readable image of its film, itself among them, whose source names a
+            class, whether the recipe takes it or not; empty if it is the only one.
     """
 
     record: Record
@@ -27,6 +30,7 @@ class Candidate:
     label: str | None
     film: str
     group_id: str
+    copies: tuple[tuple[str, str], ...] = ()
 
     @property
     def record_id(self) -> str:
@@ -41,10 +45,19 @@ def dataset_label(record: Record, recipe: DatasetRecipe) -> str | None:
     """
     if record.label is None or record.label not in recipe.take.get(record.source, ()):
         return None
-    merged = _merged(recipe.merge)
-    label = merged.get(record.label, record.label)
+    label = merged_label(record, recipe)
     return label if label in recipe.classes else None
 
 
-def _merged(merge: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    return {part: whole for whole, parts in merge.items() for part in parts}
+def merged_label(record: Record, recipe: DatasetRecipe) -> str | None:
+    """Return the class that a record's source gives it, in the recipe's words, whether the recipe takes it or not."""
+    merged = {part: whole for whole, parts in recipe.merge.items() for part in parts}
+    return None if record.label is None else merged.get(record.label, record.label)
+
+
+def contradict(labels: Iterable[str]) -> bool:
+    """Tell if no film can have all these classes; "Not COVID-19" leaves open which of the others it is."""
+    different = set(labels)
+    if COVID19 not in different:
+        different.discard(NOT_COVID19)
+    return len(different) > 1

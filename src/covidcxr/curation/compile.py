@@ -9,6 +9,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from covidcxr.core.artefacts import atomic_directory, clear_leftovers, writing_to
 from covidcxr.core.errors import DatasetError, EmptyDatasetError, OutputError, SourceError
@@ -17,10 +20,11 @@ from covidcxr.core.recipe import Recipe
 from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.core.types import Exclusion, Record
 from covidcxr.curation.assemble import Assembly, assemble, needed_scores
+from covidcxr.curation.copy_report import may_matter
 from covidcxr.curation.duplicates import DuplicatePairs
 from covidcxr.curation.image_store import Engine, ImageStore
 from covidcxr.curation.image_work import ImageFacts
-from covidcxr.curation.near_duplicates import find_near_duplicates, searched
+from covidcxr.curation.near_duplicates import find_near_duplicates, find_near_hashes, searched
 from covidcxr.curation.publish import SourcePart, error_with_list, publish
 from covidcxr.curation.recipe_names import check_names
 from covidcxr.dataset.dataset import Dataset
@@ -86,9 +90,13 @@ def compile_dataset(
         for record in part.listing.records
     ]
     facts = store.facts(jobs, workers=workers, progress=progress)
-    copies = _search_copies(recipe, out, parts, facts, store, workers=workers, progress=progress)
+    mode = recipe.dataset.near_duplicates
+    records = searched([record for part in parts.values() for record in part.listing.records], facts)
+    found: DuplicatePairs | None = None
+    if mode == "group":
+        found = find_near_duplicates(records, facts, earlier=out, workers=workers, progress=progress)
     try:
-        assembly = _assemble(recipe, parts, facts, copies, synthetic=is_synthetic(root))
+        assembly = _assemble(recipe, parts, facts, found, synthetic=is_synthetic(root))
     except EmptyDatasetError as error:
         raise error_with_list(error, store.folder) from None
     if earlier is not None and _is_same(earlier, assembly, recipe):
@@ -97,6 +105,9 @@ def compile_dataset(
     wanted = {sample.record.record_id for sample in assembly.manifest.samples}
     missing = [job for job in jobs if job.record_id in wanted and store.picture(facts[job.record_id]) is None]
     facts |= store.work(missing, workers=workers, progress=progress)
+    if mode == "report":
+        matters = may_matter(assembly.candidates, assembly.manifest, recipe.dataset)
+        found = find_near_hashes(records, facts, matters, workers=workers, progress=progress)
     with atomic_directory(out) as folder, writing_to(out):
         publish(
             folder,
@@ -104,7 +115,7 @@ def compile_dataset(
             assembly=assembly,
             parts=parts,
             facts=facts,
-            copies=copies,
+            found=found,
             store=store,
             progress=progress,
         )
@@ -135,40 +146,17 @@ def _assemble(
     recipe: Recipe,
     parts: Mapping[str, SourcePart],
     facts: Mapping[str, ImageFacts],
-    copies: DuplicatePairs | None,
+    found: DuplicatePairs | None,
     *,
     synthetic: bool,
 ) -> Assembly:
     records = [_relative(record, part.folder) for part in parts.values() for record in part.listing.records]
     problems: list[Exclusion] = [problem for part in parts.values() for problem in part.listing.problems]
     versions = {name: part.listing.version for name, part in parts.items()}
-    pairs = copies.id_pairs() if copies is not None else []
-    assembly = assemble(
+    pairs = found.id_pairs() if found is not None else []
+    return assemble(
         records, facts, problems, recipe.dataset, source_versions=versions, synthetic=synthetic, pairs=pairs
     )
-    if copies is None:
-        note = "Copies of films were told by equal bytes and equal pixels only; an edited copy may be in two splits."
-    else:
-        note = f"{len(copies)} pairs of copies of films were found among {copies.num_images} images and kept together."
-    return replace(assembly, notes=(*assembly.notes, note))
-
-
-def _search_copies(
-    recipe: Recipe,
-    out: Path,
-    parts: Mapping[str, SourcePart],
-    facts: Mapping[str, ImageFacts],
-    store: ImageStore,
-    *,
-    workers: int,
-    progress: Progress,
-) -> DuplicatePairs | None:
-    if not recipe.dataset.near_duplicates:
-        return None
-    everyone = [record for part in parts.values() for record in part.listing.records]
-    records = searched(everyone, facts, recipe.dataset)
-    pictures = {record.record_id: store.picture(facts[record.record_id]) or record.path for record in records}
-    return find_near_duplicates(records, facts, pictures, earlier=out, workers=workers, progress=progress)
 
 
 def _relative(record: Record, folder: Path) -> Record:
@@ -195,8 +183,19 @@ def _is_same(earlier: Dataset, assembly: Assembly, recipe: Recipe) -> bool:
     return (
         earlier.digest == assembly.manifest.digest
         and earlier.samples == assembly.manifest.samples  # columns that the digest leaves out, of an earlier release
-        and earlier.recipe == recipe.model_dump(mode="json")
+        and _says(earlier.recipe, recipe)
         and not earlier.verify()
+    )
+
+
+def _says(earlier: Mapping[str, Any] | None, recipe: Recipe) -> bool:
+    """Tell if a dataset of the recipe ``earlier`` says of itself what one of ``recipe`` would, training aside."""
+    try:
+        before = Recipe.model_validate(earlier or {})
+    except ValidationError:
+        return False
+    return all(
+        getattr(before, name) == getattr(recipe, name) for name in ("name", "title", "citation", "notes", "dataset")
     )
 
 

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from covidcxr.core.recipe import Recipe
 from covidcxr.core.types import Manifest, Sample
 from covidcxr.curation.assemble import BALANCE_PREFIX, CROSSES_SPLIT, Assembly
+from covidcxr.curation.copy_report import CopyReport
+from covidcxr.curation.leaks import LeakReport
 from covidcxr.curation.rules import RULES
 from covidcxr.dataset.manifest import NOTICE, SYNTHETIC_NOTICE, count_exclusions, count_samples
 from covidcxr.dataset.tables import age_group
@@ -33,10 +35,9 @@ def write_datasheet(
     recipe: Recipe,
     infos: Mapping[str, SourceInfo],
     listings: Mapping[str, SourceListing],
-    *,
-    findings: Sequence[str] = (),
+    leaks: LeakReport,
 ) -> str:
-    """Return the Markdown text; ``findings`` are further plain sentences (the leak report's verdict)."""
+    """Return the Markdown text."""
     manifest = assembly.manifest
     sections = [
         _heading(manifest, recipe),
@@ -44,8 +45,8 @@ def write_datasheet(
         _sources(manifest, infos, listings),
         _candidates(assembly),
         _exclusions(manifest),
-        _splits(recipe, assembly),
-        _known_problems(manifest, listings, findings),
+        _splits(recipe, assembly, leaks.copies),
+        _known_problems(manifest, listings, leaks.sentences),
         _rebuild(manifest, recipe),
     ]
     return "\n".join(sections)
@@ -155,13 +156,12 @@ def _describe(rule: str) -> str:
     return _PROBLEM_RULES.get(rule, "")
 
 
-def _splits(recipe: Recipe, assembly: Assembly) -> str:
+def _splits(recipe: Recipe, assembly: Assembly, copies: CopyReport) -> str:
     balance = ", ".join(item.strategy for item in recipe.dataset.balance) or "none"
     return _block(
         *("## How it is divided", ""),
-        f"Split strategy `{recipe.dataset.split.strategy}`; balancing: {balance}. "
-        "No patient and no group of copies of a film is in two splits.",
-        *(f"- {note}" for note in assembly.notes),
+        f"Split strategy `{recipe.dataset.split.strategy}`; balancing: {balance}. {copies.disjoint()}",
+        *(f"- {note}" for note in (*assembly.notes, copies.coverage())),
     )
 
 

@@ -28,7 +28,14 @@ from covidcxr.core.errors import DatasetError
 from covidcxr.core.progress import Progress
 from covidcxr.core.worker_processes import exit_with_parent
 from covidcxr.curation import image_work
-from covidcxr.curation.image_work import ImageFacts, ImageJob, do_image_work, prepare_worker, stored_path
+from covidcxr.curation.image_work import (
+    ImageFacts,
+    ImageJob,
+    do_image_work,
+    one_opencv_thread,
+    prepare_worker,
+    stored_path,
+)
 from covidcxr.curation.ray_engine import run_on_ray
 
 Engine = Literal["local", "ray"]
@@ -201,8 +208,9 @@ def run_jobs(jobs: Sequence[ImageJob], workers: int) -> Iterator[ImageFacts]:
         return
     pool = ProcessPoolExecutor(workers, mp_context=_context(), initializer=_start_worker)
     try:
-        for start in range(0, len(jobs), _BATCH):
-            yield from pool.map(do_image_work, jobs[start : start + _BATCH], chunksize=_CHUNK)
+        with one_opencv_thread():
+            for start in range(0, len(jobs), _BATCH):
+                yield from pool.map(do_image_work, jobs[start : start + _BATCH], chunksize=_CHUNK)
     except BrokenProcessPool as error:
         raise DatasetError(
             "a worker process died, most likely for want of memory; "

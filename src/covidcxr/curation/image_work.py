@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,17 @@ _FIELDS = tuple(item.name for item in fields(ImageFacts))
 def prepare_worker() -> None:
     """Make a worker process single-threaded; the pool is what works in parallel."""
     cv2.setNumThreads(1)
+
+
+@contextmanager
+def one_opencv_thread() -> Iterator[None]:
+    """Have OpenCV work in the calling threads alone, and end its own: a process forked beside those would hang."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 def do_image_work(job: ImageJob) -> ImageFacts:

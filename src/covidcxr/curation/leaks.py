@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covidcxr.core.types import Manifest, Record, Sample, View
+from covidcxr.curation.copy_report import CopyReport
 from covidcxr.curation.image_work import ImageFacts
 from covidcxr.dataset.tables import age_group
 from covidcxr.metrics.intervals import delong
@@ -69,15 +70,29 @@ class LeakReport:
     Attributes:
         leaks: Every nuisance with every class.
         num_crossing_patients, num_crossing_groups: Patients, and groups of copies, in more than one split.
-        verdict: ``leaks``: a nuisance tells a class almost perfectly; ``doubtful``: clearly; ``no strong leak``.
+        copies: Copies in different splits or under different labels, as far as they were looked for.
+        verdict: ``leaks``: a nuisance tells a class almost perfectly, or something crosses splits; ``doubtful``: a
+            nuisance tells one clearly; ``not estimable``: neither, but of some class nothing could be measured;
+            ``no strong leak``.
         sentences: The verdict in plain words, worst first.
     """
 
     leaks: tuple[Leak, ...]
     num_crossing_patients: int
     num_crossing_groups: int
+    copies: CopyReport
     verdict: str
     sentences: tuple[str, ...]
+
+    @property
+    def crossing(self) -> str:
+        """What is in more than one split, in one sentence, also where that is nothing."""
+        searched = {"off": "edited copies not searched for", "report": "edited copies by perceptual hash"}
+        return (
+            f"In more than one split: patients {self.num_crossing_patients}, groups of copies "
+            f"{self.num_crossing_groups}, pairs of copies {len(self.copies.crossing)} "
+            f"({searched.get(self.copies.search, 'edited copies searched for')})."
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -97,8 +112,9 @@ class _Cases:
         return _Cases(labels=self.labels[known], groups=np.unique(self.groups[known], return_inverse=True)[1])
 
 
-def find_leaks(manifest: Manifest, facts: Mapping[str, ImageFacts]) -> LeakReport:
+def find_leaks(manifest: Manifest, facts: Mapping[str, ImageFacts], copies: CopyReport | None = None) -> LeakReport:
     """Return the leak report of a manifest; ``facts`` by record_id are those of the image work."""
+    copies = copies or CopyReport()
     samples = manifest.samples
     cases = _Cases.of(samples)
     leaks: list[Leak] = []
@@ -109,11 +125,12 @@ def find_leaks(manifest: Manifest, facts: Mapping[str, ImageFacts]) -> LeakRepor
         leaks += _measure_known(nuisance, samples, cases, manifest.classes)
     patients = _num_crossing([(sample.record.patient_id, sample.split) for sample in samples])
     groups = _num_crossing([(sample.group_id, sample.split) for sample in samples])
-    verdict, sentences = _judge(leaks, patients, groups)
+    verdict, sentences = _judge(leaks, manifest.classes, patients, groups, copies)
     return LeakReport(
         leaks=tuple(leaks),
         num_crossing_patients=patients,
         num_crossing_groups=groups,
+        copies=copies,
         verdict=verdict,
         sentences=tuple(sentences),
     )
@@ -156,9 +173,11 @@ def _measure(nuisance: str, cases: _Cases, design: FloatArray, classes: Sequence
     for column, label in enumerate(classes):
         positive = labels == label
         few = min(int(positive.sum()), int((~positive).sum()))
-        if scores is None or few < _MIN_IMAGES or int(groups.max()) + 1 < 2 * _FOLDS:
+        num_groups = int(groups.max()) + 1 if num_images else 0
+        if scores is None or few < _MIN_IMAGES or num_groups < 2 * _FOLDS:
             which = label if int(positive.sum()) == few else f"the classes other than {label}"
-            reason = f"known of only {few} images of {which}"
+            only = f"{few} images of {which}" if few < _MIN_IMAGES else f"{num_groups} patients or films"
+            reason = f"known of only {only}"
             leaks.append(_not_estimable(nuisance, label, num_images, reason))
             continue
         found = delong(positive, scores[:, column], groups=groups)
@@ -217,14 +236,20 @@ def _num_crossing(pairs: Sequence[tuple[str | None, str]]) -> int:
     return sum(len(splits) > 1 for splits in places.values())
 
 
-def _judge(leaks: Sequence[Leak], patients: int, groups: int) -> tuple[str, list[str]]:
+def _judge(
+    leaks: Sequence[Leak], classes: Sequence[str], patients: int, groups: int, copies: CopyReport
+) -> tuple[str, list[str]]:
     measured = sorted((leak for leak in leaks if leak.auroc is not None), key=lambda leak: -(leak.auroc or 0.0))
     strong = [leak for leak in measured if leak.low is not None and leak.low >= STRONG]
     perfect = [leak for leak in strong if leak.auroc is not None and leak.auroc >= PERFECT]
-    verdict = "leaks" if perfect or patients or groups else "doubtful" if strong else "no strong leak"
-    sentences = []
+    unknown = [label for label in classes if label not in {leak.label for leak in measured}]
+    crosses = bool(patients or groups or copies.crossing)
+    verdict = (
+        "leaks" if perfect or crosses else "doubtful" if strong else "not estimable" if unknown else "no strong leak"
+    )
+    sentences = copies.findings()
     if patients or groups:
-        sentences.append(f"{patients} patients and {groups} groups of copies are in more than one split.")
+        sentences.insert(0, f"{patients} patients and {groups} groups of copies are in more than one split.")
     worst = {leak.nuisance: leak for leak in reversed(strong)}  # the strongest of each nuisance stays
     for leak in sorted(worst.values(), key=lambda leak: -(leak.auroc or 0.0)):
         sentences.append(
@@ -233,6 +258,9 @@ def _judge(leaks: Sequence[Leak], patients: int, groups: int) -> tuple[str, list
         )
     if perfect:
         sentences.append("A network needs no lung to score high here; its figures on this dataset prove nothing alone.")
-    elif not strong:
+    for label in unknown:
+        best = max((leak for leak in leaks if leak.label == label), key=lambda leak: leak.num_images)
+        sentences.append(f"Not estimable for {label}: even {best.nuisance} is {best.reason}.")
+    if measured and not strong:
         sentences.append(f"No nuisance measured tells a class with an AUROC surely above {STRONG}.")
     return verdict, sentences

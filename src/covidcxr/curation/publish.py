@@ -9,7 +9,7 @@ import shutil
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,13 @@ from covidcxr.core.types import Manifest
 from covidcxr.curation.assemble import Assembly, conversion
 from covidcxr.curation.browse import browse_page
 from covidcxr.curation.contact_sheet import draw_contact_sheet
+from covidcxr.curation.copy_report import CopyReport, report_copies
 from covidcxr.curation.croissant import croissant
 from covidcxr.curation.datasheet import confounding_sentences, missing_sentences, write_datasheet
 from covidcxr.curation.duplicates import DuplicatePairs
 from covidcxr.curation.image_store import FACTS_FILE, ImageStore
 from covidcxr.curation.image_work import ImageFacts
+from covidcxr.curation.leak_file import LEAKS_FILE, write_leaks
 from covidcxr.curation.leaks import LeakReport, find_leaks
 from covidcxr.curation.near_duplicates import PAIRS_FILE, search_key, searched, write_pairs_file
 from covidcxr.curation.pair_gallery import pair_gallery
@@ -44,8 +46,6 @@ from covidcxr.dataset.manifest import (
     write_tables,
 )
 from covidcxr.sources.source import SourceInfo, SourceListing
-
-LEAKS_FILE = "leaks.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,31 +64,34 @@ def publish(
     assembly: Assembly,
     parts: Mapping[str, SourcePart],
     facts: Mapping[str, ImageFacts],
-    copies: DuplicatePairs | None,
+    found: DuplicatePairs | None,
     store: ImageStore,
     progress: Progress,
 ) -> None:
     """Write images, tables, datasheet and all that describes them into ``folder``; last dataset.json, which lists it.
 
+    ``found`` are the copies that were found, None if there was no search.
+
     Raises:
         OSError, OutputError: If something cannot be written.
     """
     manifest = assembly.manifest
+    copies = report_copies(found, assembly.candidates, manifest, recipe.dataset)
     with ThreadPoolExecutor(1) as beside:  # the disk is busy with the images while the processor looks for leaks
         placing = beside.submit(_place_images, folder, manifest, facts, store, progress)
-        leaks = find_leaks(manifest, facts)
+        leaks = find_leaks(manifest, facts, copies)
         placing.result()
     store.write_facts(folder / FACTS_FILE, (facts[record_id] for record_id in sorted(facts)))
     if manifest.synthetic:
         write_text(folder / "SYNTHETIC.txt", SYNTHETIC_NOTICE + "\n")
     sheet = draw_contact_sheet(manifest, f"{recipe.name}: {recipe.title}", lambda sample: folder / sample.image)
     write_bytes(folder / "contact-sheet.png", _png(sheet))
-    if copies is not None:
-        _write_copies(folder, copies, assembly=assembly, parts=parts, facts=facts, store=store)
-    write_text(folder / LEAKS_FILE, json.dumps(asdict(leaks), indent=1) + "\n")
+    if found is not None or copies.conflicting:
+        _write_copies(folder, found, copies, assembly=assembly, parts=parts, facts=facts, store=store)
+    write_leaks(folder / LEAKS_FILE, leaks)
     infos = {name: part.info for name, part in parts.items()}
     listings = {name: part.listing for name, part in parts.items()}
-    write_text(folder / "DATASHEET.md", write_datasheet(assembly, recipe, infos, listings, findings=leaks.sentences))
+    write_text(folder / "DATASHEET.md", write_datasheet(assembly, recipe, infos, listings, leaks))
     write_text(folder / "dataset.html", browse_page(assembly, facts, title=f"{recipe.name}: {recipe.title}"))
     write_tables(folder, manifest)
     document = _croissant(folder, recipe, assembly, infos, leaks)
@@ -114,7 +117,8 @@ def error_with_list(error: EmptyDatasetError, folder: Path) -> DatasetError:
 
 def _write_copies(
     folder: Path,
-    copies: DuplicatePairs,
+    found: DuplicatePairs | None,
+    copies: CopyReport,
     *,
     assembly: Assembly,
     parts: Mapping[str, SourcePart],
@@ -122,13 +126,16 @@ def _write_copies(
     store: ImageStore,
 ) -> None:
     records = {record.record_id: record for part in parts.values() for record in part.listing.records}
-    ids = [record.record_id for record in searched(list(records.values()), facts, assembly.recipe)]
-    write_pairs_file(folder / PAIRS_FILE, copies, search_key(ids, facts))
+    if found is not None:
+        ids = [record.record_id for record in searched(list(records.values()), facts)]
+        is_whole = copies.search == "group"  # only then may the next compile go by it
+        write_pairs_file(folder / PAIRS_FILE, found, search_key(ids, facts) if is_whole else "")
 
     def picture(record_id: str) -> Path:
         return store.picture(facts[record_id]) or records[record_id].path
 
-    write_text(folder / "near-duplicates.html", pair_gallery(copies, assembly.manifest, assembly.candidates, picture))
+    page = pair_gallery(found, copies, assembly.manifest, assembly.candidates, picture)
+    write_text(folder / "near-duplicates.html", page)
 
 
 def _croissant(
@@ -196,7 +203,12 @@ def _details(assembly: Assembly, parts: Mapping[str, SourcePart], leaks: LeakRep
             for name, part in sorted(parts.items())
         },
         "leaks": {"verdict": leaks.verdict, "sentences": list(leaks.sentences)},
-        "notes": [*assembly.notes, *missing_sentences(listings), *confounding_sentences(assembly.manifest)],
+        "notes": [
+            *assembly.notes,
+            leaks.copies.coverage(),
+            *missing_sentences(listings),
+            *confounding_sentences(assembly.manifest),
+        ],
     }
 
 

@@ -7,7 +7,6 @@ kept to go on exactly after a kill. Decoding and packing are known to `covidcxr.
 from __future__ import annotations
 
 import math
-import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
+from covidcxr.core.cache import cache_folder
 from covidcxr.core.digests import bytes_sha256
 from covidcxr.core.errors import TrainingError
 from covidcxr.core.progress import Progress
@@ -44,11 +44,7 @@ class Parts:
 
 def default_cache() -> Path:
     """Return the folder of packed images: COVIDCXR_CACHE, else the user's cache folder."""
-    base = (
-        os.environ.get("COVIDCXR_CACHE")
-        or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "covidcxr"
-    )
-    return Path(base) / "packed"
+    return cache_folder("packed")
 
 
 def load_parts(recipe: Recipe, dataset: Dataset, *, cache: Path | None = None, progress: Progress) -> Parts:

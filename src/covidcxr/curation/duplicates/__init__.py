@@ -2,7 +2,7 @@
 
 from covidcxr.curation.duplicates.confirm import MIN_SCORE, Confirmation, confirm
 from covidcxr.curation.duplicates.features import ImageFeatures, compute_features
-from covidcxr.curation.duplicates.find import find_duplicates
+from covidcxr.curation.duplicates.find import compare_candidates, find_duplicates
 from covidcxr.curation.duplicates.grouping import group, group_rows
 from covidcxr.curation.duplicates.hashes import near_hashes
 from covidcxr.curation.duplicates.pairs import DuplicatePair, DuplicatePairs, write_pairs
@@ -13,6 +13,7 @@ __all__ = [
     "DuplicatePair",
     "DuplicatePairs",
     "ImageFeatures",
+    "compare_candidates",
     "compute_features",
     "confirm",
     "find_duplicates",

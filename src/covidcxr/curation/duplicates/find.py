@@ -30,6 +30,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 Candidate = tuple[int, int, int, bool]  # two rows, votes, and whether the first is mirrored
+Recall = Callable[[int, int, bool, Callable[[], Confirmation]], Confirmation]
+"""Returns what is known of two rows (the first mirrored or not), or has it computed by the last argument."""
 
 
 def find_duplicates(
@@ -39,6 +41,7 @@ def find_duplicates(
     workers: int | None = None,
     progress: Progress = SILENT,
     min_score: float = MIN_SCORE,
+    recall: Recall | None = None,
 ) -> DuplicatePairs:
     """Return the pairs of images that show one film, whatever was done to it.
 
@@ -49,6 +52,7 @@ def find_duplicates(
         workers: Threads; all cores if None.
         progress: Follows reading and comparing.
         min_score: A pair is a copy from this score on (see `DuplicatePair.score`).
+        recall: Knows pairs compared earlier; all are compared if None.
 
     Raises:
         ImageReadError: If a file cannot be read.
@@ -62,8 +66,34 @@ def find_duplicates(
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
         computed = _mapped(pool, lambda row: as_features(fetch(row)), range(len(ids)))
         features = list(progress.track(computed, total=len(ids), label="features"))
-        candidates = find_candidates(features)
-        compared = _mapped(pool, lambda item: _compare(features, item), candidates)
+    candidates = find_candidates(features)
+    return compare_candidates(
+        features, ids, candidates, workers=workers, progress=progress, min_score=min_score, recall=recall
+    )
+
+
+def compare_candidates(
+    features: Sequence[ImageFeatures],
+    ids: Sequence[str],
+    candidates: Sequence[Candidate],
+    *,
+    workers: int | None = None,
+    progress: Progress = SILENT,
+    min_score: float = MIN_SCORE,
+    recall: Recall | None = None,
+) -> DuplicatePairs:
+    """Return which of the candidate pairs are copies; arguments as `find_duplicates`."""
+
+    def compare(item: Candidate) -> Confirmation:
+        first, second, _, mirrored = item
+
+        def compute() -> Confirmation:
+            return confirm(features[first], features[second], mirrored=mirrored)
+
+        return recall(first, second, mirrored, compute) if recall else compute()
+
+    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+        compared = _mapped(pool, compare, candidates)
         seen = list(progress.track(compared, total=len(candidates), label="comparing"))
     return _decide(features, ids, candidates, seen, min_score)
 
@@ -109,11 +139,6 @@ def word_table(features: Sequence[ImageFeatures]) -> WordTable:
         angle=keypoints[:, 3],
         octave=np.log2(keypoints[:, 2]),
     )
-
-
-def _compare(features: Sequence[ImageFeatures], candidate: Candidate) -> Confirmation:
-    first, second, _, mirrored = candidate
-    return confirm(features[first], features[second], mirrored=mirrored)
 
 
 def _decide(

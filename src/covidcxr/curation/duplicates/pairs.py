@@ -67,9 +67,7 @@ class DuplicatePairs:
         return sorted((pair.id_a, pair.id_b) for pair in self.pairs)
 
 
-def write_pairs(
-    path: Path, found: DuplicatePairs, *, looked_at: Mapping[tuple[str, str], str] | None = None
-) -> None:
+def write_pairs(path: Path, found: DuplicatePairs, *, looked_at: Mapping[tuple[str, str], str] | None = None) -> None:
     """Write copies and similar films as CSV, best score first; the column ``copy`` tells which is which.
 
     ``looked_at`` is (id_a, id_b) to what a person saw; given, it is a column, empty for pairs not yet looked at.

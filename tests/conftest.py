@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what tests cache out of the user's cache folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COVIDCXR_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
