@@ -7,6 +7,7 @@ import pytest
 from cohort_builders import CLASSES, cohort_of_counts
 
 from covidcxr.core.errors import EvaluationError
+from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.core.types import Metric
 from covidcxr.evaluation.published import HAGHANIFAR2020, PUBLISHED, ZHONG2020, compare_with_published, published_result
 from covidcxr.evaluation.report import evaluate_cohort
@@ -40,6 +41,14 @@ def test_every_name_of_ours_is_a_metric_that_an_evaluation_has() -> None:
         for value in result.values:
             elsewhere = value.ours.startswith(("train:", "heat_map_"))  # by the training, by `pipeline.explanations`
             assert not value.ours or elsewhere or value.ours in metrics, value
+
+
+@pytest.mark.parametrize("name", ["zhong2020", "covid19-cnn", "haghanifar2020", "covidx-net"])
+def test_a_recipe_that_rebuilds_a_published_system_has_a_number_of_ours_for_every_one_of_theirs(name: str) -> None:
+    result = published_result(load_recipe(name).evaluation.published)
+    assert result.name == name
+    assert result.values
+    assert all(value.ours for value in result.values)
 
 
 def test_an_unknown_publication_lists_the_known_ones() -> None:

@@ -176,6 +176,19 @@ def test_a_prevalence_of_an_unknown_class_is_refused(
     assert "--prevalence flu=0.02: 'flu' is none of the bundle's classes" in capsys.readouterr().err
 
 
+def test_the_published_numbers_are_printed_beside_ours(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    datasets = [str(home / "external"), str(home / "dataset")]
+    arguments = ["evaluate", str(home / "bundle"), *datasets, "--out", str(home / "report")]
+    assert run_command([*arguments, "--rounds", "20"]) == 0
+    printed = capsys.readouterr().out
+    assert "Published (zhong2020), and ours beside it" in printed
+    assert "0.873" in printed
+    assert run_command([*arguments, "--rounds", "20", "--json"]) == 0
+    published = json.loads(capsys.readouterr().out)["published"]
+    assert published["values"][5]["published"] == 0.873
+    assert published["values"][5]["ours"] == document(home / "report")["cohorts"][0]["metrics"]["accuracy"]["value"]
+
+
 def test_synthetic_data_are_announced(tmp_path: Path) -> None:
     manifest = write_dataset(tmp_path / "dataset", num_each=3, synthetic=True)
     bundle = write_bundle(tmp_path, manifest.digest, synthetic=True)

@@ -23,6 +23,7 @@ from covidcxr.core.errors import EvaluationError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from covidcxr.core.types import EvaluationReport
 
@@ -97,12 +98,12 @@ def evaluate_verb(
 def promised_document(out: Path) -> dict[str, Any]:
     """Return what ``--json`` prints of the report in ``out``: the promised keys, and where the report is."""
     document = json.loads((out / "report.json").read_text(encoding="utf-8"))
-    kept = ("notice", "synthetic", "classes", "cohorts", "gaps", "explanations", "not_explained", "verdict")
-    return {key: document[key] for key in kept} | {"report": str(out / "report.html")}
+    kept = ["notice", "synthetic", "classes", "cohorts", "gaps", "explanations", "not_explained", "published"]
+    return {key: document[key] for key in [*kept, "verdict"] if key in document} | {"report": str(out / "report.html")}
 
 
 def print_reports(reports: list[EvaluationReport], out: Path) -> None:
-    """Print the numbers to remember of every cohort, the verdict, and where the report is."""
+    """Print the numbers to remember of every cohort, the published ones beside ours, the verdict and the place."""
     from rich.console import Console
     from rich.table import Table
 
@@ -132,6 +133,8 @@ def print_reports(reports: list[EvaluationReport], out: Path) -> None:
     for gap in document["gaps"]:
         limits = "" if gap["low"] is None else f" (95 % interval {gap['low']:+.3f} to {gap['high']:+.3f})"
         console.print(f"Change of {gap['metric']} on {gap['cohort']}: {gap['value']:+.3f}{limits}", markup=False)
+    if "published" in document:
+        console.print(_beside_published(document["published"]))
     console.print(f"Verdict: {document['verdict']['value']}", markup=False)
     for reason in document["verdict"]["reasons"]:
         console.print(f"  - {reason}", markup=False, highlight=False, soft_wrap=True)
@@ -164,6 +167,20 @@ def _looked(summary: dict[str, Any]) -> str:
         ]
     zones = list(summary["strongest_zones"])[:2]
     return "; ".join([*words, f"mostly {', '.join(zones)}"] if zones else words)
+
+
+def _beside_published(published: dict[str, Any]) -> Table:
+    from rich.table import Table
+
+    table = Table(title=f"Published ({published['name']}), and ours beside it")
+    for column in ("measured on", "metric", "published", "ours", "95 % interval"):
+        table.add_column(column, justify="left" if column in ("measured on", "metric") else "right")
+    for row in published["values"]:
+        more = "more than " if row["is_lower_limit"] else ""
+        ours = "-" if row["ours"] is None else f"{row['ours']:.3f}"
+        limits = "-" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
+        table.add_row(row["row"], row["metric"], f"{more}{row['published']:.3f}", ours, limits)
+    return table
 
 
 def parse_prevalence(texts: list[str] | None) -> dict[str, float]:

@@ -164,6 +164,7 @@ def _comparison_rows(study: Study) -> list[dict[str, Any]]:
             "row": row.row,
             "metric": row.metric,
             "published": row.theirs.value,
+            "is_lower_limit": row.theirs.is_lower_limit,
             "ours": row.ours.value if row.ours else None,
             "low": row.ours.low if row.ours else None,
             "high": row.ours.high if row.ours else None,
