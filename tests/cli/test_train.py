@@ -77,7 +77,7 @@ def test_a_recipe_without_a_network_says_what_is_missing(place: Path, capsys: py
     [
         ("training.epoch=2", "did you mean 'epochs'"),
         ("network.name=zhong2021", "did you mean 'zhong2020'"),
-        ("network.options.depth=3", "does not take these options"),
+        ("network.options.depth=3", "does not take the option 'depth' (known: none)"),
         ("training.loss.class_weights={Flu=2.0}", "'Flu' is none of"),
     ],
 )
@@ -91,4 +91,10 @@ def test_a_mistaken_recipe_exits_with_two_and_says_what_is_wrong(
 def test_models_list_names_the_published_network_with_its_size(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["models", "list", "--json"]) == 0
     models = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
-    assert models["zhong2020"] == {"name": "zhong2020", "parameters": 63_148_835, "input_size": 80, "weights": ""}
+    assert models["zhong2020"] == {
+        "name": "zhong2020",
+        "parameters": 63_148_835,
+        "input_size": 80,
+        "weights": "",
+        "options": ["pooling", "dropout"],
+    }

@@ -89,6 +89,30 @@ def test_steps_without_a_rate_for_each_start_are_refused() -> None:
         load_recipe("zhong2020", ["training.schedule.starts=[0, 3]"])
 
 
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("training.seed=-1", r"training\.seed: .*found -1"),
+        ("training.schedule.rates=[-1.0, 1e-4, 1e-5]", r"training\.schedule\.rates\.0: .*found -1"),
+        ("training.schedule.starts=[0, 6, 3]", "starts must rise"),
+        ("training.schedule.warmup_epochs=-3", r"training\.schedule\.warmup_epochs: .*found -3"),
+        ("training.loss.class_weights={Normal=-1.0}", r"class_weights\.Normal: .*found -1"),
+        ("training.augment.contrast=[2, 1]", r"contrast: .*2 is above 1"),
+        ("training.augment.contrast=[-5, -2]", r"contrast\.0: .*found -5"),
+        ("training.augment.resize_to=-4", r"resize_to: .*found -4"),
+        ("training.optimizer.learning_rate=inf", "finite number"),
+    ],
+)
+def test_a_value_that_means_nothing_is_refused(change: str, sentence: str) -> None:
+    with pytest.raises(RecipeError, match=sentence):
+        load_recipe("zhong2020", [change])
+
+
+def test_an_unknown_key_of_a_table_in_a_list_is_refused_with_the_nearest_one() -> None:
+    with pytest.raises(RecipeError, match=r"unknown key 'dataset\.balance\.0\.image'; did you mean 'images'\?"):
+        load_recipe("zhong2020", ['dataset.balance=[{strategy="cap-per-class", image=3}]'])
+
+
 def test_a_later_addition_that_is_not_used_leaves_no_trace_in_a_written_recipe() -> None:
     plain = load_recipe("zhong2020").model_dump(mode="json")["training"]
     assert not {"accumulate", "mixup", "cutmix"} & set(plain)

@@ -9,6 +9,7 @@ from study_builders import write_dataset
 
 from covidcxr.cli.main import run_command
 from covidcxr.core.errors import MissingExtraError, RecipeError, TrainingError
+from covidcxr.core.recipe import Recipe
 from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.pipeline import tune as tuning
 from covidcxr.pipeline.search_space import Axis, parse_axis, parse_space
@@ -136,6 +137,28 @@ def test_a_trial_whose_loss_is_no_number_is_one_trial_lost(place: Path) -> None:
     )
     assert {trial.ended for trial in result.trials} >= {"diverged", "finished"}
     assert result.best.values == {"training.optimizer.learning_rate": "1e-3"}
+
+
+def test_values_that_cannot_be_trained_with_are_refused_and_the_search_goes_on(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(RecipeError, match="size 60 is smaller than 95"):
+        search(place, search=["network.preprocess.size=60..110"])
+    real = tuning.train
+
+    def picky(recipe: Recipe, *arguments: object, **options: object) -> Path:
+        if recipe.training.batch_size == 8:
+            raise RecipeError("a batch of 8 is too small")
+        return real(recipe, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(tuning, "train", picky)
+    result = search(place, search=[BATCH], trials=5)
+    assert {(trial.ended, trial.values["training.batch_size"]) for trial in result.trials} == {
+        ("refused", "8"),
+        ("finished", "16"),
+    }
+    with pytest.raises(TrainingError, match="no trial finished.*a batch of 8 is too small"):
+        search(place, "none", search=["training.batch_size=8|8"], trials=1)
 
 
 def test_a_trial_worse_than_the_median_is_given_up(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from safetensors.torch import save
 
 from covidcxr.core.errors import SourceError, TrainingError
 from covidcxr.models.haghanifar2020 import Haghanifar2020
+from covidcxr.models.mobilenet_v2 import MobileNetV2
 from covidcxr.training.weights import start_weights
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "sources"))
@@ -42,5 +43,30 @@ def test_a_file_is_taken_only_with_its_hash_and_its_shapes(tmp_path: Path) -> No
     with pytest.raises(TrainingError, match="to trust it") as found:
         start_weights(Haghanifar2020(size=96), str(path))
     assert digest in str(found.value)
-    with pytest.raises(TrainingError, match="does not fit"):
+    with pytest.raises(TrainingError, match=r"does not fit the network: 'dense1.weight' is \(10, 32\), expected"):
         start_weights(Haghanifar2020(size=128), f"{path}#{digest}")
+
+
+def test_a_file_that_holds_no_tensors_is_called_so(tmp_path: Path) -> None:
+    path = tmp_path / "model.pth"
+    path.write_bytes(b"PK" + bytes(100))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    with pytest.raises(TrainingError, match=r"is no safetensors file .*save_file"):
+        start_weights(Haghanifar2020(size=96), f"{path}#{digest}")
+
+
+def test_a_classifier_of_other_classes_begins_anew_and_a_colour_stem_is_summed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    torch.manual_seed(0)
+    theirs = MobileNetV2(num_classes=2, channels=3, size=32)
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(save(dict(theirs.state_dict())))
+    ours = MobileNetV2(num_classes=3, channels=1, size=32)
+    before = ours.classifier.weight.clone()
+    start_weights(ours, f"{path}#{hashlib.sha256(path.read_bytes()).hexdigest()}")
+    assert "classifier.bias and classifier.weight" in caplog.text
+    torch.testing.assert_close(ours.classifier.weight, before)
+    images = torch.rand(1, 1, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(ours.eval().features(images), theirs.eval().features(images))

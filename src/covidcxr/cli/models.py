@@ -15,9 +15,9 @@ def register(app: typer.Typer) -> None:
 
 
 def list_models(as_json: JsonOption = False) -> None:
-    """List the networks with their size as published and the weights they can start from."""
+    """List the networks with their size as published, the weights they can start from, and their `network.options`."""
     from covidcxr.models import MODELS
-    from covidcxr.models.network import count_parameters
+    from covidcxr.models.network import count_parameters, network_options
 
     rows = [
         {
@@ -25,6 +25,7 @@ def list_models(as_json: JsonOption = False) -> None:
             "parameters": count_parameters(name),
             "input_size": network.default_size,
             "weights": network.weights,
+            "options": network_options(network),
         }
         for name, network in MODELS.items()
     ]
@@ -33,5 +34,6 @@ def list_models(as_json: JsonOption = False) -> None:
         return
     for row in rows:
         size = f"{row['input_size']} x {row['input_size']}"
-        typer.echo(f"{row['name']:<20}{row['parameters']:>14,}  {size:<12}{row['weights'] or '-'}")
+        start = f"{row['name']:<20}{row['parameters']:>14,}  {size:<12}{row['weights'] or '-':<10}"
+        typer.echo(start + (", ".join(row["options"]) or "-"))
     typer.echo("timm:NAME           any convolutional network of timm, with the extra `timm`")

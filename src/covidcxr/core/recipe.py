@@ -6,9 +6,10 @@ it mean (a source, a rule, a network, an augmentation) is known only to the room
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from covidcxr.core.errors import RecipeError
 from covidcxr.core.types import Intensity, PreprocessSpec, Region
@@ -21,11 +22,19 @@ def _search_mode(value: object) -> object:
     return {True: "group", False: "off"}[value] if isinstance(value, bool) else value
 
 
+def _in_order(bounds: tuple[float, float]) -> tuple[float, float]:
+    if bounds[0] > bounds[1]:
+        raise ValueError(f"a range is written [low, high], and {bounds[0]:g} is above {bounds[1]:g}")
+    return bounds
+
+
 CopySearch = Literal["group", "report", "off"]
+Factor = Annotated[float, Field(ge=0.0)]
+FactorRange = Annotated[tuple[Factor, Factor], AfterValidator(_in_order)]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 # Additions that are not used are left out when a recipe is written, so that a digest made before them still fits.
@@ -105,7 +114,7 @@ class DatasetRecipe(_Table):
     licences: tuple[Literal["commercial", "derivatives", "redistribution"], ...] = ()
     longest_side: int = Field(default=512, ge=16)
     jpeg_quality: int = Field(default=90, ge=1, le=95)
-    seed: int = 2020
+    seed: int = Field(default=2020, ge=0)
 
 
 class PreprocessRecipe(_Table):
@@ -163,15 +172,17 @@ class ScheduleRecipe(_Table):
 
     name: Literal["constant", "steps", "three-stage", "cosine", "one-cycle"] = "constant"
     starts: tuple[int, ...] = ()
-    rates: tuple[float, ...] = ()
-    warmup_epochs: float = 1.0
-    cooldown_start: int = 0
+    rates: tuple[Annotated[float, Field(gt=0.0)], ...] = ()
+    warmup_epochs: float = Field(default=1.0, ge=0.0)
+    cooldown_start: int = Field(default=0, ge=0)
     low: Fraction = 0.1
 
     @model_validator(mode="after")
     def _steps_match(self) -> ScheduleRecipe:
         if self.name == "steps" and (len(self.starts) != len(self.rates) or not self.rates or self.starts[0] != 0):
             raise ValueError("steps needs as many starts as rates, the first start 0")
+        if any(first >= second for first, second in pairwise(self.starts)):
+            raise ValueError("starts must rise from one to the next")
         return self
 
 
@@ -186,7 +197,7 @@ class LossRecipe(_Table):
 
     label_smoothing: Fraction = 0.0
     smoothing_kind: Literal["keras", "paper"] = "keras"
-    class_weights: dict[str, float] = {}
+    class_weights: dict[str, Factor] = {}
     focal: float = Field(default=0.0, ge=0.0, exclude_if=_is_zero)
 
 
@@ -202,10 +213,10 @@ class AugmentRecipe(_Table):
 
     flip_horizontal: Fraction = 0.0
     brightness: float = Field(default=0.0, ge=0.0)
-    contrast: tuple[float, float] = (1.0, 1.0)
+    contrast: FactorRange = (1.0, 1.0)
     contrast_about: Literal["mean", "black"] = "mean"
-    saturation: tuple[float, float] = (1.0, 1.0)
-    resize_to: int = 0
+    saturation: FactorRange = (1.0, 1.0)
+    resize_to: int = Field(default=0, ge=0)
     rotation_degrees: float = Field(default=0.0, ge=0.0, le=180.0)
     zoom: float = Field(default=0.0, ge=0.0, lt=1.0)
     shear: float = Field(default=0.0, ge=0.0)
@@ -249,7 +260,7 @@ class TrainingRecipe(_Table):
     ema: float = Field(default=0.0, ge=0.0, lt=1.0)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     steps: int = Field(default=0, ge=0)
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     accumulate: int = Field(default=1, ge=1, exclude_if=_is_one)
     mixup: float = Field(default=0.0, ge=0.0, exclude_if=_is_zero)
     cutmix: float = Field(default=0.0, ge=0.0, exclude_if=_is_zero)

@@ -10,16 +10,17 @@ import importlib
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
 from covidcxr.core.errors import BundleError, MissingExtraError
 from covidcxr.models import MODELS
 from covidcxr.models.depthwise import depthwise_conv2d, same_padding
-from covidcxr.models.network import ChestNetwork
+from covidcxr.models.network import ChestNetwork, Rate
 
 # (repeats, kernel, stride, expansion, output channels) of the seven stages of EfficientNet-B0, Table 1
 _STAGES = (
@@ -122,9 +123,9 @@ class EfficientNetLite(ChestNetwork):
         num_classes: int = 3,
         size: int = 224,
         channels: int = 1,
-        dropout: float = 0.2,
+        dropout: Rate = 0.2,
         frozen_statistics: bool = False,
-        frozen_stages: int = 0,
+        frozen_stages: Annotated[int, Field(ge=0, le=len(_STAGES))] = 0,
     ) -> None:
         super().__init__(num_classes=num_classes, size=size, channels=channels)
         self.stem = ConvNorm(channels, _STEM, 3, stride=2, activate=True)
@@ -166,13 +167,20 @@ class EfficientNetLite(ChestNetwork):
         """
         fill_from_release(self, self._release())
 
-    def _release(self) -> dict[str, Tensor]:
+    def pretrained_file(self) -> Path:
+        """Return the file of the ImageNet weights in the installed package.
+
+        Raises:
+            MissingExtraError: If the package is not installed.
+        """
         try:
             module = importlib.import_module(self.package)
         except ImportError as error:
             raise MissingExtraError(self.package.replace("_", "-"), "pretrained", "the ImageNet weights") from error
-        path = Path(getattr(module, self.weights_class).get_model_file_path())
-        state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+        return Path(getattr(module, self.weights_class).get_model_file_path())
+
+    def _release(self) -> dict[str, Tensor]:
+        state: dict[str, Tensor] = torch.load(self.pretrained_file(), map_location="cpu", weights_only=True)
         return state
 
     def _layers(self) -> Iterator[ConvNorm]:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from covidcxr.models import MODELS
 from covidcxr.models.efficientnet_lite import ConvNorm, InvertedBottleneck
-from covidcxr.models.network import ChestNetwork
+from covidcxr.models.network import ChestNetwork, Rate
 
 # (expansion, output channels, repeats, stride), Table 2
 _STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
@@ -27,7 +27,7 @@ class MobileNetV2(ChestNetwork):
         dropout: Before the classifier.
     """
 
-    def __init__(self, *, num_classes: int = 3, size: int = 224, channels: int = 1, dropout: float = 0.2) -> None:
+    def __init__(self, *, num_classes: int = 3, size: int = 224, channels: int = 1, dropout: Rate = 0.2) -> None:
         super().__init__(num_classes=num_classes, size=size, channels=channels)
         layers: list[nn.Module] = [ConvNorm(channels, _STEM, 3, stride=2, activate=True)]
         previous = _STEM

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from covidcxr.core.errors import MissingExtraError, RecipeError
 from covidcxr.models import MODELS
-from covidcxr.models.network import ChestNetwork
+from covidcxr.models.network import ChestNetwork, Rate
 
 _MIN_SIZE = 32
 _EFFICIENTNET_B0 = (  # arXiv:1905.11946, Table 1: repeats, kernel, stride, expansion, inputs, outputs, squeeze
@@ -45,7 +45,7 @@ class MonaiNetwork(ChestNetwork):
 
     width: ClassVar[int]
 
-    def __init__(self, *, num_classes: int = 3, size: int = 224, channels: int = 1, dropout: float = 0.0) -> None:
+    def __init__(self, *, num_classes: int = 3, size: int = 224, channels: int = 1, dropout: Rate = 0.0) -> None:
         super().__init__(num_classes=num_classes, size=size, channels=channels)
         if size < _MIN_SIZE:
             raise RecipeError(f"network {type(self).__name__}: size {size} is smaller than {_MIN_SIZE}")

@@ -5,16 +5,26 @@ Which networks there are, their training and their weights' files are not known 
 
 from __future__ import annotations
 
+import difflib
+import inspect
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, get_type_hints
 
 import torch
+from pydantic import Field, TypeAdapter, ValidationError
 from torch import Tensor, nn
 from torch.nn import functional
 
 from covidcxr.core.errors import RecipeError
 from covidcxr.core.types import PreprocessSpec
 from covidcxr.models import MODELS
+
+Rate = Annotated[float, Field(ge=0.0, lt=1.0)]  # of a dropout
+_ELSEWHERE = {
+    "num_classes": "dataset.classes",
+    "size": "network.preprocess.size",
+    "channels": "network.preprocess.channels",
+}
 
 
 class ChestNetwork(nn.Module):
@@ -113,12 +123,32 @@ def build_network(
 
         return TimmNetwork(**{**arguments, "architecture": name.removeprefix(PREFIX)})
     network_class = MODELS.get(name)
-    try:
-        return network_class(**arguments)
-    except TypeError as error:
-        raise RecipeError(
-            f"network {name!r} does not take these options: {error}; see `covidcxr models list`"
-        ) from error
+    _check_options(name, network_class, options)
+    return network_class(**arguments)
+
+
+def network_options(network_class: type[ChestNetwork]) -> list[str]:
+    """Return the names of the options that a network takes in ``network.options``."""
+    return [name for name in inspect.signature(network_class).parameters if name not in _ELSEWHERE]
+
+
+def _check_options(name: str, network_class: type[ChestNetwork], options: Mapping[str, Any]) -> None:
+    """Raise RecipeError where an option is unknown, or is not of the type that the constructor says."""
+    known = network_options(network_class)
+    hints = get_type_hints(network_class.__init__, include_extras=True)  # type: ignore[misc]
+    for option, value in options.items():
+        if option in _ELSEWHERE:
+            raise RecipeError(f"network.options.{option}: is not set here; it follows from {_ELSEWHERE[option]}")
+        if option not in known:
+            near = difflib.get_close_matches(option, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else f" (known: {', '.join(known) or 'none'})"
+            raise RecipeError(f"network {name!r} does not take the option {option!r}{hint}")
+        try:
+            TypeAdapter(hints[option]).validate_python(value)
+        except ValidationError as error:
+            fault = error.errors()[0]
+            place = ".".join(map(str, ("network.options", option, *fault["loc"])))
+            raise RecipeError(f"{place}: {fault['msg']}, found {fault['input']!r}") from None
 
 
 def network_with_weights(

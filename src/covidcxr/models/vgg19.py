@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from covidcxr.core.errors import RecipeError
 from covidcxr.models import MODELS
-from covidcxr.models.network import ChestNetwork, GrayConv2d
+from covidcxr.models.network import ChestNetwork, GrayConv2d, Rate
 
 _STAGES = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))  # configuration E: channels, convolutions
 _MIN_SIZE = 32
@@ -42,7 +42,7 @@ class Vgg19(ChestNetwork):
         channels: int = 1,
         head: Literal["pooled", "dense"] = "pooled",
         normalise: bool = False,
-        dropout: float = 0.5,
+        dropout: Rate = 0.5,
     ) -> None:
         super().__init__(num_classes=num_classes, size=size, channels=channels)
         if size < _MIN_SIZE:

@@ -15,7 +15,7 @@ from torch.nn import functional
 from covidcxr.core.errors import RecipeError
 from covidcxr.models import MODELS
 from covidcxr.models.activations import elu
-from covidcxr.models.network import ChestNetwork, GrayConv2d, initialise_as_keras
+from covidcxr.models.network import ChestNetwork, GrayConv2d, Rate, initialise_as_keras
 
 _BLOCKS = ((32, 32), (64, 64), (128, 128, 128), (128, 128, 128))
 
@@ -42,7 +42,7 @@ class Zhong2020(ChestNetwork):
         size: int = 80,
         channels: int = 3,
         pooling: Literal["max", "average"] = "max",
-        dropout: tuple[float, float] = (0.5, 0.4),
+        dropout: tuple[Rate, Rate] = (0.5, 0.4),
     ) -> None:
         super().__init__(num_classes=num_classes, size=size, channels=channels)
         if pooling not in ("max", "average"):

@@ -16,9 +16,9 @@ from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.curation.compile import compile_dataset
 from covidcxr.evaluation.published import published_result
 from covidcxr.evaluation.report import DEFAULT_ROUNDS
-from covidcxr.models import MODELS
 from covidcxr.pipeline.compare import CompareResult, compare
 from covidcxr.pipeline.run import sources_for
+from covidcxr.training.check import check_recipe
 from covidcxr.training.fit import train
 
 
@@ -52,7 +52,8 @@ def backbones(
         progress: Who follows the work.
 
     Raises:
-        RecipeError: If fewer than two networks are named, or one twice.
+        RecipeError: If fewer than two networks are named, or one twice; nothing is compiled or trained before every
+            network could be built.
         CovidCxrError: Any step's own.
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
@@ -97,5 +98,4 @@ def _check(recipe: Recipe, names: Sequence[str]) -> None:
             "least: name them with --network, or as `backbones` in the recipe"
         )
     for name in names:
-        if not name.startswith("timm:"):
-            MODELS.get(name)
+        check_recipe(with_network(recipe, name))

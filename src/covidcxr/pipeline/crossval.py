@@ -23,6 +23,7 @@ from covidcxr.evaluation.cohort import Cohort, cohort_from_predictions
 from covidcxr.evaluation.report import DEFAULT_ROUNDS, evaluate_cohort
 from covidcxr.evaluation.verdict import target_class
 from covidcxr.pipeline.folds import By, Fold, fold_dataset, make_folds
+from covidcxr.training.check import check_recipe
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -82,6 +83,7 @@ def crossval(
     from covidcxr.pipeline.crossval_report import write_crossval
 
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    check_recipe(recipe)
     dataset = data if isinstance(data, Dataset) else Dataset.open(data, classes=recipe.dataset.classes)
     blind, changed = _blinded(recipe)
     made = make_folds(dataset, by, folds=folds, seed=seed)

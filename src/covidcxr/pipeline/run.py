@@ -11,7 +11,7 @@ from pathlib import Path
 
 from covidcxr.core.errors import MissingExtraError, SourceError
 from covidcxr.core.progress import SILENT, Progress
-from covidcxr.core.recipe import Recipe, require_network
+from covidcxr.core.recipe import Recipe
 from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.core.types import EvaluationReport
 from covidcxr.curation.compile import compile_dataset
@@ -20,6 +20,7 @@ from covidcxr.pipeline.evaluate import evaluate
 from covidcxr.sources.fetch import fetch_source
 from covidcxr.sources.lookup import find_sources_root, is_synthetic, locate_sources
 from covidcxr.sources.phantoms import write_phantom_sources
+from covidcxr.training.check import check_recipe
 from covidcxr.training.fit import train
 
 DOWNLOAD_FOLDER = Path("data/sources")
@@ -60,7 +61,7 @@ def run(
         CovidCxrError: Any step's own.
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    require_network(recipe)
+    check_recipe(recipe)
     root = sources_for(recipe, out, sources=sources, progress=progress)
     dataset = compile_dataset(recipe, out / "dataset", sources=root, workers=workers, progress=progress)
     bundle = train(recipe, dataset, out, device=device, progress=progress)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from covidcxr.core.errors import RecipeError
 from covidcxr.core.recipe_toml import load_recipe
+from covidcxr.training.check import check_recipe
 
 DEFAULT_SPACE = (
     "training.optimizer.learning_rate=1e-5..1e-2:log",
@@ -98,7 +99,8 @@ def parse_space(lines: Sequence[str], recipe: str | Path, overrides: Sequence[st
 
     Raises:
         RecipeError: If a line cannot be understood, names a key twice or one that a search must not vary, or the
-            recipe does not take one of the ends.
+            recipe, or its network, does not take one of the ends.
+        CovidCxrError: Whatever else `check_recipe` finds at an end.
     """
     axes = tuple(parse_axis(line) for line in lines)
     keys = [axis.key for axis in axes]
@@ -111,7 +113,7 @@ def parse_space(lines: Sequence[str], recipe: str | Path, overrides: Sequence[st
                 "seed: name a key of training or network"
             )
         for end in axis.ends:
-            load_recipe(recipe, [*overrides, f"{axis.key}={end}"])
+            check_recipe(load_recipe(recipe, [*overrides, f"{axis.key}={end}"]))
     return axes
 
 

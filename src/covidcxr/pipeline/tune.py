@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from covidcxr.core.artefacts import write_text
 from covidcxr.core.digests import json_sha256
-from covidcxr.core.errors import DivergedError, MissingExtraError, TrainingError
+from covidcxr.core.errors import DivergedError, MissingExtraError, RecipeError, TrainingError
 from covidcxr.core.progress import SILENT, Progress
 from covidcxr.core.recipe import Recipe, require_network
 from covidcxr.core.recipe_toml import load_recipe, recipe_toml
@@ -42,7 +42,7 @@ class TrialResult:
 
     Attributes:
         number: From 0.
-        ended: ``finished``, ``given up`` or ``diverged``.
+        ended: ``finished``, ``given up``, ``diverged``, or ``refused``: the values could not be trained with.
         score: Balanced accuracy on the validation part: of the kept epoch if it finished, else of its last epoch;
             None if it had none.
         epochs: Epochs trained.
@@ -210,9 +210,10 @@ def _run_trial(
         trial.set_user_attr("ended", "given up")
         study.tell(trial, state=TrialState.PRUNED)
         return
-    except DivergedError as error:
+    except (RecipeError, TrainingError) as error:
         progress.message(str(error))
-        trial.set_user_attr("ended", "diverged")
+        trial.set_user_attr("ended", "diverged" if isinstance(error, DivergedError) else "refused")
+        trial.set_user_attr("reason", str(error))
         study.tell(trial, state=TrialState.PRUNED)
         return
     history = Bundle.load(bundle, verify=False).info.history
@@ -225,7 +226,7 @@ def _keep_best(study: Study, out: Path) -> None:
     """Delete the runs of all trials but the best; a run of a large network is a gigabyte."""
     best = _best(study)
     kept = best.user_attrs["folder"] if best is not None else ""
-    for folder in (out / TRIALS).iterdir():
+    for folder in (out / TRIALS).glob("*"):
         if folder.name != kept:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -265,7 +266,13 @@ def _table(results: Sequence[TrialResult], keys: Sequence[str]) -> str:
 def _finish(study: Study, recipe: str | Path, overrides: Sequence[str], out: Path) -> TuneResult:
     best = _best(study)
     if best is None:
-        raise TrainingError(f"{out}: no trial finished; see {out / TABLE}, and narrow the ranges or allow more trials")
+        last = next(
+            (trial.user_attrs["reason"] for trial in reversed(_ended(study)) if "reason" in trial.user_attrs), ""
+        )
+        raise TrainingError(
+            f"{out}: no trial finished; see {out / TABLE}, and narrow the ranges or allow more trials"
+            + (f" (the last one: {last})" if last else "")
+        )
     values = best.user_attrs["values"]
     chosen = load_recipe(recipe, [*overrides, *(f"{key}={value}" for key, value in values.items())])
     chosen = chosen.model_copy(update={"name": f"{chosen.name}-tuned"})

@@ -14,11 +14,12 @@ from pathlib import Path
 from covidcxr.core.digests import json_sha256
 from covidcxr.core.errors import BundleError, TrainingError
 from covidcxr.core.progress import SILENT, Progress
-from covidcxr.core.recipe import Recipe, require_network
+from covidcxr.core.recipe import Recipe
 from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.models.bundle import Bundle, BundleInfo, HistoryInfo, NetworkInfo, PreprocessInfo, save_bundle
 from covidcxr.training.calibrate import calibrate, validation_logits
+from covidcxr.training.check import check_recipe
 from covidcxr.training.devices import start_fabric
 from covidcxr.training.history import EpochHistory, read_history, write_history
 from covidcxr.training.loading import load_parts
@@ -58,7 +59,7 @@ def train(
         CovidCxrError: Whatever else of the recipe, dataset or place is wrong.
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    require_network(recipe)
+    check_recipe(recipe)
     dataset = data if isinstance(data, Dataset) else Dataset.open(data, classes=recipe.dataset.classes)
     if dataset.classes != recipe.dataset.classes:
         raise TrainingError(

@@ -6,12 +6,14 @@ bundle's folder, or ``https://...#SHA256`` of such a file, which is downloaded o
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import Tensor
 
 from covidcxr.core.digests import file_sha256
 from covidcxr.core.errors import TrainingError
@@ -20,10 +22,17 @@ from covidcxr.models.network import ChestNetwork, build_network
 from covidcxr.sources.download import download
 from covidcxr.training.loading import default_cache, step_seed
 
+logger = logging.getLogger(__name__)
+
+_CLASSIFIER = "classifier."
+
 
 @runtime_checkable
 class Pretrained(Protocol):
     """A network that knows where its pretrained weights are."""
+
+    def pretrained_file(self) -> Path:
+        """Return the file of the weights."""
 
     def load_pretrained(self) -> None:
         """Fill the network with its pretrained weights; the classifier stays as it is."""
@@ -46,17 +55,39 @@ def initial_network(recipe: Recipe, *, num_classes: int) -> ChestNetwork:
 def start_weights(network: ChestNetwork, weights: str) -> None:
     """Fill ``network`` with the weights that a recipe names.
 
+    A classifier of another shape, or none, leaves the network's own as it is. A first convolution of three channels
+    is summed for a network of one.
+
     Raises:
         TrainingError: If there are none of that name, the file's hash is another, or the shapes do not fit.
         SourceError: If they cannot be downloaded, or what arrives has another hash.
     """
     if weights == "imagenet":
-        if not isinstance(network, Pretrained):
-            raise TrainingError(
-                "network.weights 'imagenet': this network has no pretrained weights; leave weights empty"
-            )
-        network.load_pretrained()
+        _pretrained(network).load_pretrained()
         return
+    path = _checked_file(weights)
+    state = _fitted(network, path)
+    left_out = sorted(network.state_dict().keys() - state.keys())
+    if left_out:
+        logger.warning("%s: is without %s of this shape, which begin at random", path, " and ".join(left_out))
+    network.load_state_dict(state, strict=False)
+
+
+def check_weights(network: ChestNetwork, weights: str) -> None:
+    """Raise what `start_weights` would raise; ``network`` may be on the device ``meta`` and is not changed."""
+    if weights == "imagenet":
+        _pretrained(network).pretrained_file()
+    else:
+        _fitted(network, _checked_file(weights))
+
+
+def _pretrained(network: ChestNetwork) -> Pretrained:
+    if not isinstance(network, Pretrained):
+        raise TrainingError("network.weights 'imagenet': this network has no pretrained weights; leave weights empty")
+    return network
+
+
+def _checked_file(weights: str) -> Path:
     text, _, digest = weights.partition("#")
     if text.startswith(("https://", "http://")):
         path = _fetched(text, digest)
@@ -72,10 +103,37 @@ def start_weights(network: ChestNetwork, weights: str) -> None:
         raise TrainingError(
             f'{path}: SHA-256 is {found}, {expected}; write network.weights = "{text}#{found}" to trust it'
         )
+    return path
+
+
+def _fitted(network: ChestNetwork, path: Path) -> dict[str, Tensor]:
+    """Return the tensors of ``path`` by name, in the shapes of ``network``, without a classifier of another shape."""
     try:
-        network.load_state_dict(load_file(path))
-    except (RuntimeError, SafetensorError) as error:
-        raise TrainingError(f"{path}: does not fit the network: {error}") from error
+        found = load_file(path)
+    except SafetensorError as error:
+        raise TrainingError(
+            f"{path}: is no safetensors file ({error}); write the weights with safetensors.torch.save_file"
+        ) from error
+    expected = {name: tensor.shape for name, tensor in network.state_dict().items()}
+    state = {}
+    for name, tensor in found.items():
+        wanted = expected.get(name, torch.Size())
+        if tensor.ndim == 4 and tensor.shape[1] == 3 and wanted[1:2] == (1,):
+            state[name] = tensor.sum(dim=1, keepdim=True)
+        else:
+            state[name] = tensor
+    wrong = {
+        name for name in expected.keys() | state.keys() if name not in state or state[name].shape != expected.get(name)
+    }
+    for name in sorted(wrong):
+        if not name.startswith(_CLASSIFIER):
+            here = tuple(state[name].shape) if name in state else "missing"
+            there = tuple(expected[name]) if name in expected else "none"
+            raise TrainingError(
+                f"{path}: does not fit the network: {name!r} is {here}, expected {there}; take the weights of the same "
+                "network at the same size"
+            )
+    return {name: tensor for name, tensor in state.items() if name not in wrong}
 
 
 def _fetched(url: str, digest: str) -> Path:
