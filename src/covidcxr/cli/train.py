@@ -43,13 +43,14 @@ def train_recipe(
     from covidcxr.training.fit import train
 
     resolved = load_recipe(recipe, overrides or [])
-    follow = None
+    progress = progress_for(quiet=quiet or as_json)
     if mlflow:
         from covidcxr.training.mlflow_curves import follow_in_mlflow
 
-        follow = follow_in_mlflow(resolved, out, mlflow)
-    progress = progress_for(quiet=quiet or as_json)
-    folder = train(resolved, data, out, device=device, progress=progress, after_epoch=follow)
+        with follow_in_mlflow(resolved, out, mlflow) as follow:
+            folder = train(resolved, data, out, device=device, progress=progress, after_epoch=follow)
+    else:
+        folder = train(resolved, data, out, device=device, progress=progress)
     bundle = Bundle.load(folder, verify=False)
     history = bundle.info.history
     if as_json:
