@@ -5,13 +5,16 @@
 Nothing is trained here: each BUNDLE was trained by ``covidcxr train`` on its DATASET. ``--outside`` is a dataset of
 sources that the bundle named ``*-held-out`` never saw; ``--adults`` one whose films of nih-chest-xray14 are shown to
 the bundles of recipes that take no NIH film, to count the adults without COVID-19 that they call COVID-19. Test-time
-only the network runs: no gate, no abstention.
+only the network runs: no gate, no abstention. Classes are told by the most probable one, and COVID-19 also at the
+bundle's own operating points: thresholds that its training chose on validation patients, for a wanted sensitivity.
+"Healthy" leaves out the films of pneumonia.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +26,10 @@ from covidcxr.dataset.dataset import Dataset
 from covidcxr.evaluation.cohort import Cohort
 from covidcxr.evaluation.report import evaluate_cohort
 from covidcxr.inference.predictor import Predictor
+from covidcxr.metrics.intervals import clustered_wilson
+from covidcxr.models.bundle import OperatingPoint
 
-TARGET, ADULTS = "COVID-19", "nih-chest-xray14"
+TARGET, HEALTHY, ADULTS = "COVID-19", "Normal", "nih-chest-xray14"
 Chosen = Callable[[Sample], bool]
 
 
@@ -54,6 +59,46 @@ def cohort_of(name: str, classes: Sequence[str], samples: Sequence[Sample], prob
     )
 
 
+def at_operating_points(cohort: Cohort, points: Sequence[OperatingPoint]) -> dict[str, Any]:
+    """Return what each threshold does on a cohort: shares as [value, low, high], 95 % intervals by patient."""
+    scores = cohort.probabilities[:, cohort.classes.index(TARGET)]
+    target, healthy = (cohort.labels == cohort.classes.index(label) for label in (TARGET, HEALTHY))
+
+    def share(called: np.ndarray, rows: np.ndarray) -> list[float] | None:
+        if not rows.any():
+            return None
+        found = clustered_wilson(called[rows], cohort.groups[rows])
+        return [round(float(value), 4) for value in (found.value, found.low, found.high)]
+
+    return {
+        f"sensitivity {point.target:g} wanted": {
+            "threshold": round(point.threshold, 4),
+            "sensitivity": share(scores >= point.threshold, target),
+            "specificity": share(scores < point.threshold, ~target),
+            "specificity_healthy": share(scores < point.threshold, healthy),
+        }
+        for point in points
+        if point.label == TARGET
+    }
+
+
+def detection(cohort: Cohort, points: Sequence[OperatingPoint]) -> dict[str, Any]:
+    """Return how COVID-19 is told from the healthy alone, and what the bundle's thresholds do."""
+    rows = np.flatnonzero(np.isin(cohort.labels, [cohort.classes.index(label) for label in (TARGET, HEALTHY)]))
+    against = replace(
+        cohort,
+        record_ids=tuple(cohort.record_ids[row] for row in rows),
+        labels=cohort.labels[rows],
+        probabilities=cohort.probabilities[rows],
+        groups=cohort.groups[rows],
+    )
+    both = len(set(against.labels.tolist())) == 2
+    return {
+        "auroc_against_healthy": measured(against, f"auroc/{TARGET}")[f"auroc/{TARGET}"] if both else None,
+        "operating_points": at_operating_points(cohort, points),
+    }
+
+
 def measure_run(bundle: Path, data: Path, outside: Path | None, adults: Path | None) -> dict[str, Any]:
     """Return the figures of one bundle."""
     predictor = Predictor.load(bundle, backend="torch", gated=False)
@@ -64,22 +109,25 @@ def measure_run(bundle: Path, data: Path, outside: Path | None, adults: Path | N
     probabilities = predict(predictor, dataset, test)
     published = np.array([sample.record.source == "chest-xray-pneumonia" for sample in test])
     target = np.array([sample.label == TARGET for sample in test])
+    points = info.operating_points
+
+    def figures_of(name: str, films: Sequence[Sample], seen: np.ndarray) -> dict[str, Any]:
+        cohort = cohort_of(name, classes, films, seen)
+        return {"images": len(films), **measured(cohort, *names), **detection(cohort, points)}
+
+    whole = figures_of("test", test, probabilities)
     figures: dict[str, Any] = {
         "recipe": info.name,
         "parameters": info.network.num_parameters,
         "training_seconds": info.history.seconds,
         "training_device": info.history.device,
-        "test_images": len(test),
-        "test": measured(cohort_of("test", classes, test, probabilities), *names),
+        "test_images": whole.pop("images"),
+        "test": whole,
     }
 
     def part(name: str, rows: np.ndarray) -> None:
-        chosen = [test[row] for row in np.flatnonzero(rows)]
         if 0 < rows.sum() < len(test):
-            figures[name] = {
-                "images": len(chosen),
-                **measured(cohort_of(name, classes, chosen, probabilities[rows]), *names),
-            }
+            figures[name] = figures_of(name, [test[row] for row in np.flatnonzero(rows)], probabilities[rows])
 
     part("test_of_the_paper_s_sources", published | target)
     part("test_adults", ~published)
@@ -87,24 +135,20 @@ def measure_run(bundle: Path, data: Path, outside: Path | None, adults: Path | N
         other = Dataset.open(outside, classes=classes)
         films = other.samples
         seen = predict(predictor, other, films)
-        figures["held_out_sources"] = {
-            "images": len(films), **measured(cohort_of("held out", classes, films, seen), *names)
-        }  # fmt: skip
-        mixed = [film for film in films if film.label == TARGET]
+        figures["held_out_sources"] = figures_of("held out", films, seen)
         rows = np.array([film.label == TARGET for film in films])
         controls = np.array([sample.record.source == ADULTS for sample in test])
         if controls.any():
-            both = [*mixed, *(test[row] for row in np.flatnonzero(controls))]
-            figures["held_out_covid_against_unseen_nih_adults"] = {
-                "images": len(both),
-                **measured(
-                    cohort_of("mixed", classes, both, np.concatenate([seen[rows], probabilities[controls]])), *names
-                ),
-            }
+            figures["held_out_covid_against_unseen_nih_adults"] = figures_of(
+                "mixed",
+                [*(film for film in films if film.label == TARGET), *(test[row] for row in np.flatnonzero(controls))],
+                np.concatenate([seen[rows], probabilities[controls]]),
+            )
     if adults is not None:
         other = Dataset.open(adults, classes=classes)
         films = tuple(sample for sample in other.samples if sample.record.source == ADULTS)
-        called = predict(predictor, other, films).argmax(axis=1)
+        seen = predict(predictor, other, films)
+        called = seen.argmax(axis=1)
         figures["adults_of_another_hospital"] = {
             label: {
                 "films": sum(film.label == label for film in films),
@@ -113,6 +157,11 @@ def measure_run(bundle: Path, data: Path, outside: Path | None, adults: Path | N
             }
             for label in classes if label != TARGET
         }  # fmt: skip
+        figures["test_covid_against_adults_of_another_hospital"] = figures_of(
+            "both",
+            [*(test[row] for row in np.flatnonzero(target)), *films],
+            np.concatenate([probabilities[target], seen]),
+        )
     return figures
 
 
