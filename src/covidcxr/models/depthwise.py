@@ -1,10 +1,10 @@
 """Depthwise convolution whose backward pass is fast on a CPU in bfloat16.
 
 oneDNN's bfloat16 backward of a depthwise convolution falls back to a reference loop for a stride of two (input
-gradient) and for kernels of five (weight gradient), up to 30 times slower than the forward pass. Both are rewritten
+gradient) and for kernels five wide (weight gradient), up to 30 times slower than the forward pass. Both are rewritten
 here in operations that are fast, with the same result: the input gradient as convolutions of the gradient with the
 flipped kernel, or with its even and odd taps where the stride is two; the weight gradient of a 5x5 kernel as those
-of four 3x3 kernels at its corners. What the convolution is part of is not known here.
+of two 5x3 kernels, its left and its right. What the convolution is part of is not known here.
 """
 
 from __future__ import annotations
@@ -41,35 +41,42 @@ def depthwise_conv2d(images: Tensor, weight: Tensor, bias: Tensor | None, *, str
     Returns:
         (N, C, ceil(H / stride), ceil(W / stride)).
     """
-    kernel = weight.shape[-1]
-    left, right, top, bottom = same_padding(images.shape[2], images.shape[3], kernel, stride)
-    pad = 0
-    if left == right == top == bottom:
-        pad = left
-    else:
-        images = functional.pad(images, (left, right, top, bottom))
-    channels = images.shape[1]
+    pads = same_padding(images.shape[2], images.shape[3], weight.shape[-1], stride)
     if images.is_cuda or not torch.is_grad_enabled() or not (images.requires_grad or weight.requires_grad):
-        return functional.conv2d(images, weight, bias, stride=stride, padding=pad, groups=channels)
-    out: Tensor = _Depthwise.apply(images, weight, stride, pad)  # type: ignore[no-untyped-call]
+        images, pad = _padded(images, pads)
+        return functional.conv2d(images, weight, bias, stride=stride, padding=pad, groups=images.shape[1])
+    out: Tensor = _Depthwise.apply(images, weight, stride, pads)  # type: ignore[no-untyped-call]
     return out if bias is None else out + bias.view(1, -1, 1, 1)
+
+
+def _padded(images: Tensor, pads: Pads) -> tuple[Tensor, int]:
+    """Return (images, pad) whose convolution with ``pad`` zeros on every side is that of ``images`` with ``pads``."""
+    left, right, top, bottom = pads
+    if left == right == top == bottom:
+        return images, left
+    return functional.pad(images, pads), 0
 
 
 class _Depthwise(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, images: Tensor, weight: Tensor, stride: int, pad: int) -> Tensor:
-        ctx.save_for_backward(images, weight)
-        ctx.stride, ctx.pad = stride, pad
-        return functional.conv2d(images, weight, stride=stride, padding=pad, groups=images.shape[1])
+    def forward(ctx: Any, images: Tensor, weight: Tensor, stride: int, pads: Pads) -> Tensor:
+        padded, pad = _padded(images, pads)
+        ctx.save_for_backward(padded, weight)
+        ctx.stride, ctx.pad, ctx.size = stride, pad, images.shape[2:]
+        ctx.corner = (0, 0) if pad else (pads[2], pads[0])
+        return functional.conv2d(padded, weight, stride=stride, padding=pad, groups=images.shape[1])
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         images, weight = ctx.saved_tensors
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        of_images = _input_gradient(gradient, images, weight, ctx.stride, ctx.pad) if ctx.needs_input_grad[0] else None
         of_weight = _weight_gradient(gradient, images, weight, ctx.stride, ctx.pad) if ctx.needs_input_grad[1] else None
-        return of_images, of_weight, None, None
+        if not ctx.needs_input_grad[0]:
+            return None, of_weight, None, None
+        whole = _input_gradient(gradient, images, weight, ctx.stride, ctx.pad)
+        (top, left), (rows, columns) = ctx.corner, ctx.size
+        return whole[:, :, top : top + rows, left : left + columns], of_weight, None, None
 
 
 def _input_gradient(gradient: Tensor, images: Tensor, weight: Tensor, stride: int, pad: int) -> Tensor:
@@ -77,25 +84,26 @@ def _input_gradient(gradient: Tensor, images: Tensor, weight: Tensor, stride: in
     if stride == 1:
         return functional.conv2d(gradient, flipped, padding=kernel - 1 - pad, groups=channels)
     # Every other row and column of the result sees every other row and column of the kernel: four convolutions of
-    # the gradient with 3x3 kernels, interleaved.
+    # the gradient with a quarter of the kernel each, interleaved.
     count, _, rows, columns = images.shape
     rows, columns = rows + 2 * pad, columns + 2 * pad
     out = torch.empty((count, channels, rows, columns), dtype=gradient.dtype, memory_format=torch.channels_last)
     for row in (0, 1):
         for column in (0, 1):
-            part = functional.conv2d(gradient, _every_other(flipped, row, column), padding=2, groups=channels)
+            taps = flipped[:, :, (kernel - 1 - row) % 2 :: 2, (kernel - 1 - column) % 2 :: 2]
+            around = (taps.shape[2] - 1, taps.shape[3] - 1)
+            part = functional.conv2d(gradient, taps.contiguous(), padding=around, groups=channels)
             target = out[:, :, row::2, column::2]
-            target.copy_(part[:, :, : target.shape[2], : target.shape[3]])
+            _fill(target, part)
     return out[:, :, pad : rows - pad, pad : columns - pad]
 
 
-def _every_other(flipped: Tensor, row: int, column: int) -> Tensor:
-    """Return the taps of a flipped (C, 1, k, k) kernel at the given parity, at the end of a (C, 1, 3, 3) kernel."""
-    kernel = flipped.shape[-1]
-    taps = flipped[:, :, (kernel - 1 - row) % 2 :: 2, (kernel - 1 - column) % 2 :: 2]
-    out = flipped.new_zeros((flipped.shape[0], 1, 3, 3))
-    out[:, :, 3 - taps.shape[2] :, 3 - taps.shape[3] :] = taps
-    return out
+def _fill(target: Tensor, part: Tensor) -> None:
+    """Copy ``part`` to the top left of ``target``, and zeros to what it does not reach."""
+    rows, columns = min(part.shape[2], target.shape[2]), min(part.shape[3], target.shape[3])
+    target[:, :, :rows, :columns].copy_(part[:, :, :rows, :columns])
+    target[:, :, rows:] = 0
+    target[:, :, :rows, columns:] = 0
 
 
 def _weight_gradient(gradient: Tensor, images: Tensor, weight: Tensor, stride: int, pad: int) -> Tensor:
@@ -103,14 +111,12 @@ def _weight_gradient(gradient: Tensor, images: Tensor, weight: Tensor, stride: i
     if kernel != 5:
         return _native_weight_gradient(gradient, images, weight, stride, pad)
     padded = functional.pad(images, (pad, pad, pad, pad)) if pad else images
-    rows, columns = ((length - 1) * stride + 3 for length in gradient.shape[2:])
+    rows, columns = ((length - 1) * stride + taps for length, taps in zip(gradient.shape[2:], (5, 3), strict=True))
     out = torch.empty_like(weight)
-    corner = weight.new_empty((channels, 1, 3, 3))
-    for top in (0, 2):
-        for left in (0, 2):
-            window = padded[:, :, top : top + rows, left : left + columns]
-            window = window.contiguous(memory_format=torch.channels_last)
-            out[:, :, top : top + 3, left : left + 3] = _native_weight_gradient(gradient, window, corner, stride, 0)
+    half = weight.new_empty((channels, 1, 5, 3))
+    for left in (0, 2):
+        window = padded[:, :, :rows, left : left + columns].contiguous(memory_format=torch.channels_last)
+        out[:, :, :, left : left + 3] = _native_weight_gradient(gradient, window, half, stride, 0)
     return out
 
 
