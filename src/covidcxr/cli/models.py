@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
 
 from covidcxr.cli.options import JsonOption, print_json
@@ -19,7 +21,7 @@ def list_models(as_json: JsonOption = False) -> None:
     from covidcxr.models import MODELS
     from covidcxr.models.network import count_parameters, network_options
 
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": name,
             "parameters": count_parameters(name),

@@ -135,7 +135,7 @@ def network_options(network_class: type[ChestNetwork]) -> list[str]:
 def _check_options(name: str, network_class: type[ChestNetwork], options: Mapping[str, Any]) -> None:
     """Raise RecipeError where an option is unknown, or is not of the type that the constructor says."""
     known = network_options(network_class)
-    hints = get_type_hints(network_class.__init__, include_extras=True)  # type: ignore[misc]
+    hints = get_type_hints(network_class.__init__, include_extras=True)
     for option, value in options.items():
         if option in _ELSEWHERE:
             raise RecipeError(f"network.options.{option}: is not set here; it follows from {_ELSEWHERE[option]}")
