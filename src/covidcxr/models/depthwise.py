@@ -62,40 +62,44 @@ class _Depthwise(torch.autograd.Function):
     def forward(ctx: Any, images: Tensor, weight: Tensor, stride: int, pads: Pads) -> Tensor:
         padded, pad = _padded(images, pads)
         ctx.save_for_backward(padded, weight)
-        ctx.stride, ctx.pad, ctx.size = stride, pad, images.shape[2:]
-        ctx.corner = (0, 0) if pad else (pads[2], pads[0])
+        ctx.stride, ctx.pad, ctx.pads, ctx.shape = stride, pad, pads, images.shape
         return functional.conv2d(padded, weight, stride=stride, padding=pad, groups=images.shape[1])
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
-        images, weight = ctx.saved_tensors
+        padded, weight = ctx.saved_tensors
+        of_images = of_weight = None
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        of_weight = _weight_gradient(gradient, images, weight, ctx.stride, ctx.pad) if ctx.needs_input_grad[1] else None
-        if not ctx.needs_input_grad[0]:
-            return None, of_weight, None, None
-        whole = _input_gradient(gradient, images, weight, ctx.stride, ctx.pad)
-        (top, left), (rows, columns) = ctx.corner, ctx.size
-        return whole[:, :, top : top + rows, left : left + columns], of_weight, None, None
+        if ctx.needs_input_grad[0]:
+            of_images = _input_gradient(gradient, weight, ctx.stride, ctx.pads, ctx.shape)
+        if ctx.needs_input_grad[1]:
+            of_weight = _weight_gradient(gradient, padded, weight, ctx.stride, ctx.pad)
+        return of_images, of_weight, None, None
 
 
-def _input_gradient(gradient: Tensor, images: Tensor, weight: Tensor, stride: int, pad: int) -> Tensor:
-    channels, kernel, flipped = images.shape[1], weight.shape[-1], weight.flip(2, 3)
-    if stride == 1:
-        return functional.conv2d(gradient, flipped, padding=kernel - 1 - pad, groups=channels)
-    # Every other row and column of the result sees every other row and column of the kernel: four convolutions of
-    # the gradient with a quarter of the kernel each, interleaved.
-    count, _, rows, columns = images.shape
-    rows, columns = rows + 2 * pad, columns + 2 * pad
-    out = torch.empty((count, channels, rows, columns), dtype=gradient.dtype, memory_format=torch.channels_last)
+def _input_gradient(gradient: Tensor, weight: Tensor, stride: int, pads: Pads, shape: torch.Size) -> Tensor:
+    channels, kernel, flipped = shape[1], weight.shape[-1], weight.flip(2, 3)
+    left, _, top, _ = pads
+    if stride == 1:  # whose padding is the same on every side
+        return functional.conv2d(gradient, flipped, padding=kernel - 1 - left, groups=channels)
+    # Every other row and column of the padded images sees every other row and column of the kernel: four convolutions
+    # of the gradient with a quarter of the kernel each, interleaved.
+    out = torch.empty(shape, dtype=gradient.dtype, memory_format=torch.channels_last)
     for row in (0, 1):
         for column in (0, 1):
-            taps = flipped[:, :, (kernel - 1 - row) % 2 :: 2, (kernel - 1 - column) % 2 :: 2]
+            taps = flipped[:, :, (kernel - 1 - row) % 2 :: 2, (kernel - 1 - column) % 2 :: 2].contiguous()
             around = (taps.shape[2] - 1, taps.shape[3] - 1)
-            part = functional.conv2d(gradient, taps.contiguous(), padding=around, groups=channels)
-            target = out[:, :, row::2, column::2]
-            _fill(target, part)
-    return out[:, :, pad : rows - pad, pad : columns - pad]
+            part = functional.conv2d(gradient, taps, padding=around, groups=channels)
+            (down, skip_rows), (right, skip_columns) = _place(row, top), _place(column, left)
+            _fill(out[:, :, down::2, right::2], part[:, :, skip_rows:, skip_columns:])
+    return out
+
+
+def _place(parity: int, pad: int) -> tuple[int, int]:
+    """Return where every other line of padded images begins without the padding, and how many it loses."""
+    begin = (parity - pad) % 2
+    return begin, (begin + pad - parity) // 2
 
 
 def _fill(target: Tensor, part: Tensor) -> None:
