@@ -23,8 +23,8 @@ def check_recipe(recipe: Recipe) -> None:
 
     Raises:
         RegistryError: If the network is unknown.
-        RecipeError: If the recipe names no network, the network does not take its options, its size or the size of a batch, or a weight is for a
-            class that is not there.
+        RecipeError: If the recipe names no network, the network does not take its options, its size or the size of a
+            batch, or a class weight is for a class that is not there.
         TrainingError: If the starting weights are not there, are others than the recipe says, or do not fit.
         SourceError: If they cannot be downloaded.
         EvaluationError: If the published result is unknown.
