@@ -158,7 +158,8 @@ def _print_explanations(console: Console, found: dict[str, Any] | None, report: 
 
 
 def _looked(summary: dict[str, Any]) -> str:
-    words = [f"{summary['num_failed'] / summary['num_films']:.0%} not to be believed"]
+    reasons = ", ".join(f"{name} {number}" for name, number in summary["failures"].items())
+    words = [f"{summary['num_failed'] / summary['num_films']:.0%} not to be believed{reasons and f' ({reasons})'}"]
     if summary["lung_fraction_quartiles"] is not None:
         low, middle, high = summary["lung_fraction_quartiles"]
         words += [

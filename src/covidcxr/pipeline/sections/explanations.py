@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from covidcxr.explain.rows import Summary
 from covidcxr.outputs.page import Block, Cell, Findings, Row, Section, Table, Tone, metric_cell
 from covidcxr.pipeline.explanations import FAILED, PEAK_OUTSIDE, CohortExplanations
@@ -15,7 +17,7 @@ def explanations_section(study: Study) -> Section | None:
     """Return the distribution of the heat maps on every cohort; None if none was asked for."""
     made = [(result, result.explanations) for result in study.results if result.explanations is not None]
     blocks: list[Block] = [_table(result, found) for result, found in made]
-    wrong = tuple(sentence for result, found in made if (sentence := _wrong(result, found)))
+    wrong = tuple(sentence for result, found in made for sentence in _wrong(result, found))
     if wrong:
         blocks.append(Findings(title="What this means for the score", items=wrong, tone="bad"))
     if study.not_explained:
@@ -70,14 +72,14 @@ def _class_cells(label: str, summary: Summary) -> tuple[Cell, ...]:
         Cell(text=label, sub=f"{summary.num_films:,} films"),
         *_cells(summary),
         Cell(text=outside),
-        Cell(text=f"{failed:.0%}", tone=tone),
+        Cell(text=f"{failed:.0%}", sub=_reasons(summary), tone=tone),
         _zones(summary),
     )
 
 
 def _cells(summary: Summary) -> tuple[Cell, Cell]:
     if summary.lung_fraction_quartiles is None:
-        return Cell(text="–", sub="no lungs found", tone="muted"), Cell(text="–")
+        return Cell(text="–", sub="no lungs, or no heat", tone="muted"), Cell(text="–")
     low, middle, high = summary.lung_fraction_quartiles
     return Cell(text=f"{middle:.2f}", sub=f"{low:.2f} to {high:.2f}"), Cell(text=f"{summary.mean_chance or 0:.2f}")
 
@@ -88,11 +90,16 @@ def _zones(summary: Summary) -> Cell:
     return Cell(text=", ".join(f"{zone} {count / total:.0%}" for zone, count in most) or "–")
 
 
-def _wrong(result: CohortResult, found: CohortExplanations) -> str:
-    share = found.overall.num_failed / found.overall.num_films
-    if share <= _MANY_WRONG:
-        return ""
-    return (
-        f"{result.report.cohort}: on {share:.0%} of the films the heat map is not to be believed; whatever the network "
-        "recognises, it is for the most part not in the lungs."
-    )
+def _reasons(summary: Summary) -> str:
+    return ", ".join(f"{name} {number:,}" for name, number in summary.failures.items())
+
+
+def _wrong(result: CohortResult, found: CohortExplanations) -> Iterator[str]:
+    for label, summary in found.by_class.items():
+        share = summary.num_failed / summary.num_films
+        if share > _MANY_WRONG:
+            where = f"{result.report.cohort}: on {share:.0%} of the {summary.num_films:,} films called {label}"
+            yield (
+                f"{where} the heat map is not to be believed; whatever the network recognises there, it is for the "
+                "most part not in the lungs."
+            )
