@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from covidcxr.imaging import gate_marks
+from covidcxr.imaging.drawn_marks import MarkScores
 from covidcxr.imaging.gate_marks import drawn_marks
 from covidcxr.imaging.lungs import LungFields
 
@@ -42,9 +43,10 @@ def test_a_soft_bright_spot_is_no_mark() -> None:
 
 def test_a_mark_that_only_the_network_sees_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
     film, lungs = _film()
-    monkeypatch.setattr(gate_marks, "mark_score", lambda pixels: 0.97)
-    assert gate_marks.describe_marks(film, lungs) == "something drawn over the chest, with probability 0.97"
-    monkeypatch.setattr(gate_marks, "mark_score", lambda pixels: 0.2)
+    for scores in (MarkScores(marks=0.97, flat_mark=0.0), MarkScores(marks=0.6, flat_mark=0.97)):
+        monkeypatch.setattr(gate_marks, "mark_scores", lambda pixels, scores=scores: scores)
+        assert gate_marks.describe_marks(film, lungs) == "something drawn over the chest, with probability 0.97"
+    monkeypatch.setattr(gate_marks, "mark_scores", lambda pixels: MarkScores(marks=0.6, flat_mark=0.0))
     assert gate_marks.describe_marks(film, lungs) == ""
     marked = (film * 255).astype(np.uint8)
     cv2.arrowedLine(marked, (60, 100), (120, 160), (255,), 4)

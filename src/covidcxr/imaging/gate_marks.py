@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from covidcxr.imaging.drawn_marks import mark_score
+from covidcxr.imaging.drawn_marks import mark_scores
 from covidcxr.imaging.encoding import to_uint8
 from covidcxr.imaging.lungs import LungFields
-from covidcxr.imaging.picture_checks import MIN_MARKS
+from covidcxr.imaging.picture_checks import MIN_FLAT_MARK, MIN_MARKS
 
 _SIDE = 512
 _WHITE = 0.985
@@ -32,8 +32,10 @@ def describe_marks(pixels: NDArray[np.float32], lungs: LungFields) -> str:
     shapes = drawn_marks(pixels, lungs)
     if shapes:
         return f"{shapes} letters, arrows or boxes over the lungs"
-    score = mark_score(to_uint8(pixels))
-    return f"something drawn over the chest, with probability {score:.2f}" if score >= MIN_MARKS else ""
+    scores = mark_scores(to_uint8(pixels))
+    if scores.marks < MIN_MARKS and scores.flat_mark < MIN_FLAT_MARK:
+        return ""
+    return f"something drawn over the chest, with probability {max(scores.marks, scores.flat_mark):.2f}"
 
 
 def drawn_marks(pixels: NDArray[np.float32], lungs: LungFields) -> int:
