@@ -1,8 +1,8 @@
 """Lung fields of a frontal chest film, with a confidence and the answer "none found".
 
-The network (a small U-Net, weights in ``lungs_weights/`` beside this file, with their card) runs in ONNX Runtime on
-one thread. It marks the lung as the annotators of the v7labs masks did: including what lies behind the heart. How it
-is trained is not known here; what is done with the fields is not either.
+The network, a U-Net on the first stages of EfficientNet-Lite0 (weights in ``lungs_weights/`` beside this file, with
+their card), runs in ONNX Runtime on one thread. It marks the lung as the annotators of the v7labs masks did: including
+what lies behind the heart. How it is trained is not known here; what is done with the fields is not either.
 """
 
 from __future__ import annotations

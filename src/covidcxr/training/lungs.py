@@ -36,7 +36,7 @@ class LungTraining:
 
     films: int = 24000
     batch_size: int = 16
-    rate: float = 4e-3
+    rate: float = 2e-3
     decay: float = 1e-3
     average: float = 0.995
     seed: int = 0

