@@ -11,17 +11,26 @@ import pytest
 
 from covidcxr.cli.main import run_command
 from covidcxr.core.types import Radiograph
+from covidcxr.imaging import dicom_facts
 from covidcxr.imaging.gate import GateReason, GateResult
 from covidcxr.models.bundle import Bundle
 from covidcxr.sources.phantom_films import draw_film
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "imaging"))
 import bundles
+import films
 
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return bundles.tiny_bundle(tmp_path_factory.mktemp("run") / "bundle")
+
+
+@pytest.fixture(autouse=True)
+def own_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return tmp_path / "config/covidcxr/pseudonyms.key"
 
 
 @pytest.fixture
@@ -120,6 +129,86 @@ def test_short_keys_and_filters_that_leave_nothing_are_told(
     assert "no input is left" in capsys.readouterr().err
     assert run_command([*command, "--view", "sideways"]) == 2
     assert "expected PA, AP or LATERAL" in capsys.readouterr().err
+    assert run_command([*command, "--frames", "some"]) == 2
+    assert "neither refuse nor split" in capsys.readouterr().err
+    assert run_command([*command, "--identified", "--pseudonyms", str(tmp_path / "key")]) == 2
+    assert "contradicts --pseudonyms" in capsys.readouterr().err
+
+
+def write_films(folder: Path) -> None:
+    """Write a film of Jane Doe's, one of two frames, and one that is no DICOM."""
+    (folder / "DOE_JANE").mkdir(parents=True)
+    pixels = bundles.film(3).astype(int)
+    jane = {"SOPInstanceUID": "1.2.3.77", "PatientID": "PID77", "PatientName": "DOE^JANE"}
+    two = {"SOPInstanceUID": "1.2.3.78", "PatientID": "PID77", "NumberOfFrames": 2, "Modality": "CR"}
+    (folder / "DOE_JANE" / "DOE_JANE_PID77.dcm").write_bytes(films.dicom(pixels, attributes=jane))
+    (folder / "two.dcm").write_bytes(films.dicom(np.stack([pixels, 255 - pixels]), attributes=two))
+    (folder / "roe_richard.png").write_bytes(bundles.png(4))
+
+
+def test_a_table_names_nobody_unless_asked_to(
+    bundle: Bundle, own_key: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_films(tmp_path / "in")
+    tables = []
+    for name in ("first.csv", "again.csv", "clear.csv"):
+        options = ["--identified"] if name == "clear.csv" else []
+        command = ["predict", str(bundle.folder), str(tmp_path / "in"), "--out", str(tmp_path / name), *options]
+        assert run_command(command) == 0
+        tables.append((tmp_path / name).read_text())
+    said = capsys.readouterr().err
+    assert "first.names.csv, which only you can read" in said
+    first, again, clear = tables
+    assert first == again
+    assert not any(word in first for word in ("DOE", "PID77", "1.2.3.7", "richard", "two.dcm"))
+    rows = list(csv.DictReader(first.splitlines()))
+    assert len({row["input"] for row in rows}) == 3
+    assert rows[0]["patient"] == "" != rows[1]["patient"] == rows[2]["patient"]  # the PNG comes first
+    assert own_key.stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "first.names.csv").stat().st_mode & 0o777 == 0o600
+    assert not (tmp_path / "clear.names.csv").exists()
+    assert [row["patient"] for row in csv.DictReader(clear.splitlines())] == ["", "PID77", "PID77"]
+    assert "DOE_JANE_PID77.dcm" in clear
+
+
+def test_frames_are_refused_or_get_a_row_each(
+    bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_films(tmp_path / "in")
+    command = ["predict", str(bundle.folder), str(tmp_path / "in" / "two.dcm"), "--json"]
+    assert run_command(command) == 2
+    captured = capsys.readouterr()
+    assert "predict --frames split" in json.loads(captured.out)["reasons"][0]
+    assert run_command([*command, "--frames", "split"]) == 0
+    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert [one["input"][-9:] for one in (first, second)] == ["two.dcm#1", "two.dcm#2"]
+    assert first["status"] == "ok"
+    assert first["probabilities"] != second["probabilities"]
+
+
+def test_what_filters_leave_out_is_counted_and_headers_are_read_once(
+    bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_films(tmp_path / "in")
+    read: list[Path] = []
+    facts = dicom_facts.read_facts
+    monkeypatch.setattr(dicom_facts, "read_facts", lambda path: read.append(path) or facts(path))
+    assert run_command(["predict", str(bundle.folder), str(tmp_path / "in"), "--modality", "DX"]) == 0
+    assert "1 inputs, 2 left out by filters" in capsys.readouterr().err
+    assert len(read) == 3
+
+
+def test_undecided_films_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sets = {"0.90": dict.fromkeys(bundles.CLASSES, 0.9999)}
+    careful = bundles.tiny_bundle(tmp_path / "bundle", gain=1.0, conformal=sets, synthetic=True)
+    (tmp_path / "film.png").write_bytes(bundles.png(1))
+    assert run_command(["predict", str(careful.folder), str(tmp_path / "film.png")]) == 0
+    captured = capsys.readouterr()
+    assert "1 inputs, 1 undecided" in captured.err
+    assert "abstain" in captured.out
+    assert run_command(["predict", str(careful.folder), str(tmp_path / "film.png"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["status"], found["label"], len(found["probabilities"])) == ("abstain", None, 3)
 
 
 def test_a_turned_film_is_turned_on_request_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

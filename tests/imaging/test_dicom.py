@@ -3,6 +3,9 @@ from __future__ import annotations
 import itertools
 import shutil
 import subprocess
+import threading
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import films
@@ -14,6 +17,7 @@ from variants import FILM, colour_variants, gray_variants, lut, window
 
 from covidcxr.core.errors import ImageReadError, ImageTooLargeError
 from covidcxr.core.types import PreprocessSpec, View
+from covidcxr.imaging import dicom
 from covidcxr.imaging.preprocess import preprocess
 from covidcxr.imaging.reading import read, read_frames, read_gray8
 
@@ -237,6 +241,36 @@ def test_a_large_stream_inside_a_small_header_is_refused_before_decoding() -> No
     with pytest.raises(ImageReadError, match="80 x 96 x 1") as caught:
         read(small)
     assert caught.value.reason == "undecodable"
+
+
+def test_threads_decode_at_once_and_give_what_one_thread_gives() -> None:
+    deep = films.scaled(films.film(256, 240), 12)
+    odd = {"WindowCenter": "1800", "WindowWidth": "2500", "ViewPosition": "x" * 30}  # pydicom warns of it
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        syntaxes = films.SYNTAXES.values()
+        data = [films.dicom(deep + more, bits=12, syntax=one, attributes=odd) for more in (0, 1) for one in syntaxes]
+    expected = [read(one).pixels.tobytes() for one in data]
+    filters = list(warnings.filters)
+    together = threading.Barrier(4)
+
+    def decode(turn: int) -> list[bytes]:
+        together.wait()
+        return [read(data[(turn + number) % len(data)]).pixels.tobytes() for number in range(len(data))]
+
+    with ThreadPoolExecutor(4) as pool:
+        for turn, found in enumerate(pool.map(decode, range(4))):
+            assert found == expected[turn:] + expected[:turn]
+    assert warnings.filters == filters
+
+
+def test_a_thread_that_reads_does_not_wait_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    inside = threading.Barrier(2, timeout=20)
+    decode = dicom._decode
+    monkeypatch.setattr(dicom, "_decode", lambda *given: inside.wait() is not None and decode(*given))
+    with ThreadPoolExecutor(2) as pool:
+        for found in pool.map(lambda _: read(films.dicom(FILM.astype(np.int64))), range(2)):
+            np.testing.assert_allclose(found.pixels, UNIT, atol=1e-6)
 
 
 def test_real_cr_film_and_its_jpeg2000_copy_are_one_image() -> None:

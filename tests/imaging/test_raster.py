@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import covidcxr.imaging
 from covidcxr.core.errors import ImageReadError, ImageTooLargeError
 from covidcxr.imaging.reading import REASONS, read, read_frames, read_gray8
 
@@ -232,3 +233,15 @@ def test_a_jpeg_cut_short_is_truncated_and_not_half_gray() -> None:
     with pytest.raises(ImageReadError, match="ends early") as caught:
         read(data[: len(data) // 2])
     assert caught.value.reason == "truncated"
+
+
+def test_the_door_of_the_room_takes_paths_strings_bytes_and_files(tmp_path: Path) -> None:
+    path = tmp_path / "film.png"
+    path.write_bytes(films.encode(films.film(), "PNG"))
+    with path.open("rb") as stream:
+        sources = (path, str(path), path.read_bytes(), bytearray(path.read_bytes()), stream)
+        found = [covidcxr.imaging.read(source) for source in sources]
+    assert len({one.pixels.tobytes() for one in found}) == 1
+    assert [one.origin for one in found] == [str(path), str(path), "<bytes>", "<bytes>", "<bytes>"]
+    with pytest.raises(AttributeError, match="no attribute 'write'"):
+        covidcxr.imaging.write  # noqa: B018

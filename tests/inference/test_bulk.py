@@ -15,8 +15,10 @@ import bundles
 import pytest
 
 from covidcxr.core.errors import OutputError
+from covidcxr.imaging.gate import GateResult
 from covidcxr.inference.bulk import parts_folder, predict_to_table
 from covidcxr.inference.inputs import expand
+from covidcxr.inference.intake import Intake, Naming
 from covidcxr.inference.predictor import Predictor
 from covidcxr.models.bundle import Bundle
 from covidcxr.outputs.predictions import read_parquet_rows
@@ -104,6 +106,56 @@ def test_parts_of_another_bundle_or_of_other_inputs_are_not_taken_over(
     assert {row["bundle"] for row in written} == {other.bundle.bundle_id}
     assert [row["input"] for row in written] == [str(films / f"{number:03d}.png") for number in range(5, NUM_FILMS)]
     assert len(rows) == NUM_FILMS - 5
+
+
+@pytest.mark.parametrize("change", ["gate", "release"])
+def test_parts_of_another_gate_or_release_are_not_taken_over(
+    change: str, predictor: Predictor, films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card, release = {"sha256": "old"}, ["1"]
+    monkeypatch.setattr("covidcxr.imaging.gate_kinds.gate_network_card", lambda: card)
+    monkeypatch.setattr("covidcxr.imaging.gate.gate_film", lambda film: GateResult(origin=film.origin, verdict="ok"))
+    monkeypatch.setattr("covidcxr.inference.bulk.release", lambda: release[0])
+    gated = Predictor(predictor.bundle, predictor.backend, batch_size=4, gated=True)
+    out = tmp_path / "found.csv"
+    first = run(gated, films, out)
+    for _ in range(25):
+        next(first)
+    first.close()  # type: ignore[attr-defined]
+    assert len(list(parts_folder(out).glob("*.parquet"))) == 3
+    if change == "gate":
+        card["sha256"] = "new"
+    else:
+        release[0] = "2"
+    second = run(gated, films, out)
+    next(second)
+    assert len(list(parts_folder(out).glob("*.parquet"))) == 1
+    second.close()  # type: ignore[attr-defined]
+
+
+def test_a_table_of_pseudonyms_has_a_private_one_beside_it_that_survives_a_kill(
+    predictor: Predictor, films: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "found.parquet"
+
+    def start() -> Iterator[dict[str, object]]:
+        items = Intake(naming=Naming(key=b"k" * 32)).take(expand([films]))
+        return predict_to_table(predictor, items, out, part_rows=10)
+
+    first = start()
+    for _ in range(25):
+        next(first)
+    first.close()  # type: ignore[attr-defined]
+    list(start())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["found.names.csv", "found.parquet"]
+    names = tmp_path / "found.names.csv"
+    assert names.stat().st_mode & 0o777 == 0o600
+    with names.open(newline="") as stream:
+        listed = list(csv.DictReader(stream))
+    rows = read_parquet_rows(out)
+    assert [row["input"] for row in listed] == [row["input"] for row in rows]
+    assert [Path(row["path"]).name for row in listed] == [f"{number:03d}.png" for number in range(NUM_FILMS)]
+    assert "png" not in repr(rows)
 
 
 def test_two_runs_do_not_write_one_table(predictor: Predictor, films: Path, tmp_path: Path) -> None:

@@ -13,14 +13,18 @@ import pytest
 import torch
 
 from covidcxr.cli.main import run_command
-from covidcxr.core.errors import BundleError, RegistryError
+from covidcxr.core.errors import BundleError, ImageReadError, RegistryError
 from covidcxr.core.types import Prediction, Radiograph
 from covidcxr.imaging import gate_kinds
 from covidcxr.imaging.gate import GateReason, GateResult
 from covidcxr.imaging.preprocess import preprocess
 from covidcxr.imaging.reading import read
+from covidcxr.inference import decoding
 from covidcxr.inference.predictor import Predictor
 from covidcxr.models.bundle import Bundle
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "imaging"))
+import films
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +146,116 @@ def test_a_network_that_gives_no_numbers_is_an_error_not_a_label(tmp_path: Path)
     assert found.status == "error"
     assert found.label is None
     assert found.reasons[0].startswith("not-finite: ")
+
+
+@pytest.mark.parametrize(
+    ("pixels", "reason"),
+    [
+        (np.full((9, 9), 200.0, np.float32), "range"),
+        (np.full((9, 9), 1, np.uint8), "range"),
+        (np.full((9, 9), np.nan, np.float32), "not-finite"),
+        (np.zeros((0, 5), np.float32), "zero-size"),
+        (np.zeros((50, 50, 3), np.float32), "shape"),
+    ],
+)
+def test_pixels_that_are_no_film_are_an_error_of_their_own(
+    predictor: Predictor, pixels: np.ndarray, reason: str
+) -> None:
+    film = Radiograph(pixels=np.zeros((9, 9), np.float32), origin="good")
+    bad, good = predictor.predict([Radiograph(pixels=pixels, origin="bad"), film])
+    assert (bad.status, good.status) == ("error", "ok")
+    assert bad.reasons[0].startswith(f"{reason}: bad: ")
+
+
+def test_images_that_no_preprocessing_makes_get_no_logits(predictor: Predictor) -> None:
+    fine = np.zeros((2, 3, 16, 16), np.float32)
+    assert predictor.logits(fine).shape == (2, 3)
+    for images, reason in (
+        (fine[:, :, :8], "shape"),
+        (fine[0], "shape"),
+        (fine[:0], "zero-size"),
+        (fine + 255, "range"),
+        (fine * np.float32("nan"), "not-finite"),
+    ):
+        with pytest.raises(ImageReadError) as caught:
+            predictor.logits(images)
+        assert caught.value.reason == reason
+
+
+class BrokenFilm:
+    """A file object that fails as nothing we know of does."""
+
+    def read(self, size: int = -1) -> bytes:
+        del size
+        raise OSError(5, "Input/output error", "/archive/DOE^JANE/1.dcm")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_what_nobody_thought_of_costs_one_input_and_tells_no_path(predictor: Predictor, workers: int) -> None:
+    inputs = [BrokenFilm(), "no film", 17, bundles.png(1)]
+    found = list(predictor.predict(inputs, workers=workers))  # type: ignore[arg-type]
+    assert [one.status for one in found] == ["error", "error", "error", "ok"]
+    assert found[0].reasons[0].startswith("failed: <input 0>: OSError: Input/output error; ")
+    assert found[1].reasons[0].startswith("missing: no film: ")
+
+
+def test_open_files_are_read_here_when_processes_decode(predictor: Predictor, tmp_path: Path) -> None:
+    (tmp_path / "film.png").write_bytes(bundles.png(1))
+    with (tmp_path / "film.png").open("rb") as stream:
+        assert next(iter(predictor.predict([stream], workers=1))).status == "ok"
+
+
+def test_a_missing_part_of_the_program_ends_the_run(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise BundleError("weights are missing")
+
+    monkeypatch.setattr("covidcxr.inference.decoding.read", broken)
+    with pytest.raises(BundleError, match="weights are missing"):
+        predictor.predict_one(bundles.png(1))
+
+
+def test_a_film_may_be_named_by_a_string_and_come_in_any_bytes(predictor: Predictor, tmp_path: Path) -> None:
+    path = tmp_path / "film.png"
+    path.write_bytes(bundles.png(5))
+    found = list(predictor.predict([str(path), path, bytearray(bundles.png(5))]))
+    assert [one.record_id for one in found] == [str(path), str(path), "<input 2>"]
+    assert len({one.probabilities.tobytes() for one in found if one.probabilities is not None}) == 1
+
+
+def test_many_dicom_films_are_decoded_in_processes_with_the_same_results(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "_FEW", 2)
+    started = []
+    start = decoding._processes
+    monkeypatch.setattr(decoding, "_processes", lambda number: started.append(number) or start(number))
+    inputs = [
+        films.dicom(bundles.film(number).astype(int)) if number % 3 else bundles.png(number) for number in range(9)
+    ]
+    assert same(list(predictor.predict(inputs)), list(predictor.predict(inputs, workers=None)))
+    assert len(started) == 1
+    list(predictor.predict(inputs[:4], workers=None))
+    assert len(started) == 1
+
+
+SETS = {"0.90": dict.fromkeys(bundles.CLASSES, 0.9)}
+
+
+def test_a_set_of_several_classes_is_no_label(tmp_path: Path) -> None:
+    plain = bundles.tiny_bundle(tmp_path / "plain", gain=40.0)
+    careful = bundles.tiny_bundle(tmp_path / "careful", gain=40.0, conformal=SETS)
+    inputs = [bundles.png(number) for number in range(20)]
+    before, after = (list(Predictor.load(one.folder).predict(inputs)) for one in (plain, careful))
+    assert {one.status for one in before} == {"ok"}
+    assert {one.status for one in after} == {"ok", "abstain"}
+    for one, other in zip(before, after, strict=True):
+        np.testing.assert_array_equal(one.probabilities, other.probabilities)
+        if other.status == "ok":
+            assert (other.label, other.prediction_set, other.reasons) == (one.label, (one.label,), ())
+        else:
+            assert other.label is None
+            assert len(other.prediction_set) > 1
+            assert other.reasons[0].startswith("undecided: the set that holds the true class of 90% of cases has ")
 
 
 def test_warnings_of_the_reader_travel_with_the_result(predictor: Predictor) -> None:

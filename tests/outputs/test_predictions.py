@@ -40,6 +40,7 @@ FAILED = Prediction(
 def test_the_document_has_the_stable_shape() -> None:
     assert document(FOUND) == {
         "input": "a.png",
+        "patient": "",
         "status": "ok",
         "label": "Normal",
         "probabilities": {"COVID-19": 0.25, "Normal": 0.75},

@@ -129,6 +129,11 @@ class TerminalProgress:
             else:
                 bars.remove_task(task)
 
+    def expect(self, total: int) -> None:
+        """Correct how many items the current bar will have."""
+        if self._bars is not None and self._task is not None:
+            self._bars.update(self._task, total=total)
+
     def status(self, text: str) -> None:
         """Show ``text`` beside the current bar."""
         if self._bars is not None and self._task is not None:
@@ -142,21 +147,36 @@ class TerminalProgress:
             sys.stderr.write(text + "\n")
 
 
+def rate_words(per_second: float | None) -> str:
+    """Return a rate as a bar shows it: films, epochs or whatever it counts, by the second or by the minute."""
+    if not per_second:
+        return ""
+    return f"{per_second:.1f}/s" if per_second >= 1.0 else f"{60 * per_second:.1f}/min"
+
+
 def _bars() -> RichProgress:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
         Progress,
+        ProgressColumn,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
+    from rich.progress import Task as RichTask
+    from rich.text import Text
+
+    class RateColumn(ProgressColumn):
+        def render(self, task: RichTask) -> Text:
+            return Text(rate_words(task.finished_speed or task.speed))
 
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
+        RateColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -23,9 +24,9 @@ from covidcxr.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from covidcxr.core.progress import Progress
     from covidcxr.inference.bulk import Engine
-    from covidcxr.inference.decoding import Item
-    from covidcxr.inference.inputs import HeaderFilter
+    from covidcxr.inference.intake import HeaderFilter, Intake, Naming
     from covidcxr.inference.predictor import Predictor
     from covidcxr.outputs.predictions import Row
 
@@ -62,8 +63,13 @@ def predict_verb(
     ] = "fp32",
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images a pass of the network takes.")] = 64,
     workers: Annotated[
-        int, typer.Option("--workers", min=0, help="Decoding processes; 0 decodes in threads of this one.")
-    ] = 0,
+        int | None,
+        typer.Option(
+            "--workers",
+            min=0,
+            help="Decoding processes; by default one a core for DICOM and threads for the rest; 0 takes threads only.",
+        ),
+    ] = None,
     gate: GateOption = None,
     turn: TurnOption = False,
     modality: Annotated[
@@ -78,12 +84,19 @@ def predict_verb(
     until: Annotated[
         datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="Take only films up to this day.")
     ] = None,
+    frames: Annotated[
+        str, typer.Option("--frames", help="Images of several frames: refuse them, or split them into a row a frame.")
+    ] = "refuse",
     pseudonyms: Annotated[
         Path | None,
         typer.Option("--pseudonyms", metavar="KEYFILE", help="Name inputs by a hash keyed with this file's content."),
     ] = None,
     identified: Annotated[
-        bool, typer.Option("--identified", help="Name films of a DICOMweb archive by their URL, not by a pseudonym.")
+        bool,
+        typer.Option(
+            "--identified",
+            help="Name films by path or URL and patients by their ID, where tables and archives have pseudonyms.",
+        ),
     ] = False,
     engine: EngineOption = "local",
     device: DeviceOption = "auto",
@@ -92,22 +105,21 @@ def predict_verb(
 ) -> None:
     """Print a calibrated probability for each class and input, or why there is none; --json prints a line an input."""
     from covidcxr.inference.dicomweb import is_url
-    from covidcxr.inference.inputs import choose, expand_named, pseudonymise
+    from covidcxr.inference.inputs import expand_named
+    from covidcxr.inference.intake import Intake
     from covidcxr.inference.predictor import Predictor
     from covidcxr.outputs.predictions import check_suffix, to_row
 
     if precision not in ("fp32", "bf16"):
         raise typer.BadParameter(f"{precision!r} is neither fp32 nor bf16", param_hint="--precision")
+    if frames not in ("refuse", "split"):
+        raise typer.BadParameter(f"{frames!r} is neither refuse nor split", param_hint="--frames")
     if out is not None:
         check_suffix(out)
     wanted = _filter(modality, view, since, until)
     has_remote = any(is_url(name) for name in inputs)
-    key = _key(pseudonyms, needed=has_remote and not identified)
-
-    def items() -> Iterator[Item]:
-        chosen = choose(expand_named(inputs, modalities=wanted.modalities), wanted)
-        return chosen if key is None else pseudonymise(chosen, key, only_remote=pseudonyms is None)
-
+    naming = _naming(pseudonyms, identified=identified, is_table=out is not None, has_remote=has_remote)
+    intake = Intake(wanted=wanted, frames=frames, naming=naming)  # type: ignore[arg-type]
     predictor = Predictor.load(
         bundle,
         backend=backend,
@@ -117,20 +129,28 @@ def predict_verb(
         gated=asked_gate(gate, turn=turn),
         turning=turn,
     )
-    total = None if quiet or as_json or has_remote else sum(1 for _ in items())
+    total = None if quiet or as_json or has_remote else sum(1 for _ in expand_named(inputs))
+    items = intake.take(expand_named(inputs, modalities=wanted.modalities))
     elsewhere = _ray_engine(predictor, backend, device, precision) if engine == "ray" else None
     if out is not None:
         from covidcxr.inference.bulk import predict_to_table
 
-        rows = predict_to_table(predictor, items(), out, workers=workers, engine=elsewhere)
+        rows = predict_to_table(predictor, items, out, workers=workers, engine=elsewhere)
     elif elsewhere is not None:
         from covidcxr.inference.bulk import PART_ROWS
 
-        rows = (row for part in elsewhere(items(), PART_ROWS) for row in part)
+        rows = (row for part in elsewhere(items, PART_ROWS) for row in part)
     else:
-        rows = (to_row(prediction) for prediction in predictor.predict_items(items(), workers=workers))
-    rows = progress_for(quiet=quiet or as_json).track(rows, total=total, label="predict")
-    _report(rows, predictor, out, as_json=as_json, quiet=quiet)
+        rows = (to_row(prediction) for prediction in predictor.predict_items(items, workers=workers))
+    rows = _tracked(rows, intake, progress_for(quiet=quiet or as_json), total)
+    _report(rows, predictor, intake, out, as_json=as_json, quiet=quiet)
+
+
+def _tracked(rows: Iterator[Row], intake: Intake, progress: Progress, total: int | None) -> Iterator[Row]:
+    for row in progress.track(rows, total=total, label="predict"):
+        if total is not None:
+            progress.expect(total - intake.num_inputs + intake.num_taken)
+        yield row
 
 
 def _ray_engine(predictor: Predictor, backend: str | None, device: str, precision: str) -> Engine:
@@ -154,7 +174,7 @@ def _filter(
     modality: list[str] | None, view: list[str] | None, since: datetime | None, until: datetime | None
 ) -> HeaderFilter:
     from covidcxr.core.types import View
-    from covidcxr.inference.inputs import HeaderFilter
+    from covidcxr.inference.intake import HeaderFilter
 
     named = {one.upper() for one in view or ()}
     unknown = named - {one.value for one in View}
@@ -168,11 +188,21 @@ def _filter(
     )
 
 
-def _key(path: Path | None, *, needed: bool) -> bytes | None:
-    if path is None:
-        from covidcxr.inference.local_key import local_key
+def _naming(keyfile: Path | None, *, identified: bool, is_table: bool, has_remote: bool) -> Naming:
+    """Return pseudonyms for tables and archives, unless asked otherwise; what a terminal shows keeps typed names."""
+    from covidcxr.inference.intake import Naming
+    from covidcxr.inference.local_key import local_key
 
-        return local_key() if needed else None
+    if keyfile is not None:
+        if identified:
+            raise typer.BadParameter("contradicts --pseudonyms; give one of the two", param_hint="--identified")
+        return Naming(key=_read_key(keyfile))
+    if identified or not (is_table or has_remote):
+        return Naming(with_patients=identified)
+    return Naming(key=local_key(), only_remote=not is_table)
+
+
+def _read_key(path: Path) -> bytes:
     key = path.read_bytes() if path.is_file() else b""
     if len(key) < _MIN_KEY_BYTES:
         raise typer.BadParameter(
@@ -183,15 +213,15 @@ def _key(path: Path | None, *, needed: bool) -> bytes | None:
     return key
 
 
-def _report(rows: Iterator[Row], predictor: Predictor, out: Path | None, *, as_json: bool, quiet: bool) -> None:
+def _report(
+    rows: Iterator[Row], predictor: Predictor, intake: Intake, out: Path | None, *, as_json: bool, quiet: bool
+) -> None:
     from covidcxr.outputs.predictions import row_document
 
-    num_inputs = num_errors = num_refused = 0
+    counts: Counter[str] = Counter()
     shown: list[Row] = []
     for row in rows:
-        num_inputs += 1
-        num_errors += row["status"] == "error"
-        num_refused += row["status"] == "refuse"
+        counts[row["status"]] += 1
         if as_json:
             print_json(row_document(row))
             sys.stdout.flush()
@@ -200,12 +230,14 @@ def _report(rows: Iterator[Row], predictor: Predictor, out: Path | None, *, as_j
     if shown:
         _print_table(shown, predictor.classes)
     if not quiet and not as_json:
-        _print_summary((num_inputs, num_errors, num_refused), len(shown), predictor, out)
-    if num_inputs == 0:
-        sys.stderr.write("covidcxr: no input is left; see --modality, --view, --since and --until\n")
+        _print_summary(counts, intake, len(shown), predictor, out)
+    if not counts:
+        sys.stderr.write(
+            f"covidcxr: no input is left of {intake.num_inputs}; see --modality, --view, --since and --until\n"
+        )
         raise typer.Exit(2)
-    if num_errors == num_inputs:
-        sys.stderr.write(f"covidcxr: none of {num_inputs} inputs could be read; see the reasons\n")
+    if counts["error"] == counts.total():
+        sys.stderr.write(f"covidcxr: none of {counts.total()} inputs could be read; see the reasons\n")
         raise typer.Exit(2)
 
 
@@ -230,12 +262,22 @@ def _print_table(rows: list[Row], classes: tuple[str, ...]) -> None:
     console.print(table)
 
 
-def _print_summary(counts: tuple[int, int, int], num_shown: int, predictor: Predictor, out: Path | None) -> None:
-    num_inputs, num_errors, num_refused = counts
-    unread = f", {num_errors} could not be read" if num_errors else ""
-    unread += f", {num_refused} refused by the gate" if num_refused else ""
-    sys.stderr.write(f"{num_inputs} inputs{unread}; bundle {predictor.bundle.bundle_id} on {predictor.device}\n")
+def _print_summary(
+    counts: Counter[str], intake: Intake, num_shown: int, predictor: Predictor, out: Path | None
+) -> None:
+    from covidcxr.inference.bulk import names_path
+
+    said = {
+        "could not be read": counts["error"],
+        "refused by the gate": counts["refuse"],
+        "undecided": counts["abstain"],
+        "left out by filters (--modality, --view, --since, --until)": intake.num_left_out,
+    }
+    others = "".join(f", {number} {words}" for words, number in said.items() if number)
+    sys.stderr.write(f"{counts.total()} inputs{others}; bundle {predictor.bundle.bundle_id} on {predictor.device}\n")
     if out is not None:
         sys.stderr.write(f"written to {out} (research use only, not a diagnosis)\n")
-    elif num_shown < num_inputs:
-        sys.stderr.write(f"{num_inputs - num_shown} more are not shown; use --out or --json\n")
+        if intake.naming.key is not None and counts:
+            sys.stderr.write(f"its films are pseudonyms; {names_path(out)}, which only you can read, says whose\n")
+    elif num_shown < counts.total():
+        sys.stderr.write(f"{counts.total() - num_shown} more are not shown; use --out or --json\n")

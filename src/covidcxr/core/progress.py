@@ -18,6 +18,10 @@ class Progress(Protocol):
         """Yield ``items`` unchanged, counting them towards ``total`` under ``label``."""
         ...
 
+    def expect(self, total: int) -> None:
+        """Correct how many items the current bar will have."""
+        ...
+
     def status(self, text: str) -> None:
         """Show ``text`` beside the current bar (loss, rate, validation score)."""
         ...
@@ -34,6 +38,9 @@ class Silent:
         """Yield ``items`` unchanged."""
         del total, label
         yield from items
+
+    def expect(self, total: int) -> None:
+        """Ignore ``total``."""
 
     def status(self, text: str) -> None:
         """Ignore ``text``."""

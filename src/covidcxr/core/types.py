@@ -214,7 +214,8 @@ class Prediction:
 
     Attributes:
         record_id: The sample's record_id, or the input's path.
-        status: ``ok``; ``abstain``: the model is not sure enough; ``refuse``: not an input it may judge;
+        status: ``ok``; ``abstain``: the prediction set holds more than one class, so that there are probabilities
+            but no label; ``refuse``: not an input it may judge;
             ``error``: could not be read.
         classes: In the order of ``logits`` and ``probabilities``.
         logits: float32 (classes,) before softmax; None unless the network ran.
@@ -226,6 +227,7 @@ class Prediction:
         warnings: What the reader should know although there is a label.
         lung_fraction: Share of positive attribution inside the lungs, in [0, 1]; None if not computed.
         bundle_id: First 12 digits of the bundle's digest.
+        patient: A pseudonym, or the PatientID if the caller asked for it; empty if nobody asked or it is unknown.
     """
 
     record_id: str
@@ -240,6 +242,7 @@ class Prediction:
     heat_map: NDArray[np.float32] | None = None
     lung_fraction: float | None = None
     bundle_id: str = ""
+    patient: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,13 +2,12 @@
 
 What the header says is read in `dicom_header`, compressed frames are checked in `dicom_codestream`, and the pipeline
 itself is in `dicom_gray`. Decoders: Pillow for JPEG baseline, pylibjpeg-openjpeg for JPEG 2000, GDCM for JPEG lossless
-and JPEG-LS, pydicom for RLE. Several frames are refused unless one is chosen.
+and JPEG-LS, pydicom for RLE. Several frames are refused unless one is chosen. Any number of threads may decode at
+once, but most of these decoders keep the interpreter's lock: processes are what makes many films faster.
 """
 
 from __future__ import annotations
 
-import threading
-import warnings as python_warnings
 from typing import Any
 
 import numpy as np
@@ -24,14 +23,12 @@ from covidcxr.imaging.dicom_codestream import check_stream
 from covidcxr.imaging.dicom_gray import render_gray, stored_values
 from covidcxr.imaging.dicom_header import DicomHeader, parse, read_header
 from covidcxr.imaging.dicom_lut import read_palette
+from covidcxr.imaging.quiet import QUIET
 
 _MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
 _PREFERRED_DECODERS = ("pillow", "pylibjpeg", "gdcm", "pydicom")
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as PS3.3 C.7.6.3.1.2 defines YBR_FULL
-
-# pydicom remarks on odd values through Python's warnings, whose filters belong to the process: threads take turns.
-HEADER_LOCK = threading.Lock()
 
 
 def decode_dicom(data: bytes, *, origin: str, max_pixels: int = MAX_PIXELS, frame: int | None = None) -> Decoded:
@@ -50,8 +47,7 @@ def decode_dicom(data: bytes, *, origin: str, max_pixels: int = MAX_PIXELS, fram
         ImageReadError: If it is truncated, damaged, has several frames, no pixels or an unsupported photometry.
         ImageTooLargeError: If its header announces more than ``max_pixels``.
     """
-    with HEADER_LOCK, python_warnings.catch_warnings():
-        python_warnings.simplefilter("ignore")
+    with QUIET:
         try:
             dataset = parse(data, origin)
             header = read_header(dataset, origin)
@@ -72,8 +68,7 @@ def count_frames(data: bytes, *, origin: str) -> int:
     Raises:
         ImageReadError: As `decode_dicom`.
     """
-    with HEADER_LOCK, python_warnings.catch_warnings():
-        python_warnings.simplefilter("ignore")
+    with QUIET:
         try:
             return read_header(parse(data, origin), origin).num_frames
         except ImageReadError:
@@ -174,7 +169,8 @@ def _check_frames(header: DicomHeader, frame: int | None, origin: str, max_pixel
         )
     if frame is None and header.num_frames > 1:
         raise ImageReadError(
-            f"{origin}: {header.num_frames} frames; expected one radiograph; read its frames one by one, or choose one",
+            f"{origin}: {header.num_frames} frames; expected one radiograph; choose one, or take each as a film of its "
+            "own (predict --frames split)",
             reason="multi-frame",
         )
     if not 0 <= (frame or 0) < header.num_frames:

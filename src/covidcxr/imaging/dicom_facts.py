@@ -1,19 +1,23 @@
-"""What a DICOM header says about a film before anyone decodes it: enough to choose films by, nothing about a person."""
+"""What a DICOM header says about a film before anyone decodes it: enough to choose it by, and to name it.
+
+Who the patient is leaves this module only in `DicomFacts.patient_id`, for a pseudonym to be made of it.
+"""
 
 from __future__ import annotations
 
-import warnings as python_warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from io import BytesIO
 from pathlib import Path
 
 from pydicom import dcmread
 
 from covidcxr.core.types import View
-from covidcxr.imaging.dicom import HEADER_LOCK
+from covidcxr.imaging.dicom_deflated import inflate, is_deflated
 from covidcxr.imaging.dicom_header import view_of
-from covidcxr.imaging.formats import HEAD_BYTES, FileFormat, sniff
+from covidcxr.imaging.formats import FileFormat, sniff
+from covidcxr.imaging.quiet import QUIET
 
 FACT_TAGS = {
     "Modality": "00080060",
@@ -21,28 +25,46 @@ FACT_TAGS = {
     "AcquisitionDate": "00080022",
     "ContentDate": "00080023",
     "StudyDate": "00080020",
+    "SOPInstanceUID": "00080018",
+    "NumberOfFrames": "00280008",
+    "PatientID": "00100020",
 }
+_HEAD_BYTES = 4096
+_MAX_DIGITS = 12  # of an integer string, IS (PS3.5 6.2)
 _DATES = ("AcquisitionDate", "ContentDate", "StudyDate")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DicomFacts:
-    """Modality, projection and the day the film was taken (acquisition, else content, else study; PS3.3 C.7.6.1)."""
+    """What a header says.
+
+    Attributes:
+        modality, view: Empty and UNKNOWN if it does not tell.
+        taken: Day of the acquisition, else of the content, else of the study (PS3.3 C.7.6.1).
+        sop_instance_uid, patient_id: Empty if it does not tell.
+        num_frames: 1 if it does not tell.
+    """
 
     modality: str
     view: View
     taken: date | None
+    sop_instance_uid: str = ""
+    num_frames: int = 1
+    patient_id: str = field(default="", repr=False)
 
 
 def read_facts(path: Path) -> DicomFacts | None:
     """Return the facts of one file; None if it is no DICOM file, or one whose header cannot be read."""
     try:
-        with path.open("rb") as stream:
-            if sniff(stream.read(HEAD_BYTES)) is not FileFormat.DICOM:
+        if not path.is_file():  # opening a pipe would wait for ever
+            return None
+        with path.open("rb") as stream, QUIET:
+            head = stream.read(_HEAD_BYTES)
+            if sniff(head) is not FileFormat.DICOM:
                 return None
-        with HEADER_LOCK, python_warnings.catch_warnings():
-            python_warnings.simplefilter("ignore")
-            header = dcmread(path, force=True, stop_before_pixels=True, specific_tags=list(FACT_TAGS))
+            stream.seek(0)
+            body = BytesIO(inflate(stream.read(), "")) if is_deflated(head) else stream
+            header = dcmread(body, force=True, stop_before_pixels=True, specific_tags=list(FACT_TAGS))
             values = {keyword: str(header.get(keyword) or "").strip() for keyword in FACT_TAGS}
     except Exception:  # hostile headers raise anything; reading the film will tell what is wrong with it
         return None
@@ -53,7 +75,15 @@ def facts_of(values: Mapping[str, str]) -> DicomFacts:
     """Return the facts that the values of `FACT_TAGS`, by keyword, tell."""
     days = (_day(values[keyword]) for keyword in _DATES)
     taken = next((day for day in days if day is not None), None)
-    return DicomFacts(modality=values["Modality"].upper(), view=view_of(values["ViewPosition"]), taken=taken)
+    frames = values["NumberOfFrames"]
+    return DicomFacts(
+        modality=values["Modality"].upper(),
+        view=view_of(values["ViewPosition"]),
+        taken=taken,
+        sop_instance_uid=values["SOPInstanceUID"],
+        num_frames=int(frames) if frames.isdecimal() and len(frames) <= _MAX_DIGITS else 1,
+        patient_id=values["PatientID"],
+    )
 
 
 def _day(text: str) -> date | None:

@@ -7,7 +7,6 @@ pixels is `covidcxr.imaging.dicom_gray`'s business.
 from __future__ import annotations
 
 import math
-import zlib
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -17,8 +16,9 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from covidcxr.core.errors import ImageReadError, ImageTooLargeError
+from covidcxr.core.errors import ImageReadError
 from covidcxr.core.types import View
+from covidcxr.imaging.dicom_deflated import inflate
 from covidcxr.imaging.dicom_lut import LookupTable, byte_order, read_lut
 
 _COLOURS = ("Red", "Green", "Blue")
@@ -37,9 +37,6 @@ _KEYWORDS = (
 TAGS = (*(tag for keyword in _KEYWORDS if (tag := tag_for_keyword(keyword)) is not None), *_OVERLAY_ROWS)
 _CR = "1.2.840.10008.5.1.4.1.1.1"  # PS3.4 B.5; DX and its kin are below it
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
-_DEFLATED = b"1.2.840.10008.1.2.1.99"
-_MAX_INFLATED_BYTES = 1 << 29
-_META_SEARCH_BYTES = 4096
 
 _VIEWS = {
     **{"PA": View.PA, "AP": View.AP},
@@ -99,7 +96,7 @@ def parse(data: bytes, origin: str) -> Dataset:
         ImageReadError: ``no-pixels`` or ``truncated``, if there are none to decode.
         ImageTooLargeError: If a deflated data set (PS3.5 A.5) inflates beyond 512 MiB.
     """
-    dataset = dcmread(BytesIO(_inflate(data, origin)), force=True, specific_tags=list(TAGS))
+    dataset = dcmread(BytesIO(inflate(data, origin)), force=True, specific_tags=list(TAGS))
     if "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset:
         raise ImageReadError(
             f"{origin}: a DICOM parametric map (float pixels); expected a radiograph", reason="unsupported"
@@ -183,22 +180,6 @@ def _check(header: DicomHeader, origin: str) -> None:
             "(PS3.3 C.7.6.3.1, C.11.1); get it again",
             reason="undecodable",
         )
-
-
-def _inflate(data: bytes, origin: str) -> bytes:
-    """Return ``data`` with a deflated data set inflated, within bounds (pydicom itself knows none)."""
-    head = data[:_META_SEARCH_BYTES]
-    if _DEFLATED not in head or head[128:132] != b"DICM" or head[132:136] != b"\x02\0\0\0":
-        return data
-    end_of_meta = 144 + int.from_bytes(head[140:144], "little")  # (0002,0000) FileMetaInformationGroupLength
-    inflater = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
-    body = inflater.decompress(data[end_of_meta:], _MAX_INFLATED_BYTES)
-    if inflater.unconsumed_tail:
-        raise ImageTooLargeError(f"{origin}: its deflated data set holds more than 512 MiB; expected one radiograph")
-    if not inflater.eof:
-        raise ImageReadError(f"{origin}: its deflated data set ends early; get it again", reason="truncated")
-    plain = b"1.2.840.10008.1.2.1".ljust(len(_DEFLATED), b"\0")  # same length, so that no other length changes
-    return data[:end_of_meta].replace(_DEFLATED, plain) + body
 
 
 def _is_film(dataset: Dataset) -> bool:

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from covidcxr.core.errors import ImageReadError
 from covidcxr.core.types import Intensity, PreprocessSpec, Radiograph, Region
 from covidcxr.imaging.encoding import to_uint8
 
@@ -19,6 +20,38 @@ Film = TypeVar("Film", bound=NDArray[np.uint8] | NDArray[np.float32])
 _STANDARD_MEAN, _STANDARD_DEVIATION = 0.5, 0.25  # of PreprocessSpec.intensity "standardize"
 _CLAHE_CLIP, _CLAHE_TILES = 2.0, (8, 8)  # S. Pizer et al. 1987; OpenCV's customary clip limit and grid
 _FLAT = 1e-6
+_ROUNDING = 1e-4  # by which resampled pixels may leave [0, 1]
+
+
+def check_pixels(pixels: NDArray[np.float32], origin: str) -> None:
+    """Refuse pixels that somebody else made and that are no film: `covidcxr.imaging.read` gives none of these.
+
+    Raises:
+        ImageReadError: ``shape``, ``zero-size``, ``not-finite`` or ``range``, unless they are floats (H, W) in [0, 1].
+    """
+    if pixels.ndim != 2:
+        raise ImageReadError(f"{origin}: an array of shape {pixels.shape}; expected gray pixels (H, W)", reason="shape")
+    check_values(pixels, 0.0, 1.0, origin)
+
+
+def check_values(values: NDArray[np.float32], low: float, high: float, origin: str) -> None:
+    """Refuse values that are not floats from ``low`` to ``high``.
+
+    Raises:
+        ImageReadError: ``zero-size``, ``not-finite`` or ``range``.
+    """
+    if values.size == 0:
+        raise ImageReadError(f"{origin}: an array of shape {values.shape}, without a pixel", reason="zero-size")
+    found = float(values.min()), float(values.max())
+    if not np.isfinite(found).all():
+        raise ImageReadError(f"{origin}: pixels that are not finite; expected gray values", reason="not-finite")
+    margin = _ROUNDING * (high - low)
+    if values.dtype.kind != "f" or found[0] < low - margin or found[1] > high + margin:
+        raise ImageReadError(
+            f"{origin}: {values.dtype} values from {found[0]:g} to {found[1]:g}; expected float32 from {low:g} to "
+            f"{high:g}",
+            reason="range",
+        )
 
 
 def preprocess(radiograph: Radiograph, spec: PreprocessSpec) -> NDArray[np.float32]:

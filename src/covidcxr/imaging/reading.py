@@ -38,13 +38,19 @@ _MAX_FILE_BYTES = 1 << 30
 _EXPECTED = "expected PNG, JPEG, TIFF, BMP, WebP, GIF, NIfTI or DICOM"
 
 
-def read(source: Path | bytes | BinaryIO, *, origin: str | None = None, max_pixels: int = MAX_PIXELS) -> Radiograph:
+Readable = str | Path | bytes | bytearray | BinaryIO
+
+
+def read(
+    source: Readable, *, origin: str | None = None, max_pixels: int = MAX_PIXELS, frame: int | None = None
+) -> Radiograph:
     """Read one image.
 
     Args:
         source: A file's path, its bytes, or a binary file object at its start.
         origin: What the result and messages call the image; the path, or ``<bytes>``, if None.
         max_pixels: A header that announces more is refused before anything is decoded.
+        frame: Which frame of a DICOM image, from 0; None refuses images of several frames.
 
     Returns:
         Pixels float32 (H, W) in [0, 1], bone bright, upright.
@@ -54,13 +60,11 @@ def read(source: Path | bytes | BinaryIO, *, origin: str | None = None, max_pixe
         ImageTooLargeError: If its header announces more than ``max_pixels``.
     """
     origin = origin if origin is not None else _name(source)
-    decoded = _decode(_load(source, origin), origin, max_pixels, probe_colour=True)
+    decoded = _decode(_load(source, origin), origin, max_pixels, probe_colour=True, frame=frame)
     return _radiograph(decoded, origin)
 
 
-def read_frames(
-    source: Path | bytes | BinaryIO, *, origin: str | None = None, max_pixels: int = MAX_PIXELS
-) -> Iterator[Radiograph]:
+def read_frames(source: Readable, *, origin: str | None = None, max_pixels: int = MAX_PIXELS) -> Iterator[Radiograph]:
     """Yield each frame of an image by itself, for callers that chose to split what `read` refuses.
 
     Only DICOM images are split. Frames of a multi-frame image are called ``origin#1``, ``origin#2``, ...
@@ -81,7 +85,7 @@ def read_frames(
         yield _radiograph(decode_dicom(data, origin=name, max_pixels=max_pixels, frame=frame), name)
 
 
-def read_gray8(source: Path | bytes | BinaryIO, *, origin: str | None = None, max_pixels: int = MAX_PIXELS) -> Decoded:
+def read_gray8(source: Readable, *, origin: str | None = None, max_pixels: int = MAX_PIXELS) -> Decoded:
     """Read one image as `read` does, without leaving eight bits where the source has no more.
 
     Returns:
@@ -116,7 +120,7 @@ def _radiograph(decoded: Decoded, origin: str) -> Radiograph:
     )
 
 
-def _decode(data: bytes, origin: str, max_pixels: int, *, probe_colour: bool) -> Decoded:
+def _decode(data: bytes, origin: str, max_pixels: int, *, probe_colour: bool, frame: int | None = None) -> Decoded:
     file_format = sniff(data[:HEAD_BYTES])
     if file_format is None:
         reason, words = describe_unknown(data[:HEAD_BYTES])
@@ -124,7 +128,7 @@ def _decode(data: bytes, origin: str, max_pixels: int, *, probe_colour: bool) ->
     if file_format is FileFormat.DICOM:
         from covidcxr.imaging.dicom import decode_dicom
 
-        return decode_dicom(data, origin=origin, max_pixels=max_pixels)
+        return decode_dicom(data, origin=origin, max_pixels=max_pixels, frame=frame)
     if file_format is FileFormat.NIFTI:
         from covidcxr.imaging.nifti import decode_nifti
 
@@ -134,9 +138,10 @@ def _decode(data: bytes, origin: str, max_pixels: int, *, probe_colour: bool) ->
     return decode_raster(data, file_format, origin=origin, max_pixels=max_pixels, probe_colour=probe_colour)
 
 
-def _load(source: Path | bytes | BinaryIO, origin: str) -> bytes:
-    if isinstance(source, bytes):
-        return source
+def _load(source: Readable, origin: str) -> bytes:
+    if isinstance(source, bytes | bytearray):
+        return bytes(source)
+    source = Path(source) if isinstance(source, str) else source
     if not isinstance(source, Path):
         return _bounded(source.read(_MAX_FILE_BYTES + 1), origin)
     try:
@@ -160,5 +165,5 @@ def _bounded(data: bytes, origin: str) -> bytes:
     return data
 
 
-def _name(source: Path | bytes | BinaryIO) -> str:
-    return str(source) if isinstance(source, Path) else "<bytes>"
+def _name(source: Readable) -> str:
+    return str(source) if isinstance(source, str | Path) else "<bytes>"

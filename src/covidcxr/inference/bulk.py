@@ -7,6 +7,7 @@ same batches, so the table is the same as if nothing had happened.
 
 from __future__ import annotations
 
+import csv
 import fcntl
 import json
 import os
@@ -15,16 +16,18 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from typing import TextIO
 
 from covidcxr.core.artefacts import atomic_file, write_text, writing_to
 from covidcxr.core.errors import OutputError
+from covidcxr.core.version import release
 from covidcxr.inference.decoding import Item
 from covidcxr.inference.predictor import Predictor
 from covidcxr.outputs.predictions import Row, check_suffix, read_parquet_rows, table_writer, to_row
 
 PART_ROWS = 1024
-_JOURNAL, _LOCK = "journal.json", "lock"
-_FORMAT = 1
+_JOURNAL, _LOCK, _NAMES = "journal.json", "lock", "names.csv"
+_FORMAT = 2
 
 Engine = Callable[[Iterator[Item], int], Iterator[list[Row]]]
 
@@ -34,11 +37,13 @@ def predict_to_table(
     items: Iterable[Item],
     out: Path,
     *,
-    workers: int = 0,
+    workers: int | None = 0,
     part_rows: int = PART_ROWS,
     engine: Engine | None = None,
 ) -> Iterator[Row]:
     """Predict ``items`` into the table ``out`` and yield every row in order, whether kept from before or new.
+
+    Where items have pseudonyms, a second table (`names_path`), which only its owner can read, says whose they are.
 
     Args:
         predictor: The loaded bundle.
@@ -58,7 +63,7 @@ def predict_to_table(
         folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder, out):
         _open_journal(folder, predictor, part_rows)
-        source = iter(items)
+        source = _noting_names(items, folder / _NAMES)
         number = 0
         fresh: list[Item] = []
         while (kept := _read_part(folder, number)) is not None:
@@ -77,6 +82,8 @@ def predict_to_table(
             _write_part(folder, number, rows, predictor)
             yield from rows
             number += 1
+        if (folder / _NAMES).is_file():
+            (folder / _NAMES).replace(names_path(out))
         _merge(folder, number, out, predictor)
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -86,14 +93,39 @@ def parts_folder(out: Path) -> Path:
     return out.with_name(f".{out.name}.parts")
 
 
-def _parts(predictor: Predictor, items: Iterator[Item], workers: int, part_rows: int) -> Iterator[list[Row]]:
+def names_path(out: Path) -> Path:
+    """Return where the table that traces the pseudonyms in ``out`` back is: input, name, path."""
+    return out.with_name(f"{out.stem}.names.csv")
+
+
+def _noting_names(items: Iterable[Item], path: Path) -> Iterator[Item]:
+    """Yield ``items``, writing the names of those that have pseudonyms to ``path``."""
+    path.unlink(missing_ok=True)
+    noted: TextIO | None = None
+    try:
+        for item in items:
+            if item.name:
+                if noted is None:
+                    with writing_to(path):
+                        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                    noted = os.fdopen(descriptor, "w", newline="", encoding="utf-8", errors="surrogateescape")
+                    csv.writer(noted, lineterminator="\n").writerow(["input", "name", "path"])
+                place = os.path.realpath(item.source) if isinstance(item.source, str | Path) else ""
+                csv.writer(noted, lineterminator="\n").writerow([item.record_id, item.name, place])
+            yield item
+    finally:
+        if noted is not None:
+            noted.close()
+
+
+def _parts(predictor: Predictor, items: Iterator[Item], workers: int | None, part_rows: int) -> Iterator[list[Row]]:
     predictions = predictor.predict_items(items, workers=workers, group=part_rows)
     while rows := [to_row(prediction) for prediction in islice(predictions, part_rows)]:
         yield rows
 
 
 def _open_journal(folder: Path, predictor: Predictor, part_rows: int) -> None:
-    """Keep the parts that were made by the same bundle, on the same device, in the same way; drop any others."""
+    """Keep the parts that the same bundle and release made on the same device in the same way; drop any others."""
     wanted = {
         "format": _FORMAT,
         "bundle": predictor.bundle.bundle_id,
@@ -101,6 +133,8 @@ def _open_journal(folder: Path, predictor: Predictor, part_rows: int) -> None:
         "batch_size": predictor.batch_size,
         "gated": predictor.gated,
         "turning": predictor.turning,
+        "weights": _other_weights(predictor),
+        "release": release(),
         "part_rows": part_rows,
     }
     journal = folder / _JOURNAL
@@ -111,6 +145,16 @@ def _open_journal(folder: Path, predictor: Predictor, part_rows: int) -> None:
     if found != wanted:
         _drop_parts(folder, 0)
         write_text(journal, json.dumps(wanted, indent=2) + "\n")
+
+
+def _other_weights(predictor: Predictor) -> list[str]:
+    """Return the digests of the networks that look at a film before the bundle's does."""
+    from covidcxr.imaging.gate_kinds import gate_network_card
+    from covidcxr.imaging.lungs import lung_network_card
+
+    gate = [gate_network_card()] if predictor.gated else []
+    lungs = [lung_network_card()] if predictor.gated or predictor.spec.region == "lungs" else []
+    return [str(card["sha256"]) for card in (*gate, *lungs)]
 
 
 def _part_path(folder: Path, number: int) -> Path:

@@ -49,6 +49,24 @@ def prediction_set(
     """
     if not quantiles:
         return ()
-    of_coverage = quantiles[max(quantiles, key=float)]
+    of_coverage = quantiles[_coverage(quantiles)]
     limits = of_coverage if isinstance(of_coverage, Mapping) else dict.fromkeys(classes, of_coverage)
     return tuple(name for name, value in zip(classes, probabilities, strict=True) if 1.0 - float(value) <= limits[name])
+
+
+def undecided(
+    label: str, possible: tuple[str, ...], quantiles: Mapping[str, float | Mapping[str, float]]
+) -> tuple[str, ...]:
+    """Return why a prediction set is no decision: one is ``label`` alone, or that there are no sets.
+
+    What of several, of none, or of another class makes the label is not as sure as the bundle's coverage asks for.
+    """
+    if not quantiles or possible == (label,):
+        return ()
+    share, held = float(_coverage(quantiles)), " and ".join(possible) or "no class"
+    return (f"undecided: the set that holds the true class of {share:.0%} of cases holds {held}",)
+
+
+def _coverage(quantiles: Mapping[str, float | Mapping[str, float]]) -> str:
+    """Return the highest coverage the bundle knows, as it writes it."""
+    return max(quantiles, key=float)

@@ -13,7 +13,7 @@ import importlib
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -29,6 +29,7 @@ _MAX_BYTES = 1 << 30
 _ATTEMPTS = 4
 _BUSY = (429, 502, 503, 504)
 _STUDY, _SERIES, _INSTANCE, _MODALITY = "0020000D", "0020000E", "00080018", "00080060"
+_PATIENT_ID = "00100020"
 _RESOURCE = re.compile(
     r"(?P<root>.*?)(?:/studies(?:/(?P<study>[\d.]+)(?:/series(?:/(?P<series>[\d.]+)"
     r"(?:/instances(?:/(?P<instance>[\d.]+))?)?)?)?)?)?/?"
@@ -37,12 +38,13 @@ _RESOURCE = re.compile(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemoteFilm:
-    """One instance of an archive; ``root`` is the URL of its DICOMweb service."""
+    """One instance of an archive; ``root`` is the URL of its service, ``patient_id`` empty if it is unknown."""
 
     root: str
     study: str
     series: str
     instance: str
+    patient_id: str = field(default="", repr=False)
 
     @property
     def url(self) -> str:
@@ -122,13 +124,23 @@ def search(url: str, *, modalities: frozenset[str] = frozenset()) -> Iterator[Re
     if instance:
         yield RemoteFilm(root=root, study=study, series=series, instance=instance)
         return
-    filters = dict(parse_qsl(place.query))
-    studies = [study] if study else (_value(one, _STUDY) for one in _pages(root, f"{root}/studies", filters))
-    for one_study in studies:
+    if study:
+        studies = iter([(study, _patient_of(root, study))])
+    else:
+        answers = _pages(root, f"{root}/studies", dict(parse_qsl(place.query)))
+        studies = ((_value(one, _STUDY), _value(one, _PATIENT_ID)) for one in answers)
+    for one_study, patient_id in studies:
+        film = functools.partial(RemoteFilm, root=root, study=one_study, patient_id=patient_id)
         for one_series in [series] if series else _series(root, one_study, modalities):
             path = f"{root}/studies/{one_study}/series/{one_series}/instances"
             for uid in sorted({_value(one, _INSTANCE) for one in _pages(root, path, {})}):
-                yield RemoteFilm(root=root, study=one_study, series=one_series, instance=uid)
+                yield film(series=one_series, instance=uid)
+
+
+def _patient_of(root: str, study: str) -> str:
+    """Return the PatientID of a study, empty if the archive does not tell."""
+    answers = _pages(root, f"{root}/studies", {"StudyInstanceUID": study})
+    return next((_value(one, _PATIENT_ID) for one in answers if _value(one, _STUDY) == study), "")
 
 
 def _series(root: str, study: str, modalities: frozenset[str]) -> list[str]:

@@ -1,28 +1,20 @@
 """What a person names on the command line, as single inputs: files, folders, tables of paths, DICOMweb archives.
 
 Folders are walked lazily and in a fixed order, so that a million films need no list in memory. Whether a file is a
-readable image is found out when it is read.
+readable image is found out when it is read; which of them are wanted, in `covidcxr.inference.intake`.
 """
 
 from __future__ import annotations
 
 import csv
-import hmac
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from covidcxr.core.errors import ImageReadError
-from covidcxr.core.types import View
 from covidcxr.imaging.formats import HEAD_BYTES, sniff
 from covidcxr.inference.decoding import Item
-from covidcxr.inference.dicomweb import RemoteFilm, is_url, search
-
-if TYPE_CHECKING:
-    from covidcxr.imaging.dicom_facts import DicomFacts
+from covidcxr.inference.dicomweb import is_url, search
 
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".dcm", ".dicom", ".nii", ".gz"}
@@ -65,71 +57,6 @@ def expand_named(names: Iterable[str], *, modalities: frozenset[str] = frozenset
             yield from expand([Path(name)])
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HeaderFilter:
-    """Which films to take, by what their DICOM headers say; an empty condition takes all.
-
-    A film whose header does not say what is asked for, or that has no header, is not taken.
-
-    Attributes:
-        modalities: Such as CR, DX.
-        views: Projections.
-        since, until: First and last day, both included.
-    """
-
-    modalities: frozenset[str] = frozenset()
-    views: frozenset[View] = frozenset()
-    since: date | None = None
-    until: date | None = None
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether it takes everything."""
-        return self == HeaderFilter()
-
-    def takes(self, facts: DicomFacts | None) -> bool:
-        """Tell whether a film with these facts is taken."""
-        if facts is None or ((self.since or self.until) and facts.taken is None):
-            return self.is_empty
-        taken = facts.taken or date.min
-        return (
-            (not self.modalities or facts.modality in self.modalities)
-            and (not self.views or facts.view in self.views)
-            and (self.since is None or taken >= self.since)
-            and (self.until is None or taken <= self.until)
-        )
-
-
-def choose(items: Iterable[Item], wanted: HeaderFilter) -> Iterator[Item]:
-    """Yield the items that ``wanted`` takes, reading no more than their headers."""
-    if wanted.is_empty:
-        yield from items
-        return
-    from covidcxr.imaging.dicom_facts import read_facts
-
-    for item in items:
-        if isinstance(item.source, RemoteFilm):
-            facts = item.source.facts()
-        else:
-            facts = read_facts(item.source) if isinstance(item.source, Path) else None
-        if wanted.takes(facts):
-            yield item
-
-
-def pseudonymise(items: Iterable[Item], key: bytes, *, only_remote: bool = False) -> Iterator[Item]:
-    """Yield the items under names that only the holder of ``key`` can trace back.
-
-    A name is the first 20 digits of the HMAC-SHA-256 (RFC 2104) of the record's own: the same name for the same record
-    and key, on every run. ``only_remote`` leaves the names of files, which the caller chose, as they are.
-    """
-    for item in items:
-        if only_remote and not isinstance(item.source, RemoteFilm):
-            yield item
-            continue
-        name = hmac.new(key, item.record_id.encode("utf-8", "surrogateescape"), "sha256").hexdigest()[:20]
-        yield Item(record_id=name, source=item.source)
-
-
 def _folder(folder: Path) -> Iterator[Item]:
     is_empty = True
     for root, folders, names in os.walk(folder):
@@ -149,6 +76,8 @@ def _may_be_image(path: Path) -> bool:
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return True
     try:
+        if not path.is_file():  # opening a pipe would wait for ever
+            return False
         with path.open("rb") as stream:
             return sniff(stream.read(HEAD_BYTES)) is not None
     except OSError:

@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from covidcxr.core.errors import ImageReadError
 from covidcxr.core.types import Prediction, PreprocessSpec, Radiograph
-from covidcxr.imaging.preprocess import finish
+from covidcxr.imaging.preprocess import check_values, finish
 from covidcxr.inference.backends import BACKENDS
 from covidcxr.inference.backends.backend import Backend, Precision
-from covidcxr.inference.calibration import calibrated, decide, prediction_set
+from covidcxr.inference.calibration import calibrated, decide, prediction_set, undecided
 from covidcxr.inference.decoding import Fault, Item, Preparation, Ready, Source, prepare_all
 from covidcxr.models.bundle import Bundle
 
@@ -108,15 +109,17 @@ class Predictor:
         inputs: Iterable[Source],
         record_ids: Iterable[str] | None = None,
         *,
-        workers: int = 0,
+        workers: int | None = 0,
         group: int | None = None,
     ) -> Iterator[Prediction]:
         """Return an iterator over one prediction an input, in order.
 
         Args:
-            inputs: Paths, bytes, open files or radiographs; taken only a little ahead of the results.
+            inputs: Paths, bytes, open files, or radiographs with float32 pixels in [0, 1]; taken only a little ahead
+                of the results.
             record_ids: What results call the inputs; by default their path, or ``<input N>``.
-            workers: 0 decodes in threads, a number in that many processes (see `prepare_all`).
+            workers: 0 decodes in threads, a number in that many processes, None in whichever suits (see
+                `prepare_all`). A script that asks for processes needs ``if __name__ == "__main__":``.
             group: Where batches end: after every ``group`` inputs. A run that is resumed at such a point computes
                 the same batches, so the same numbers.
         """
@@ -128,7 +131,7 @@ class Predictor:
         return self.predict_items(items, workers=workers, group=group)
 
     def predict_items(
-        self, items: Iterable[Item], *, workers: int = 0, group: int | None = None
+        self, items: Iterable[Item], *, workers: int | None = 0, group: int | None = None
     ) -> Iterator[Prediction]:
         """Yield one prediction an item, as `predict` does for inputs and names."""
         preparation = Preparation(spec=self.spec, is_gated=self.gated, is_turned=self.turning)
@@ -159,36 +162,54 @@ class Predictor:
             yield from self._finish(list(ready))
 
     def logits(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return float32 (N, classes) logits of preprocessed float32 (N, C, S, S) images of equal channels."""
+        """Return float32 (N, classes) logits of preprocessed float32 (N, C, S, S) images of equal channels.
+
+        Raises:
+            ImageReadError: ``shape``, ``zero-size``, ``not-finite`` or ``range``, if they are none.
+        """
+        spec = self.spec
+        if images.ndim != 4 or images.shape[1] not in (1, spec.channels) or images.shape[2:] != (spec.size, spec.size):
+            raise ImageReadError(
+                f"an array of shape {images.shape}; expected (N, {spec.channels}, {spec.size}, {spec.size}), as "
+                "covidcxr.imaging.preprocess makes it",
+                reason="shape",
+            )
+        low, high = ((end - spec.mean) / spec.std for end in (0.0, 1.0))
+        check_values(images, low, high, "images")
         return self.backend.logits(np.ascontiguousarray(images[:, :1]))
 
     def _finish(self, waiting: list[Ready | Fault]) -> Iterator[Prediction]:
         ready = [outcome for outcome in waiting if isinstance(outcome, Ready)]
-        rows = iter(self.logits(np.stack([one.image for one in ready]))) if ready else iter(())
+        rows = iter(self.backend.logits(np.stack([one.image for one in ready]))) if ready else iter(())
         for outcome in waiting:
             if isinstance(outcome, Ready):
                 yield self._judge(outcome, next(rows))
             else:
-                yield self._prediction(outcome.record_id, status=outcome.status, reasons=outcome.reasons)
+                yield self._prediction(outcome, status=outcome.status, reasons=outcome.reasons)
 
     def _judge(self, ready: Ready, logits: NDArray[np.float32]) -> Prediction:
         info = self.bundle.info
         if not np.isfinite(logits).all():
             reason = "not-finite: the network's output is no number; the bundle or this device is faulty"
-            return self._prediction(ready.record_id, status="error", reasons=(reason,), warnings=ready.warnings)
+            return self._prediction(ready, status="error", reasons=(reason,), warnings=ready.warnings)
         probabilities = calibrated(logits, info.temperature)
+        possible = prediction_set(probabilities, info.classes, info.conformal)
+        label = decide(probabilities, info.classes, info.thresholds)
+        doubt = undecided(label, possible, info.conformal)
         return self._prediction(
-            ready.record_id,
-            status="ok",
+            ready,
+            status="abstain" if doubt else "ok",
             logits=logits,
             probabilities=probabilities,
-            label=decide(probabilities, info.classes, info.thresholds),
-            prediction_set=prediction_set(probabilities, info.classes, info.conformal),
+            label=None if doubt else label,
+            prediction_set=possible,
+            reasons=doubt,
             warnings=ready.warnings,
         )
 
-    def _prediction(self, record_id: str, **fields: object) -> Prediction:
-        return Prediction(record_id=record_id, classes=self.classes, bundle_id=self.bundle.bundle_id, **fields)  # type: ignore[arg-type]
+    def _prediction(self, outcome: Ready | Fault, **fields: object) -> Prediction:
+        known = {"record_id": outcome.record_id, "patient": outcome.patient, "bundle_id": self.bundle.bundle_id}
+        return Prediction(classes=self.classes, **known, **fields)  # type: ignore[arg-type]
 
 
 def _choose_backend(bundle: Bundle, device: str, precision: Precision) -> str:
@@ -200,6 +221,6 @@ def _choose_backend(bundle: Bundle, device: str, precision: Precision) -> str:
 
 
 def _name(source: Source, number: int) -> str:
-    if isinstance(source, Path):
+    if isinstance(source, str | Path):
         return str(source)
     return source.origin if isinstance(source, Radiograph) else f"<input {number}>"

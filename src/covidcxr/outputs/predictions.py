@@ -27,6 +27,7 @@ def document(prediction: Prediction) -> dict[str, Any]:
     """Return one prediction as a JSON-able dictionary, in the stable shape of ``covidcxr predict --json``."""
     return {
         "input": prediction.record_id,
+        "patient": prediction.patient,
         "status": prediction.status,
         "label": prediction.label,
         "probabilities": _probabilities(prediction),
@@ -43,6 +44,7 @@ def columns(classes: Sequence[str]) -> list[str]:
     """Return the columns of a table of predictions, in order."""
     return [
         "input",
+        "patient",
         "status",
         "label",
         *(_SHARE + name for name in classes),
@@ -70,7 +72,7 @@ def row_document(row: Row) -> dict[str, Any]:
         if name.startswith(_SHARE) and value is not None
     }
     lists = {name: row[name].split(_JOINT) if row[name] else [] for name in _LISTS}
-    head = {"input": row["input"], "status": row["status"], "label": row["label"], "probabilities": shares}
+    head = {**{name: row[name] for name in ("input", "patient", "status", "label")}, "probabilities": shares}
     return {**head, **lists, **{name: row[name] for name in ("lung_fraction", "bundle", "notice")}}
 
 
