@@ -25,6 +25,7 @@ BACKENDS = [
     ("onnxruntime", "fp32"),
     ("openvino", "fp32"),
     ("openvino", "bf16"),
+    ("openvino", "int8"),
 ]
 
 
@@ -42,10 +43,10 @@ def judged(bundle: Path, backend: str, precision: str, paths: list[Path]) -> tup
 def judged_int8(bundle: Path, scratch: Path, paths: list[Path]) -> tuple[NDArray[np.float64], float]:
     """Return the same of the int8 film graph in ONNX Runtime, one film at a time."""
     from covidcxr.export.exporter import export_bundle
-    from covidcxr.export.onnx_graph import film_judge
+    from covidcxr.export.onnx_graph import graph_judge
     from covidcxr.imaging.reading import read
 
-    judge = film_judge(export_bundle(bundle, "onnx", scratch / "int8.onnx", variant="int8").path)
+    judge = graph_judge(export_bundle(bundle, "onnx", scratch / "int8.onnx", variant="int8").path)
     start = time.perf_counter()
     found = [judge(read(path).pixels) for path in paths]
     return np.stack(found).astype(np.float64), len(paths) / (time.perf_counter() - start)
@@ -85,13 +86,14 @@ def main() -> None:
         classes = bundle.info.classes
         if bundle.onnx_path is None:
             export_bundle(bundle.folder, "onnx")
+        export_bundle(bundle.folder, "onnx", variant="int8", data=given.data)
         dataset = Dataset.open(given.data, classes=classes)
         samples = dataset.split("test")
         samples = samples[:: max(1, len(samples) // given.films)] if given.films else samples
         paths = [dataset.image_path(sample) for sample in samples]
         labels = [sample.label for sample in samples]
         runs = {f"{name} {kind}": judged(bundle.folder, name, kind, paths) for name, kind in BACKENDS}
-        runs["onnxruntime int8"] = judged_int8(bundle.folder, Path(scratch), paths)
+        runs["onnxruntime int8 dense layers"] = judged_int8(bundle.folder, Path(scratch), paths)
     reference = runs["torch fp32"][0]
     figures: dict[str, Any] = {
         name: {**beside(reference, found, labels, classes), "films_per_second": round(rate, 1)}

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 
@@ -18,7 +19,7 @@ from covidcxr.export.film_network import FilmNetwork, squeeze_matrix
 from covidcxr.export.parity import Parity, compare, computed_trial
 from covidcxr.imaging.preprocess import finish, squeeze
 from covidcxr.inference.predictor import Predictor
-from covidcxr.models.bundle import Bundle
+from covidcxr.models.bundle import Bundle, update_info
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
 import bundles
@@ -137,6 +138,77 @@ def test_the_bundle_keeps_its_id_and_prefers_onnxruntime_without_torch(with_onnx
 
 
 @pytest.mark.slow
+def test_how_near_an_export_is_stays_beside_it(graph: ExportResult, bundle: Bundle, with_onnx: Bundle) -> None:
+    report = json.loads((graph.path.parent / "film.parity.json").read_text())
+    assert (report["bundle"], report["variant"], report["input"]) == (bundle.bundle_id, "fp32", "film")
+    assert report["parity"] == json.loads(json.dumps(graph.parity.document()))
+    check_sums(graph.path.parent / "film.SHA256SUMS", {"film.onnx", "film.parity.json"})
+    inside = json.loads((with_onnx.folder / "model.parity.json").read_text())
+    assert inside["parity"]["largest_difference"] < 1e-4
+    Bundle.load(with_onnx.folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("to", ["onnx", "openvino"])
+def test_what_no_graph_can_preprocess_is_exported_alone(to: str, tmp_path: Path) -> None:
+    if to == "openvino":
+        pytest.importorskip("openvino", reason="the extra `openvino` is not installed")
+    made = bundles.tiny_bundle(tmp_path / "bundle")
+    preprocess_info = made.info.preprocess.model_copy(update={"intensity": "clahe"})
+    update_info(made, made.info.model_copy(update={"preprocess": preprocess_info}))
+    with pytest.raises(BundleError, match="--input preprocessed"):
+        export_bundle(made.folder, to, tmp_path / "film")
+    result = export_bundle(made.folder, to, tmp_path / "alone", input="preprocessed")
+    assert result.parity.largest_difference < 1e-4
+    if to == "onnx":
+        session = onnxruntime.InferenceSession(tmp_path / "alone" / "film.onnx")
+        assert [one.name for one in session.get_inputs()] == ["images"]
+        assert json.loads(session.get_modelmeta().custom_metadata_map["preprocess"])["intensity"] == "clahe"
+
+
+@pytest.mark.slow
+def test_an_int8_network_runs_by_its_own_precision_and_its_change_is_kept(tmp_path: Path) -> None:
+    pytest.importorskip("openvino", reason="the extra `openvino` is not installed")
+    made = bundles.tiny_bundle(tmp_path / "bundle")
+    data = tmp_path / "data"
+    for number in range(24):
+        split, name = ("train", "val", "test")[number // 8], bundles.CLASSES[number % 3]
+        (data / split / name).mkdir(parents=True, exist_ok=True)
+        (data / split / name / f"{number}.png").write_bytes(bundles.png(number))
+    with pytest.raises(BundleError, match="no model-int8.onnx; run: covidcxr export"):
+        Predictor.load(made.folder, precision="int8")
+    result = export_bundle(made.folder, "onnx", variant="int8", data=data)
+    assert result.parity.films == "data"
+    assert 0.0 < result.parity.largest_difference < 0.1
+    inputs = [bundles.png(number) for number in range(40, 50)]
+    small = Predictor.load(made.folder, precision="int8")
+    assert small.device.startswith("cpu (int8, openvino")
+    assert small.bundle.bundle_id == made.bundle_id
+    for one, other in zip(
+        small.predict(inputs), Predictor.load(made.folder, backend="torch").predict(inputs), strict=True
+    ):
+        np.testing.assert_allclose(one.probabilities, other.probabilities, atol=0.1)
+    assert json.loads((made.folder / "model-int8.parity.json").read_text())["variant"] == "int8"
+
+
+def test_pooling_after_the_activation_changes_nothing() -> None:
+    onnx = pytest.importorskip("onnx")
+    from covidcxr.export.quantised import activate_before_pooling
+
+    make = onnx.helper.make_node
+    tensors = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in ("x", "y")]
+    nodes = [make("MaxPool", ["x"], ["pooled"], kernel_shape=[2, 2], strides=[2, 2]), make("Elu", ["pooled"], ["y"])]
+    graph = onnx.helper.make_graph(nodes, "pool", tensors[:1], tensors[1:])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 20)], ir_version=10)
+    film = np.random.default_rng(0).normal(size=(1, 1, 8, 8)).astype(np.float32)
+    before = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": film})[0]
+    activate_before_pooling(model)
+    assert [node.op_type for node in model.graph.node] == ["Elu", "MaxPool"]
+    after = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": film})[0]
+    np.testing.assert_array_equal(before, after)
+
+
+@pytest.mark.slow
 def test_int8_is_smaller_and_its_change_is_measured(bundle: Bundle, graph: ExportResult, tmp_path: Path) -> None:
     small = export_bundle(bundle.folder, "onnx", tmp_path / "int8.onnx", variant="int8")
     assert small.path.stat().st_size < 0.5 * graph.path.stat().st_size
@@ -148,13 +220,58 @@ def test_openvino_agrees_with_the_bundle(bundle: Bundle, tmp_path: Path) -> None
     pytest.importorskip("openvino", reason="the extra `openvino` is not installed")
     result = export_bundle(bundle.folder, "openvino", tmp_path / "model")
     assert result.parity.largest_difference < 1e-4
-    assert {path.name for path in result.path.iterdir()} == {"model.xml", "model.bin", "classes.txt", "NOTICE.txt"}
+    names = {"model.xml", "model.bin", "classes.txt", "NOTICE.txt", "parity.json", "SHA256SUMS"}
+    assert {path.name for path in result.path.iterdir()} == names
+    check_sums(result.path / "SHA256SUMS", names - {"SHA256SUMS"})
+    assert json.loads((result.path / "parity.json").read_text())["bundle"] == bundle.bundle_id
 
 
 @pytest.fixture(scope="module")
 def monai_bundle(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("monai", reason="the extra `monai` is not installed")
     return export_bundle(bundle.folder, "monai", tmp_path_factory.mktemp("monai") / "tiny").path
+
+
+def check_sums(sums: Path, names: set[str]) -> None:
+    run = subprocess.run(["sha256sum", "--check", "--quiet", sums.name], cwd=sums.parent, check=False)
+    assert run.returncode == 0
+    assert {line.partition("  ")[2] for line in sums.read_text().splitlines()} == names
+
+
+# docs/source/mb_specification.rst of Project-MONAI/MONAI: "The mandatory keys", "at least these keys".
+_TENSOR_KEYS = ["type", "format", "modality", "num_channels", "spatial_shape", "dtype", "value_range"]
+_TENSORS = {
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": {
+        "type": "object",
+        "required": [*_TENSOR_KEYS, "is_patch_data", "channel_def"],
+        "properties": {
+            "type": {"enum": ["image", "series", "tuples", "probabilities"]},
+            "num_channels": {"type": "integer", "minimum": 1},
+            "spatial_shape": {"type": "array"},
+            "value_range": {"type": "array", "maxItems": 2},
+            "is_patch_data": {"type": "boolean"},
+            "channel_def": {"type": "object"},
+        },
+    },
+}
+_META_KEYS = ["version", "monai_version", "pytorch_version", "numpy_version", "optional_packages_version", "task"]
+MONAI_SCHEMA = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "type": "object",
+    "required": [*_META_KEYS, "description", "authors", "copyright", "network_data_format"],
+    "properties": {
+        **{name: {"type": "string"} for name in ("version", "monai_version", "task", "description", "authors")},
+        "optional_packages_version": {"type": "object"},
+        "changelog": {"type": "object"},
+        "network_data_format": {
+            "type": "object",
+            "required": ["inputs", "outputs"],
+            "properties": {"inputs": _TENSORS, "outputs": _TENSORS},
+        },
+    },
+}
 
 
 def monai(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -191,14 +308,36 @@ def test_monai_verifies_the_networks_input_and_output(monai_bundle: Path) -> Non
 
 
 @pytest.mark.slow
+def test_monai_verifies_the_metadata(monai_bundle: Path, tmp_path: Path) -> None:
+    """With a schema of ours after the specification's lists: MONAI would download its own."""
+    pytest.importorskip("fire", reason="the extra `monai` is not installed")
+    pytest.importorskip("jsonschema")
+    (tmp_path / "schema.json").write_text(json.dumps(MONAI_SCHEMA))
+    places = ("--meta_file", "configs/metadata.json", "--filepath", str(tmp_path / "schema.json"))
+    run = monai(monai_bundle, "verify_metadata", *places)
+    assert run.returncode == 0, run.stderr
+    assert "metadata is verified with no error" in run.stderr + run.stdout
+    metadata = json.loads((monai_bundle / "configs" / "metadata.json").read_text())
+    del metadata["network_data_format"]["inputs"]["image"]["dtype"]
+    (monai_bundle / "configs" / "metadata.json").with_name("broken.json").write_text(json.dumps(metadata))
+    places = ("--meta_file", "configs/broken.json", *places[2:])
+    broken = monai(monai_bundle, "verify_metadata", *places)
+    (monai_bundle / "configs" / "broken.json").unlink()
+    assert broken.returncode != 0
+
+
+@pytest.mark.slow
 def test_the_monai_bundle_holds_no_pickle(monai_bundle: Path) -> None:
     names = sorted(path.relative_to(monai_bundle).as_posix() for path in monai_bundle.rglob("*") if path.is_file())
     assert names == [
+        "SHA256SUMS",
         "configs/inference.json",
         "configs/metadata.json",
         "docs/MODEL_CARD.md",
         "docs/README.md",
+        "docs/license.txt",
         "models/film.onnx",
+        "parity.json",
         "scripts/__init__.py",
         "scripts/film_network.py",
         "scripts/predict.py",
@@ -215,8 +354,11 @@ def test_formats_and_variants_that_do_not_exist_are_refused(bundle: Bundle, tmp_
         export_bundle(bundle.folder, "onix", tmp_path / "x")
     with pytest.raises(BundleError, match="no bfloat16"):
         export_bundle(bundle.folder, "onnx", tmp_path / "x", variant="bf16")
-    with pytest.raises(BundleError, match="--out"):
+    with pytest.raises(BundleError, match="--data DATASET"):
         export_bundle(bundle.folder, "onnx", variant="int8")
+    pytest.importorskip("monai", reason="the extra `monai` is not installed")
+    with pytest.raises(BundleError, match="preprocesses films itself"):
+        export_bundle(bundle.folder, "monai", tmp_path / "x", input="preprocessed")
 
 
 def test_an_export_that_strays_is_not_kept() -> None:

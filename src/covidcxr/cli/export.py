@@ -25,7 +25,10 @@ def export_verb(
     bundle: Annotated[Path, typer.Argument(help="Folder of a trained bundle.")],
     to: Annotated[str, typer.Option("--to", help="onnx, openvino or monai.")] = "onnx",
     out: Annotated[
-        Path | None, typer.Option("--out", help="File or folder to write; onnx without it goes into the bundle.")
+        Path | None,
+        typer.Option(
+            "--out", help="File or folder to write; onnx without it goes into the bundle, int8 too with --data."
+        ),
     ] = None,
     variant: Annotated[
         str, typer.Option("--variant", help="fp32, int8 or bf16; other than fp32 is measured.")
@@ -33,6 +36,10 @@ def export_verb(
     data: Annotated[
         Path | None, typer.Option("--data", help="Dataset whose test part the export is compared on.")
     ] = None,
+    takes: Annotated[
+        str,
+        typer.Option("--input", help="What the export takes: a film, or an image preprocessed by covidcxr."),
+    ] = "film",
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -41,7 +48,9 @@ def export_verb(
 
     if variant not in ("fp32", "int8", "bf16"):
         raise typer.BadParameter(f"{variant!r} is none of fp32, int8, bf16", param_hint="--variant")
-    result = export_bundle(bundle, to, out, variant=variant, data=data)  # type: ignore[arg-type]
+    if takes not in ("film", "preprocessed"):
+        raise typer.BadParameter(f"{takes!r} is neither film nor preprocessed", param_hint="--input")
+    result = export_bundle(bundle, to, out, variant=variant, data=data, input=takes)  # type: ignore[arg-type]
     if as_json:
         print_json(result.document())
     elif not quiet:

@@ -59,7 +59,7 @@ def predict_verb(
         str | None, typer.Option("--backend", help="torch, onnxruntime or openvino; by default one that fits.")
     ] = None,
     precision: Annotated[
-        str, typer.Option("--precision", help="fp32, or bf16 for speed where the processor has it.")
+        str, typer.Option("--precision", help="fp32; for speed where the processor has them bf16, or int8 if exported.")
     ] = "fp32",
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images a pass of the network takes.")] = 64,
     workers: Annotated[
@@ -110,8 +110,8 @@ def predict_verb(
     from covidcxr.inference.predictor import Predictor
     from covidcxr.outputs.predictions import check_suffix, to_row
 
-    if precision not in ("fp32", "bf16"):
-        raise typer.BadParameter(f"{precision!r} is neither fp32 nor bf16", param_hint="--precision")
+    if precision not in ("fp32", "bf16", "int8"):
+        raise typer.BadParameter(f"{precision!r} is none of fp32, bf16, int8", param_hint="--precision")
     if frames not in ("refuse", "split"):
         raise typer.BadParameter(f"{frames!r} is neither refuse nor split", param_hint="--frames")
     if out is not None:

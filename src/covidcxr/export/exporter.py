@@ -13,6 +13,7 @@ from covidcxr.export.parity import Parity
 from covidcxr.models.bundle import NOTICE, Bundle
 
 Variant = Literal["fp32", "int8", "bf16"]
+Input = Literal["film", "preprocessed"]
 TOLERANCE = 1e-4  # between fp32 probabilities of two runtimes
 NO_GATE = (
     "No input gate is inside: a photograph, a lateral or an inverted film gets probabilities too. Ask `covidcxr gate` "
@@ -30,12 +31,15 @@ class ExportRequest:
         variant: ``fp32`` keeps every number; ``int8`` stores dense weights in eight bits; ``bf16`` computes in
             bfloat16 where the runtime can.
         data: Dataset whose test part is used to measure what a variant changes; None uses computed films.
+        input: ``film`` puts the preprocessing into the export; ``preprocessed`` exports the network alone, for what
+            cannot be computed inside a graph (the region of the lungs, histogram equalisation).
     """
 
     bundle: Bundle
     out: Path | None = None
     variant: Variant = "fp32"
     data: Path | None = None
+    input: Input = "film"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +76,7 @@ def export_bundle(
     *,
     variant: Variant = "fp32",
     data: Path | None = None,
+    input: Input = "film",
 ) -> ExportResult:
     """Export the bundle in a folder to the format called ``to``.
 
@@ -82,7 +87,7 @@ def export_bundle(
         OutputError: If the place cannot be written.
     """
     exporter = EXPORTERS.get(to)
-    return exporter(ExportRequest(bundle=Bundle.load(Path(bundle)), out=out, variant=variant, data=data))
+    return exporter(ExportRequest(bundle=Bundle.load(Path(bundle)), out=out, variant=variant, data=data, input=input))
 
 
 def check_parity(parity: Parity, what: Path | str) -> Parity:

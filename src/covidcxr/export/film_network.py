@@ -17,6 +17,7 @@ from covidcxr.models.bundle import Bundle
 _MEAN, _DEVIATION = 0.5, 0.25  # PreprocessSpec.intensity "standardize"
 _FLAT = 1e-6
 IN_GRAPH = ("none", "standardize")
+_ALONE = "export the network alone: --to onnx (or openvino) --input preprocessed"
 
 
 class FilmNetwork(nn.Module):
@@ -38,13 +39,11 @@ class FilmNetwork(nn.Module):
         spec = bundle.info.preprocess.spec()
         if spec.region != "film":
             raise BundleError(
-                f"{bundle.folder}: region {spec.region!r} needs the lung network before the graph; "
-                "export it with --input preprocessed"
+                f"{bundle.folder}: region {spec.region!r} needs the lung network before the graph; {_ALONE}"
             )
         if spec.intensity not in IN_GRAPH:
             raise BundleError(
-                f"{bundle.folder}: intensity {spec.intensity!r} cannot be computed inside a graph; "
-                "export it with --input preprocessed"
+                f"{bundle.folder}: intensity {spec.intensity!r} cannot be computed inside a graph; {_ALONE}"
             )
         return cls(bundle.network(), spec, bundle.info.temperature).eval()
 
@@ -56,6 +55,20 @@ class FilmNetwork(nn.Module):
         if self.spec.intensity == "standardize":
             squeezed = _standardize(squeezed)
         logits = self.network((squeezed - self.spec.mean) / self.spec.std)
+        return torch.softmax(logits / self.temperature, dim=1), logits
+
+
+class PreparedNetwork(nn.Module):
+    """Takes float32 (N, 1, S, S) preprocessed images; returns probabilities and logits, both (N, classes)."""
+
+    def __init__(self, network: nn.Module, temperature: float) -> None:
+        super().__init__()
+        self.network = network
+        self.temperature = temperature
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return probabilities and logits."""
+        logits = self.network(images)
         return torch.softmax(logits / self.temperature, dim=1), logits
 
 

@@ -16,8 +16,9 @@ import covidcxr
 from covidcxr.core.artefacts import atomic_directory
 from covidcxr.core.errors import BundleError, MissingExtraError
 from covidcxr.export import EXPORTERS
+from covidcxr.export.evidence import licence, seal_folder
 from covidcxr.export.exporter import NO_GATE, ExportRequest, ExportResult, check_parity
-from covidcxr.export.onnx_graph import film_judge, original_probabilities, require_onnx, write_film_graph
+from covidcxr.export.onnx_graph import graph_judge, original_probabilities, require_onnx, write_graph
 from covidcxr.export.parity import choose_trial, compare
 from covidcxr.models.bundle import NOTICE, Bundle
 from covidcxr.models.card import model_card
@@ -48,14 +49,16 @@ def export_monai(request: ExportRequest) -> ExportResult:
         raise MissingExtraError("monai", "monai", "exporting a MONAI bundle")
     if request.out is None or request.variant != "fp32":
         raise BundleError("a MONAI bundle needs a folder of its own and keeps fp32; give --out FOLDER")
+    if request.input != "film":
+        raise BundleError("a MONAI bundle preprocesses films itself; for the network alone give --to onnx")
     bundle = request.bundle
     trial = choose_trial(request.data, bundle.info.classes)
     with atomic_directory(request.out) as partial:
         for name in ("configs", "models", "scripts", "docs"):
             (partial / name).mkdir()
         graph = partial / "models" / "film.onnx"
-        write_film_graph(bundle, graph)
-        parity = compare(trial, bundle.info.classes, original_probabilities(bundle, trial), film_judge(graph))
+        write_graph(bundle, graph)
+        parity = compare(trial, bundle.info.classes, original_probabilities(bundle, trial), graph_judge(graph))
         check_parity(parity, request.out)
         _write_json(partial / "configs" / "metadata.json", bundle_metadata(bundle))
         _write_json(partial / "configs" / "inference.json", inference_config(bundle))
@@ -65,6 +68,8 @@ def export_monai(request: ExportRequest) -> ExportResult:
         )
         (partial / "docs" / "README.md").write_text(readme, encoding="utf-8")
         (partial / "docs" / "MODEL_CARD.md").write_text(model_card(bundle.info), encoding="utf-8")
+        (partial / "docs" / "license.txt").write_text(licence(bundle), encoding="utf-8")
+        seal_folder(partial, request, parity)
     return ExportResult(path=request.out, parity=parity, notes=(*bundle.info.notes, NO_GATE, NOTICE))
 
 
@@ -79,11 +84,12 @@ def bundle_metadata(bundle: Bundle) -> dict[str, Any]:
         "pytorch_version": metadata.version("torch").partition("+")[0],
         "numpy_version": metadata.version("numpy"),
         "required_packages_version": {"onnxruntime": metadata.version("onnxruntime")},
+        "optional_packages_version": {},
         "name": info.title or info.name,
         "task": "Classification of chest radiographs",
         "description": f"Probabilities of {', '.join(info.classes)} for a frontal chest radiograph. {NOTICE}",
         "authors": "exported by covidcxr",
-        "copyright": "see docs/MODEL_CARD.md",
+        "copyright": "see docs/license.txt and docs/MODEL_CARD.md",
         "intended_use": NOTICE,
         "network_data_format": {
             "inputs": {
@@ -103,6 +109,7 @@ def bundle_metadata(bundle: Bundle) -> dict[str, Any]:
                 "pred": {
                     "type": "probabilities",
                     "format": "classes",
+                    "modality": "n/a",
                     "num_channels": len(info.classes),
                     "spatial_shape": [],
                     "dtype": "float32",

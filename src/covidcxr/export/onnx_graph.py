@@ -10,8 +10,9 @@ import json
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,16 +20,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from covidcxr.core.artefacts import atomic_file
+from covidcxr.core.artefacts import atomic_file, write_text
 from covidcxr.core.errors import BundleError, MissingExtraError
+from covidcxr.core.types import Radiograph
 from covidcxr.export import EXPORTERS
-from covidcxr.export.exporter import NO_GATE, ExportRequest, ExportResult, check_parity
-from covidcxr.export.parity import Judge, Trial, choose_trial, compare, computed_trial, radiographs
-from covidcxr.models.bundle import NOTICE, ONNX, Bundle, refresh_sums
+from covidcxr.export.evidence import PARITY, parity_report, seal_file
+from covidcxr.export.exporter import NO_GATE, ExportRequest, ExportResult, Input, check_parity
+from covidcxr.export.parity import Judge, Parity, Trial, choose_trial, compare, computed_trial, radiographs
+from covidcxr.imaging.preprocess import preprocess
+from covidcxr.models.bundle import INT8, NOTICE, ONNX, Bundle, refresh_sums
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+Feed = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 OPSET = 20
 FILM, PROBABILITIES, LOGITS, IMAGES = "film", "probabilities", "logits", "images"
 _INT8_OPERATORS = ["MatMul", "Gemm"]  # dense layers: ONNX Runtime's integer convolutions are slower than its floats
@@ -36,7 +41,10 @@ _INT8_OPERATORS = ["MatMul", "Gemm"]  # dense layers: ONNX Runtime's integer con
 
 @EXPORTERS.register("onnx")
 def export_onnx(request: ExportRequest) -> ExportResult:
-    """Write a film-to-probabilities graph to ``request.out``, or add ``model.onnx`` to the bundle."""
+    """Write a graph to ``request.out``, from films or from preprocessed images to probabilities; or add to the bundle.
+
+    The bundle itself gets ``model.onnx``, or, in eight bits, ``model-int8.onnx``.
+    """
     require_onnx()
     if request.variant == "bf16":
         raise BundleError(
@@ -44,20 +52,19 @@ def export_onnx(request: ExportRequest) -> ExportResult:
             "covidcxr predict --backend openvino --precision bf16"
         )
     if request.out is None:
-        if request.variant != "fp32":
-            raise BundleError("the bundle's own model.onnx keeps fp32; give --out FILE.onnx for another variant")
-        return _into_bundle(request.bundle)
+        return _into_bundle(request) if request.variant == "fp32" else _int8_into_bundle(request)
     out = request.out if request.out.suffix == ".onnx" else request.out / "film.onnx"
     bundle = request.bundle
     trial = choose_trial(request.data, bundle.info.classes)
     with atomic_file(out) as partial:
-        write_film_graph(bundle, partial)
+        write_graph(bundle, partial, request.input)
         if request.variant == "int8":
             _quantize(partial)
-        judge = film_judge(partial)
+        judge = graph_judge(partial, feed_of(bundle, request.input))
         parity = compare(trial, bundle.info.classes, original_probabilities(bundle, trial), judge)
         if request.variant == "fp32":
             check_parity(parity, out)
+    seal_file(out, request, parity)
     return ExportResult(path=out, parity=parity, notes=_notes(bundle))
 
 
@@ -72,23 +79,45 @@ def require_onnx() -> None:
             raise MissingExtraError(package, "export", "exporting to ONNX")
 
 
-def write_film_graph(bundle: Bundle, path: Path) -> None:
-    """Write the graph with preprocessing and calibration inside.
+def write_graph(bundle: Bundle, path: Path, takes: Input = "film") -> None:
+    """Write the graph with calibration, and with preprocessing if it takes films, inside.
 
-    Input ``film``: float32 (batch, 1, rows, columns) in [0, 1], bone bright. Outputs ``probabilities`` and
-    ``logits``: float32 (batch, classes). Its metadata carry classes, bundle id and notice.
+    Input ``film``: float32 (batch, 1, rows, columns) in [0, 1], bone bright; or ``images``: float32 (batch, 1, S, S)
+    as `covidcxr.imaging.preprocess` makes them, one channel for as many equal ones. Outputs ``probabilities`` and
+    ``logits``: float32 (batch, classes). Its metadata carry classes, bundle id, preprocessing and notice.
 
     Raises:
         BundleError: If the preprocessing cannot be part of a graph.
     """
     import torch
 
-    from covidcxr.export.film_network import FilmNetwork
+    from covidcxr.export.film_network import FilmNetwork, PreparedNetwork
 
-    dynamic = {0: torch.export.Dim("batch"), 2: torch.export.Dim("rows"), 3: torch.export.Dim("columns")}
-    example = torch.rand(2, 1, 90, 110)
-    names = FILM, [PROBABILITIES, LOGITS]
-    _write(FilmNetwork.of(bundle), path, example=example, names=names, dynamic=dynamic, metadata=_metadata(bundle))
+    batch = torch.export.Dim("batch")
+    outputs = [PROBABILITIES, LOGITS]
+    if takes == "film":
+        dynamic = {0: batch, 2: torch.export.Dim("rows"), 3: torch.export.Dim("columns")}
+        example = torch.rand(2, 1, 90, 110)
+        names = FILM, outputs
+        module: nn.Module = FilmNetwork.of(bundle)
+    else:
+        size = bundle.info.preprocess.size
+        dynamic, example, names = {0: batch}, torch.rand(2, 1, size, size), (IMAGES, outputs)
+        module = PreparedNetwork(bundle.network(), bundle.info.temperature)
+    _write(module, path, example=example, names=names, dynamic=dynamic, metadata=_metadata(bundle))
+
+
+def feed_of(bundle: Bundle, takes: Input) -> Feed:
+    """Return what makes a graph's input, of a batch of one, from a film (H, W)."""
+    if takes == "film":
+        return film_feed
+    spec = bundle.info.preprocess.spec()
+    return lambda film: preprocess(Radiograph(pixels=film, origin="film"), spec)[None, :1]
+
+
+def film_feed(film: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a film (H, W) as a batch of one."""
+    return film[None, None]
 
 
 def original_probabilities(bundle: Bundle, trial: Trial) -> list[NDArray[np.float32]]:
@@ -100,11 +129,12 @@ def original_probabilities(bundle: Bundle, trial: Trial) -> list[NDArray[np.floa
     return [np.asarray(one) for one in found]
 
 
-def _into_bundle(bundle: Bundle) -> ExportResult:
+def _into_bundle(request: ExportRequest) -> ExportResult:
     import torch
 
     from covidcxr.inference.predictor import Predictor
 
+    bundle = request.bundle
     spec = bundle.info.preprocess.spec()
     example = torch.rand(2, 1, spec.size, spec.size)
     path = bundle.folder / ONNX
@@ -132,7 +162,40 @@ def _into_bundle(bundle: Bundle) -> ExportResult:
         path.unlink()
         refresh_sums(bundle.folder)
         raise
-    return ExportResult(path=path, parity=parity, notes=_notes(bundle))
+    return _kept_in_bundle(request, path, parity)
+
+
+def _int8_into_bundle(request: ExportRequest) -> ExportResult:
+    from covidcxr.export.quantised import calibration_images, write_int8
+    from covidcxr.inference.predictor import Predictor
+
+    bundle = request.bundle
+    if request.data is None:
+        raise BundleError(
+            "the bundle's int8 network is calibrated on training films: give --data DATASET (or --out FILE.onnx for a "
+            "graph whose dense weights alone have eight bits)"
+        )
+    if find_spec("openvino") is None:
+        raise MissingExtraError("openvino", "openvino", "the int8 network of a bundle")
+    if bundle.onnx_path is None:
+        _into_bundle(replace(request, variant="fp32"))
+        bundle = Bundle.load(bundle.folder)
+    path = bundle.folder / INT8
+    trial = choose_trial(request.data, bundle.info.classes)
+    with _quiet(), atomic_file(path) as partial:
+        write_int8(bundle, calibration_images(bundle, request.data), partial)
+    refresh_sums(bundle.folder)
+    predictor = Predictor.load(bundle.folder, backend="openvino", device="cpu", precision="int8", gated=False)
+    judged = iter(np.asarray(one.probabilities) for one in predictor.predict(radiographs(trial)))
+    parity = compare(trial, bundle.info.classes, original_probabilities(bundle, trial), lambda film: next(judged))
+    return _kept_in_bundle(request, path, parity)
+
+
+def _kept_in_bundle(request: ExportRequest, path: Path, parity: Parity) -> ExportResult:
+    report = replace(request, input="preprocessed")
+    write_text(path.with_name(f"{path.stem}.{PARITY}"), parity_report(report, parity))
+    refresh_sums(request.bundle.folder)
+    return ExportResult(path=path, parity=parity, notes=_notes(request.bundle))
 
 
 def _write(
@@ -170,20 +233,22 @@ def _metadata(bundle: Bundle) -> dict[str, str]:
         "classes": json.dumps(list(info.classes), ensure_ascii=False),
         "bundle_id": bundle.bundle_id,
         "covidcxr_release": info.release,
+        "preprocess": info.preprocess.model_dump_json(),
         "notice": NOTICE,
     }
 
 
-def film_judge(path: Path) -> Judge:
-    """Return what a film graph in a file says of one film, run by ONNX Runtime."""
+def graph_judge(path: Path, feed: Feed = film_feed) -> Judge:
+    """Return what a graph in a file says of one film, run by ONNX Runtime."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(path), sess_options=options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
 
     def judge(film: NDArray[np.float32]) -> NDArray[np.float32]:
-        found: NDArray[np.float32] = session.run([PROBABILITIES], {FILM: film[None, None]})[0][0]
+        found: NDArray[np.float32] = session.run([PROBABILITIES], {name: feed(film)})[0][0]
         return found
 
     return judge

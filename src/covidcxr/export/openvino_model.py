@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 from covidcxr.core.artefacts import atomic_directory
 from covidcxr.core.errors import BundleError, MissingExtraError
 from covidcxr.export import EXPORTERS
+from covidcxr.export.evidence import licence, seal_folder
 from covidcxr.export.exporter import NO_GATE, ExportRequest, ExportResult, check_parity
-from covidcxr.export.onnx_graph import original_probabilities, require_onnx, write_film_graph
+from covidcxr.export.onnx_graph import Feed, feed_of, original_probabilities, require_onnx, write_graph
 from covidcxr.export.parity import Judge, choose_trial, compare
 from covidcxr.models.bundle import NOTICE
 
 
 @EXPORTERS.register("openvino")
 def export_openvino(request: ExportRequest) -> ExportResult:
-    """Write a folder with ``model.xml`` and ``model.bin``, in 32 bits.
+    """Write a folder with ``model.xml`` and ``model.bin``, in 32 bits, and what lies beside every export.
 
     Bfloat16 is for the network alone: the positions of pixels, which the preprocessing computes with, do not fit in its
     eight bits. The predictor's openvino backend, which preprocesses outside the graph, can use it.
@@ -33,7 +34,7 @@ def export_openvino(request: ExportRequest) -> ExportResult:
     if request.variant != "fp32":
         raise BundleError(
             f"no {request.variant} variant for OpenVINO: preprocessing is in the graph and needs 32 bits; for bf16 use "
-            "covidcxr predict --backend openvino --precision bf16, for int8 --to onnx --variant int8"
+            "covidcxr predict --backend openvino --precision bf16, for int8 --to onnx --variant int8 --data DATASET"
         )
     import openvino
 
@@ -41,23 +42,24 @@ def export_openvino(request: ExportRequest) -> ExportResult:
     trial = choose_trial(request.data, bundle.info.classes)
     with tempfile.TemporaryDirectory() as scratch, atomic_directory(request.out) as partial:
         graph = Path(scratch) / "film.onnx"
-        write_film_graph(bundle, graph)
+        write_graph(bundle, graph, request.input)
         openvino.save_model(openvino.convert_model(graph), partial / "model.xml", compress_to_fp16=False)
-        judge = _judge(partial / "model.xml")
+        judge = _judge(partial / "model.xml", feed_of(bundle, request.input))
         parity = compare(trial, bundle.info.classes, original_probabilities(bundle, trial), judge)
         check_parity(parity, request.out)
         (partial / "classes.txt").write_text("\n".join(bundle.info.classes) + "\n", encoding="utf-8")
-        (partial / "NOTICE.txt").write_text(f"{NOTICE}\n{NO_GATE}\n", encoding="utf-8")
+        (partial / "NOTICE.txt").write_text(licence(bundle), encoding="utf-8")
+        seal_folder(partial, request, parity)
     needed = 'compile it with {"INFERENCE_PRECISION_HINT": "f32"}: by default OpenVINO may compute in bfloat16'
     return ExportResult(path=request.out, parity=parity, notes=(needed, *bundle.info.notes, NO_GATE, NOTICE))
 
 
-def _judge(path: Path) -> Judge:
+def _judge(path: Path, feed: Feed) -> Judge:
     import openvino
 
     compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
     def judge(film: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.array(compiled(film[None, None])[0][0], dtype=np.float32)
+        return np.array(compiled(feed(film))[0][0], dtype=np.float32)
 
     return judge

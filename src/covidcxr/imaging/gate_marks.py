@@ -52,6 +52,8 @@ def drawn_marks(pixels: NDArray[np.float32], lungs: LungFields) -> int:
 
 
 def _count(small: NDArray[np.float32], inside: NDArray[np.bool_], extreme: NDArray[np.bool_]) -> int:
+    if not (extreme & inside).any():  # most films: their parts, costly to find, need not be looked for
+        return 0
     if extreme.mean() > 0.25:  # burnt out or clipped: nothing can be told from flatness
         return 0
     count, parts, statistics, _ = cv2.connectedComponentsWithStats(extreme.astype(np.uint8), connectivity=8)

@@ -30,11 +30,11 @@ def lung_region(fields: LungFields) -> Box:
     return left, top, right - left, bottom - top
 
 
-def cut_to_lungs(pixels: Film) -> Film:
-    """Return the lung region of (H, W) pixels, as a view.
+def cut_to_lungs(pixels: Film, lungs: LungFields | None = None) -> Film:
+    """Return the lung region of (H, W) pixels, as a view; ``lungs`` are its lung fields, if they are known.
 
     Raises:
         ImageReadError, BundleError: As `covidcxr.imaging.lungs.segment_lungs`.
     """
-    x, y, width, height = lung_region(segment_lungs(pixels))
+    x, y, width, height = lung_region(lungs or segment_lungs(pixels))
     return cast("Film", pixels[y : y + height, x : x + width])

@@ -5,7 +5,7 @@ The one `PreprocessSpec` says all of it, for training, prediction and export ali
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 import numpy as np
@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from covidcxr.core.errors import ImageReadError
 from covidcxr.core.types import Intensity, PreprocessSpec, Radiograph, Region
 from covidcxr.imaging.encoding import to_uint8
+
+if TYPE_CHECKING:
+    from covidcxr.imaging.lungs import LungFields
 
 Film = TypeVar("Film", bound=NDArray[np.uint8] | NDArray[np.float32])
 
@@ -59,8 +62,8 @@ def preprocess(radiograph: Radiograph, spec: PreprocessSpec) -> NDArray[np.float
     return finish(squeeze(part_of(radiograph.pixels, spec.region), spec.size, spec.crop), spec)
 
 
-def part_of(pixels: Film, region: Region) -> Film:
-    """Return the part of (H, W) pixels that a network sees, as a view.
+def part_of(pixels: Film, region: Region, lungs: LungFields | None = None) -> Film:
+    """Return the part of (H, W) pixels that a network sees, as a view; ``lungs`` are its lung fields, if known.
 
     Raises:
         ImageReadError, BundleError: As `covidcxr.imaging.lungs.segment_lungs`, where the region is ``lungs``.
@@ -69,7 +72,7 @@ def part_of(pixels: Film, region: Region) -> Film:
         return pixels
     from covidcxr.imaging.lung_region import cut_to_lungs
 
-    return cut_to_lungs(pixels)
+    return cut_to_lungs(pixels, lungs)
 
 
 def finish(squeezed: NDArray[np.float32], spec: PreprocessSpec) -> NDArray[np.float32]:

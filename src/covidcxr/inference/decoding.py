@@ -114,6 +114,7 @@ def _prepared(item: Item, preparation: Preparation) -> Ready | Fault:
     else:
         radiograph = read(source, origin=item.record_id, frame=item.frame)
     said: tuple[str, ...] = ()
+    lungs = None
     if preparation.is_gated:
         from covidcxr.imaging.gate import admit
 
@@ -121,7 +122,8 @@ def _prepared(item: Item, preparation: Preparation) -> Ready | Fault:
         said = tuple(str(reason) for reason in result.reasons)
         if result.verdict == "refuse":
             return Fault(record_id=item.record_id, reasons=said, status="refuse", patient=item.patient)
-    squeezed = squeeze(part_of(radiograph.pixels, spec.region), spec.size, spec.crop)
+        lungs = result.lungs
+    squeezed = squeeze(part_of(radiograph.pixels, spec.region, lungs), spec.size, spec.crop)
     image = np.ascontiguousarray(finish(squeezed, spec)[:1])
     warnings = (*radiograph.warnings, *said)
     return Ready(record_id=item.record_id, image=image, warnings=warnings, patient=item.patient)

@@ -68,7 +68,8 @@ class Predictor:
                 asked for or there, else torch.
             device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
             batch_size: Inputs a pass of the network takes at most.
-            precision: ``bf16`` is faster where the hardware has it, and changes probabilities a little.
+            precision: ``bf16`` is faster where the hardware has it, and changes probabilities a little; so is
+                ``int8``, which is for backend ``openvino`` and needs a bundle that was exported with it.
             gated: Refuse what is no frontal chest film (`covidcxr.imaging.gate`) instead of judging it; None does so
                 unless the bundle was trained on phantoms, which are no films to the gate.
             turning: Turn or invert what the gate would refuse for that alone, with a warning.
@@ -217,7 +218,7 @@ def _choose_backend(bundle: Bundle, device: str, precision: Precision) -> str:
         for name in _PREFERRED:
             if BACKENDS.get(name).suits(bundle, device):
                 return name
-    return "torch"
+    return "openvino" if precision == "int8" else "torch"
 
 
 def _name(source: Source, number: int) -> str:

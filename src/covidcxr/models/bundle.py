@@ -1,8 +1,9 @@
 """The bundle: a folder that carries a trained network and everything needed to use it honestly.
 
-``model.safetensors`` (weights), ``bundle.json`` (`BundleInfo`), ``MODEL_CARD.md``, optionally ``model.onnx``, and
-``SHA256SUMS`` over them all. No pickle is written or read. Reading a bundle does not import torch until
-`Bundle.network` is called. How predictions are made from it is not known here.
+``model.safetensors`` (weights), ``bundle.json`` (`BundleInfo`), ``MODEL_CARD.md``, optionally ``model.onnx`` and
+``model-int8.onnx`` with what their ``.parity.json`` measured, and ``SHA256SUMS`` over them all. No pickle is written or
+read. Reading a bundle does not import torch until `Bundle.network` is called. How predictions are made from it is not
+known here.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 2  # 2: prediction sets by class, operating points
 WEIGHTS = "model.safetensors"
 ONNX = "model.onnx"
+INT8 = "model-int8.onnx"
 INFO = "bundle.json"
 CARD = "MODEL_CARD.md"
 SUMS = "SHA256SUMS"
@@ -217,6 +219,11 @@ class Bundle:
     def onnx_path(self) -> Path | None:
         """The ONNX file of the bundle, or None if it has none."""
         return self.folder / ONNX if ONNX in self._digests else None
+
+    @property
+    def int8_path(self) -> Path | None:
+        """The ONNX file in eight bits, or None if it has none."""
+        return self.folder / INT8 if INT8 in self._digests else None
 
 
 def save_bundle(folder: Path, network: ChestNetwork, info: BundleInfo) -> Bundle:

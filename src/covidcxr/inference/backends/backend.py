@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from covidcxr.models.bundle import Bundle
 
-Precision = Literal["fp32", "bf16"]
+Precision = Literal["fp32", "bf16", "int8"]
 
 
 class Backend(abc.ABC):

@@ -31,7 +31,7 @@ class OnnxRuntimeBackend(Backend):
             raise BundleError(f"{bundle.folder}: no model.onnx; run: covidcxr export {bundle.folder} --to onnx")
         if device not in ("auto", "cpu") or precision != "fp32":
             raise BundleError(
-                f"backend onnxruntime runs fp32 on the CPU, not {precision} on {device}; use backend torch"
+                f"backend onnxruntime runs fp32 on the CPU, not {precision} on {device}; use backend torch or openvino"
             )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or num_processors())

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from covidcxr.core.errors import BundleError
 from covidcxr.inference.backends import BACKENDS
 from covidcxr.inference.backends.backend import Backend, Precision
 from covidcxr.models.bundle import Bundle
@@ -22,6 +23,8 @@ class TorchBackend(Backend):
     def __init__(self, bundle: Bundle, *, device: str, precision: Precision) -> None:
         import torch
 
+        if precision == "int8":
+            raise BundleError("backend torch runs no int8; use --backend openvino")
         self._torch = torch
         self._device = torch.device(choose_device(device))
         self._is_half = precision == "bf16"
