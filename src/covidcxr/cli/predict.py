@@ -265,7 +265,7 @@ def _print_table(rows: list[Row], classes: tuple[str, ...]) -> None:
 def _print_summary(
     counts: Counter[str], intake: Intake, num_shown: int, predictor: Predictor, out: Path | None
 ) -> None:
-    from covidcxr.inference.bulk import names_path
+    from covidcxr.outputs.predictions import names_path
 
     said = {
         "could not be read": counts["error"],

@@ -23,7 +23,7 @@ from covidcxr.core.errors import OutputError
 from covidcxr.core.version import release
 from covidcxr.inference.decoding import Item
 from covidcxr.inference.predictor import Predictor
-from covidcxr.outputs.predictions import Row, check_suffix, read_parquet_rows, table_writer, to_row
+from covidcxr.outputs.predictions import Row, check_suffix, names_path, read_parquet_rows, table_writer, to_row
 
 PART_ROWS = 1024
 _JOURNAL, _LOCK, _NAMES = "journal.json", "lock", "names.csv"
@@ -91,11 +91,6 @@ def predict_to_table(
 def parts_folder(out: Path) -> Path:
     """Return where the parts of an unfinished table are."""
     return out.with_name(f".{out.name}.parts")
-
-
-def names_path(out: Path) -> Path:
-    """Return where the table that traces the pseudonyms in ``out`` back is: input, name, path."""
-    return out.with_name(f"{out.stem}.names.csv")
 
 
 def _noting_names(items: Iterable[Item], path: Path) -> Iterator[Item]:

@@ -86,6 +86,11 @@ def check_suffix(path: Path) -> None:
         raise OutputError(f"{path}: cannot write this kind of table; expected a name that ends in .csv or .parquet")
 
 
+def names_path(out: Path) -> Path:
+    """Return where the table that traces the pseudonyms in ``out`` back is: input, name, path."""
+    return out.with_name(f"{out.stem}.names.csv")
+
+
 class TableWriter(Protocol):
     """Something that takes rows of `columns`, one after another."""
 

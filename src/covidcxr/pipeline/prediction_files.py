@@ -2,6 +2,7 @@
 
 It is what `covidcxr predict --out` or a report wrote, or another program's table: a column that names the image
 (``record_id``, ``input``, ``path`` or ``file``) and a probability for each class (``probability/CLASS`` or ``CLASS``).
+Pseudonyms are traced back with the table of names that `predict --out` wrote beside it, where that still is.
 Whether the predictions fit a cohort is checked by `covidcxr.evaluation.cohort`.
 """
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from covidcxr.core.errors import EvaluationError
 from covidcxr.core.labels import find_label
 from covidcxr.core.types import Prediction
-from covidcxr.outputs.predictions import read_parquet_rows
+from covidcxr.outputs.predictions import names_path, read_parquet_rows
 
 _NAMES = ("record_id", "input", "path", "file", "filename", "image")
 _SHARE = "probability/"
@@ -49,6 +50,7 @@ class PredictionFile:
                 f"{path}: no column that names the image (found: {', '.join(columns)}); expected one of "
                 f"{', '.join(_NAMES)}"
             )
+        self._paths = _named_paths(path)
         self._columns = _class_columns(path, columns, self.classes)
         others = sorted({str(row.get("bundle") or bundle_id) for row in self._rows} - {bundle_id})
         if bundle_id and others:
@@ -69,6 +71,7 @@ class PredictionFile:
         found = []
         for number, row in enumerate(self._rows, start=2):
             name = str(row[self._name] or "")
+            name = self._paths.get(name, name)
             record_id = name if name in known else by_tail.get(_tail(name, parts), name)
             found.append((record_id, number, row))
         cohorts = {row["cohort"] for record_id, _, row in found if "cohort" in row and record_id in known}
@@ -106,6 +109,15 @@ def _read(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
     if not rows:
         raise EvaluationError(f"{path}: no row; expected one prediction an image")
     return columns, rows
+
+
+def _named_paths(table: Path) -> dict[str, str]:
+    """Return pseudonym to path, or to name where a film has none; empty if no table of names lies beside ``table``."""
+    try:
+        with names_path(table).open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
+            return {row["input"]: row["path"] or row["name"] for row in csv.DictReader(stream)}
+    except (OSError, KeyError):
+        return {}
 
 
 def _class_columns(path: Path, columns: Sequence[str], classes: Sequence[str]) -> tuple[str, ...]:
