@@ -89,7 +89,8 @@ class Naming:
         else:
             name = pseudonym(self.key, f"record:{item.record_id}")
         known = pseudonym(self.key, f"patient:{patient}") if patient else ""
-        return replace(item, record_id=name, patient=known, name=item.record_id)
+        source = replace(remote, patient_id="") if remote else item.source  # where it travels to, nobody needs it
+        return replace(item, record_id=name, patient=known, name=item.record_id, source=source)
 
 
 @dataclass(kw_only=True)

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from covidcxr.cli.options import TerminalProgress, rate_words
+
+
+@pytest.mark.parametrize(
+    ("per_second", "words"), [(None, ""), (0.0, ""), (234.56, "234.6/s"), (1.0, "1.0/s"), (0.05, "3.0/min")]
+)
+def test_rates_are_told_by_the_second_or_by_the_minute(per_second: float | None, words: str) -> None:
+    assert rate_words(per_second) == words
+
+
+def test_a_bar_shows_its_rate_and_takes_a_corrected_total() -> None:
+    progress = TerminalProgress()
+    items = progress.track(iter(range(3)), total=10, label="predict")
+    next(items)
+    bars = progress._bars
+    assert bars is not None
+    progress.expect(3)
+    task = bars.tasks[0]
+    assert task.total == 3
+    task.finished_speed = 42.0
+    shown = io.StringIO()
+    Console(file=shown, width=120).print(bars.make_tasks_table([task]))
+    assert "42.0/s" in shown.getvalue()
+    assert list(items) == [1, 2]
+    progress.expect(5)  # nothing is drawn any more
