@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from covidcxr.core.errors import BundleError
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.imaging.preprocess import preprocess
 from covidcxr.imaging.reading import read
@@ -38,7 +39,13 @@ def calibration_images(bundle: Bundle, data: Path) -> NDArray[np.float32]:
 
 
 def write_int8(bundle: Bundle, images: NDArray[np.float32], path: Path) -> None:
-    """Quantise the bundle's ``model.onnx`` with the ranges that ``images`` (N, 1, S, S) give."""
+    """Quantise the bundle's ``model.onnx`` with the ranges that ``images`` (N, 1, S, S) give.
+
+    Raises:
+        BundleError: If the bundle has no ``model.onnx``.
+    """
+    if bundle.onnx_path is None:
+        raise BundleError(f"{bundle.folder}: no model.onnx, which int8 is made from; run covidcxr export on it first")
     import onnx
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
