@@ -19,6 +19,7 @@ def sample(
     source: str = "cohen",
     patient: str | None = None,
     age: float | None = None,
+    age_words: str = "",
     sex: Sex | None = None,
     split: Split = "test",
 ) -> Sample:
@@ -33,6 +34,7 @@ def sample(
         label=label,
         sex=sex,
         age_years=age,
+        age_verbatim=age_words,
     )
     return Sample(
         record=record,

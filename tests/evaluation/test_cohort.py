@@ -87,9 +87,18 @@ def test_columns_of_the_wrong_length_and_repeated_cases_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("age", "band"),
-    [(None, "unknown"), (0.5, "under 18"), (18, "18-39"), (59.9, "40-59"), (79, "60-79"), (101, "80 and over")],
+    [
+        (None, "unknown"),
+        ((0.5, 0.5), "under 18"),
+        ((1, 5), "under 18"),
+        ((18, 18), "18-39"),
+        ((59.9, 59.9), "40-59"),
+        ((60, 79), "60-79"),
+        ((10, 20), "unknown"),
+        ((101, 101), "80 and over"),
+    ],
 )
-def test_ages_fall_into_their_bands(age: float | None, band: str) -> None:
+def test_ages_and_spans_fall_into_their_bands(age: tuple[float, float] | None, band: str) -> None:
     assert age_band(age) == band
 
 

@@ -7,12 +7,15 @@ from covidcxr.evaluation.confounds import find_confounding
 
 def test_children_against_adults_and_one_source_a_class_are_found() -> None:
     samples = [sample(f"c{i}", age=60 + i % 5) for i in range(10)]
-    samples += [sample(f"n{i}", label="Normal", source="chest-xray-pneumonia") for i in range(10)]
-    samples += [sample(f"p{i}", label="Pneumonia", source="chest-xray-pneumonia") for i in range(10)]
+    ages = "1-5 years, as the release says of all its patients"
+    samples += [sample(f"n{i}", label="Normal", source="guangzhou", age_words=ages) for i in range(10)]
+    samples += [sample(f"p{i}", label="Pneumonia", source="guangzhou", age_words=ages) for i in range(10)]
     found = find_confounding(samples, CLASSES)
     assert found.ages_apart
     assert found.disjoint_sources
     assert found.single_source == CLASSES
+    assert (found.by_source["COVID-19"], found.by_age["COVID-19"]) == (1.0, 1.0)
+    assert found.by_source["Normal"] == 0.75
     assert found.classes[0].age_median == 62
     assert found.classes[1].children == 10
     assert any("children in Normal (10 of 10), Pneumonia (10 of 10)" in finding for finding in found.findings)
@@ -30,6 +33,14 @@ def test_classes_that_share_sources_and_ages_have_no_finding() -> None:
     assert found.findings == ()
     assert not found.ages_apart
     assert not found.disjoint_sources
+    assert set(found.by_source.values()) == set(found.by_age.values()) == {0.5}
+
+
+def test_nothing_is_told_by_a_source_that_is_only_a_folder_or_by_ages_that_nobody_knows() -> None:
+    samples = [sample(f"{label}{i}", label=label, source="class-folders") for label in CLASSES for i in range(5)]
+    found = find_confounding(samples, CLASSES)
+    assert found.by_source == {}
+    assert found.by_age == {}
 
 
 def test_unknown_ages_stay_unknown() -> None:

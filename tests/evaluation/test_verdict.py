@@ -6,7 +6,8 @@ import pytest
 from cohort_builders import CLASSES, cohort_of_counts, random_cohort, sample
 
 from covidcxr.core.types import Metric
-from covidcxr.evaluation.confounds import find_confounding
+from covidcxr.evaluation.confounds import Confounding, find_confounding
+from covidcxr.evaluation.evidence import part_in_training
 from covidcxr.evaluation.nuisance import NuisanceResult
 from covidcxr.evaluation.report import evaluate_cohort
 from covidcxr.evaluation.verdict import CohortEvidence, Evidence, Finding, internal_external_gap, judge, target_class
@@ -16,7 +17,7 @@ CLEAN = find_confounding(
         sample(f"{label}{i}", label=label, source=source, age=50)
         for label in CLASSES
         for source in "ab"
-        for i in range(9)
+        for i in range(12)
     ],
     CLASSES,
 )
@@ -49,7 +50,7 @@ def rules(found: Evidence) -> set[str]:
 
 def test_a_clean_score_that_holds_outside_is_believable() -> None:
     verdict = judge(evidence(cohort_evidence(), cohort_evidence(internal=False, name="away")))
-    assert verdict.value == "believable"
+    assert verdict.value == "believable", verdict.reasons
     assert verdict.findings == ()
 
 
@@ -58,6 +59,76 @@ def test_classes_apart_by_age_and_source_are_not_believable_by_their_manifest() 
     assert verdict.value == "not believable"
     assert [finding.rule for finding in verdict.findings[:2]] == ["age", "source"]
     assert verdict.reasons[0].startswith("Age separates the classes")
+
+
+def unclean(**changes: object) -> Confounding:
+    """A cohort of COVID-19 and Normal that only lacks one thing to be clean."""
+    fields: dict[str, object] = {"number": 24, "classes": CLASSES[:2], "source": "away", "age": 50.0} | changes
+    samples = [
+        sample(f"{label}{i}", label=label, source=str(fields["source"]), age=fields["age"])  # type: ignore[arg-type]
+        for label in fields["classes"]  # type: ignore[attr-defined]
+        for i in range(fields["number"])  # type: ignore[call-overload]
+    ]
+    return find_confounding(samples, CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("changes", "copied", "reason"),
+    [
+        ({"number": 12}, 0, "12 patients with COVID-19 and 12 without, not 20 of each"),
+        ({"classes": CLASSES[1:]}, 0, "0 patients with COVID-19 and 48 without"),
+        ({"source": "class-folders"}, 0, "where its images come from is not recorded"),
+        ({"age": None}, 0, "ages are known for 0 of its 48 images"),
+        ({}, 1, "1 of its files are in the dataset the network was trained on"),
+    ],
+)
+def test_a_cohort_of_which_too_little_is_known_launders_nothing(
+    changes: dict[str, object], copied: int, reason: str
+) -> None:
+    away = replace(cohort_evidence(internal=False, name="away"), confounding=unclean(**changes), copied=copied)
+    assert reason in away.unclear("COVID-19")[0]
+    assert judge(evidence(cohort_evidence(clean=False), away)).value == "not believable"
+    assert judge(evidence(away, away)).value != "believable"
+
+
+def test_a_known_cohort_of_both_kinds_from_one_source_is_clean() -> None:
+    assert replace(cohort_evidence(), confounding=unclean()).unclear("COVID-19") == ()
+
+
+def test_a_score_of_which_source_and_age_are_unknown_is_doubtful_and_says_what_is_missing() -> None:
+    vague = replace(cohort_evidence(), confounding=unclean(source="class-folders", age=None))
+    found = judge(evidence(vague, replace(vague, internal=False))).findings
+    assert [finding.rule for finding in found] == ["unclear"]
+    assert "home: where its images come from is not recorded, ages are known for 0 of" in found[0].sentence
+
+
+def test_one_shared_film_does_not_hide_that_the_source_tells_the_class() -> None:
+    samples = [sample(f"c{i}", age=50) for i in range(40)]
+    samples += [sample(f"n{i}", label="Normal", source="other", age=50) for i in range(39)]
+    shared = [*samples, sample("n40", label="Normal", age=50)]
+    found = judge(evidence(replace(cohort_evidence(), confounding=find_confounding(shared, CLASSES)))).findings
+    assert ("source", "against", "data") in [(finding.rule, finding.weight, finding.about) for finding in found]
+    assert "The source's name alone tells COVID-19 from the rest at AUROC 0.99" in found[0].sentence
+
+
+def test_a_copy_of_the_own_test_images_is_no_external_cohort() -> None:
+    copy = replace(cohort_evidence(internal=False, name="copy"), copied=36)
+    assert {"leak", "no-external"} <= rules(evidence(cohort_evidence(), copy))
+
+
+@pytest.mark.parametrize(("split", "validated_on"), [("train", "test"), ("train", "patients"), ("val", "patients")])
+def test_a_score_on_images_of_the_training_is_not_believable(split: str, validated_on: str) -> None:
+    words = part_in_training(split, validated_on=validated_on)
+    seen = replace(cohort_evidence(), trained_on=words)
+    verdict = judge(evidence(seen, cohort_evidence(internal=False, name="away")))
+    assert verdict.value == "not believable"
+    assert verdict.findings[0].rule == "trained-on"
+    assert verdict.findings[0].sentence == f"home: these are no test images: {words}."
+
+
+def test_test_images_and_an_unused_validation_split_were_not_in_the_training() -> None:
+    assert part_in_training("test", validated_on="patients") == ""
+    assert part_in_training("val", validated_on="test") == ""
 
 
 def test_a_clean_external_cohort_turns_confounding_into_a_doubt() -> None:
@@ -144,6 +215,6 @@ def test_the_target_is_covid19_or_the_first_class() -> None:
 
 @pytest.mark.parametrize(("number", "weight"), [(0, None), (3, "doubt"), (30, "against")])
 def test_training_files_in_an_external_cohort_are_a_leak(number: int, weight: str | None) -> None:
-    away = replace(cohort_evidence(internal=False, name="away"), in_training=number)
+    away = replace(cohort_evidence(internal=False, name="away"), in_training=number, copied=number)
     found = judge(evidence(cohort_evidence(), away)).findings
     assert [finding.weight for finding in found if finding.rule == "leak"] == ([weight] if weight else [])

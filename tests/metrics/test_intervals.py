@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special, stats
-from statsmodels.stats.proportion import proportion_confint
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from covidcxr.core.errors import EvaluationError
 from covidcxr.metrics.discrimination import auroc
@@ -15,6 +15,7 @@ from covidcxr.metrics.intervals import (
     clustered_wilson,
     delong,
     design_effect,
+    newcombe,
     placement_covariance,
     placements,
     wilson,
@@ -36,6 +37,14 @@ def test_wilson_of_nothing_is_not_estimable_and_of_too_much_refused() -> None:
         wilson(6, 5)
     with pytest.raises(EvaluationError, match="level: found 95"):
         wilson(1, 5, level=95)
+
+
+@pytest.mark.parametrize("counts", [(56, 70, 48, 80), (10, 10, 0, 20), (9, 10, 3, 10)])
+def test_newcombe_agrees_with_statsmodels_to_1e_12(counts: tuple[int, int, int, int]) -> None:
+    first, of_first, second, of_second = counts
+    interval = newcombe(wilson(first, of_first), wilson(second, of_second))
+    low, high = confint_proportions_2indep(first, of_first, second, of_second, method="newcomb", compare="diff")
+    assert (interval.low, interval.high) == pytest.approx((low, high), abs=1e-12)
 
 
 def test_clustered_wilson_of_copies_is_wilson_of_the_patients() -> None:

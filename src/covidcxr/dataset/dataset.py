@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
@@ -121,6 +122,14 @@ class Dataset:
     def image_path(self, sample: Sample) -> Path:
         """Return where the image of ``sample`` is."""
         return self.root / sample.image
+
+    def digests_of(self, sample: Sample) -> frozenset[str]:
+        """Return the SHA-256 of the sample's source file and, in a compiled dataset, of the image made of it."""
+        return frozenset({sample.sha256, self._stored_digests.get(sample.image, sample.sha256)})
+
+    @cached_property
+    def _stored_digests(self) -> Mapping[str, str]:
+        return self._read_sums()[0] if self.compiled else {}
 
     def verify(self, progress: Progress = SILENT) -> tuple[Problem, ...]:
         """Read every image again and return what is missing, altered or unlisted; empty if all is well.

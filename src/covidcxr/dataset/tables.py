@@ -65,18 +65,23 @@ def exclusion_row(item: Exclusion) -> dict[str, str]:
     return {column: getattr(item, column) for column in EXCLUSION_COLUMNS}
 
 
-def age_group(record: Record) -> str:
-    """Return ``paediatric`` (under 18 years), ``adult``, or an empty text where the age is unknown.
+def age_span(record: Record) -> tuple[float, float] | None:
+    """Return the lowest and the highest age in years, the same where the age is known; None where nothing is.
 
-    A span such as "1-5 years", which a source states of all its patients, tells the group where it lies on one side.
+    A span such as "1-5 years" is what a source states of all its patients.
     """
     if record.age_years is not None:
-        return "adult" if record.age_years >= ADULT_YEARS else "paediatric"
+        return record.age_years, record.age_years
     span = _AGE_SPAN.match(record.age_verbatim)
+    return (float(span[1]), float(span[2])) if span else None
+
+
+def age_group(record: Record) -> str:
+    """Return ``paediatric`` (under 18 years), ``adult``, or an empty text where the age is unknown or may be either."""
+    span = age_span(record)
     if span is None:
         return ""
-    low, high = float(span[1]), float(span[2])
-    return "adult" if low >= ADULT_YEARS else "paediatric" if high < ADULT_YEARS else ""
+    return "adult" if span[0] >= ADULT_YEARS else "paediatric" if span[1] < ADULT_YEARS else ""
 
 
 def parse_sample(row: Mapping[str, str]) -> Sample:

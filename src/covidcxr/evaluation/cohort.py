@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 from covidcxr.core.errors import EvaluationError
 from covidcxr.core.types import Prediction, Sample, View
+from covidcxr.dataset.tables import age_span
 
 SUM_TOLERANCE = 1e-3  # of float32 probabilities that went through a CSV file with four digits
 UNKNOWN = "unknown"
-AGE_BANDS: tuple[tuple[float, str], ...] = ((18.0, "under 18"), (40.0, "18-39"), (60.0, "40-59"), (80.0, "60-79"))
+CHILDREN = "under 18"
+AGE_BANDS: tuple[tuple[float, str], ...] = ((18.0, CHILDREN), (40.0, "18-39"), (60.0, "40-59"), (80.0, "60-79"))
 OLDEST_BAND = "80 and over"
 
 
@@ -141,16 +143,17 @@ def subgroup_columns(samples: Sequence[Sample]) -> dict[str, NDArray[np.str_]]:
     return {
         "source": np.array([record.source for record in records]),
         "sex": np.array([record.sex.value if record.sex else UNKNOWN for record in records]),
-        "age": np.array([age_band(record.age_years) for record in records]),
+        "age": np.array([age_band(age_span(record)) for record in records]),
         "view": np.array([UNKNOWN if record.view is View.UNKNOWN else record.view.value for record in records]),
     }
 
 
-def age_band(age_years: float | None) -> str:
-    """Return the band an age falls in: under 18, 18-39, 40-59, 60-79, 80 and over, or unknown."""
-    if age_years is None:
+def age_band(span: tuple[float, float] | None) -> str:
+    """Return the band that both ends of an age span fall in: under 18, 18-39, ..., 80 and over; else unknown."""
+    if span is None:
         return UNKNOWN
-    return next((band for limit, band in AGE_BANDS if age_years < limit), OLDEST_BAND)
+    low, high = (next((band for limit, band in AGE_BANDS if years < limit), OLDEST_BAND) for years in span)
+    return low if low == high else UNKNOWN
 
 
 def _by_record_id(name: str, predictions: Iterable[Prediction]) -> dict[str, Prediction]:

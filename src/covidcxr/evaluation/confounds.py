@@ -1,25 +1,24 @@
 """What else differs between the classes of a dataset: age, sex, view and source, counted from its manifest.
 
-A class that comes from one source, or one age group, can be recognised by that alone. Nothing here knows a recipe's
-name; only the samples speak. What a network makes of it is measured elsewhere.
+A class that comes from one source, or one age group, can be recognised by that alone. Nothing here knows a recipe's or
+a source's name; only the samples speak. What a network makes of it is measured elsewhere.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 
+import numpy as np
+
 from covidcxr.core.types import Sample, Sex, View
+from covidcxr.dataset.class_folders import SOURCE_NAME
+from covidcxr.dataset.tables import age_group, age_span
+from covidcxr.metrics.discrimination import auroc
 
-ADULT_YEARS = 18.0
-
-# What a source's publication says of all its patients, where its metadata does not say it of each.
-SOURCE_POPULATIONS: Mapping[str, str] = {
-    "chest-xray-pneumonia": "children of 1 to 5 years, one hospital in Guangzhou (Kermany 2018)",
-}
-_PAEDIATRIC_SOURCES = frozenset({"chest-xray-pneumonia"})
+SOURCES_THAT_TELL_NOTHING = frozenset({SOURCE_NAME})  # a folder's place, not where its images come from
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,9 +28,9 @@ class ClassFacts:
     Attributes:
         label: The class.
         num_images, num_patients: Its size; groups stand for patients.
-        ages_known: Images with an age.
+        ages_known: Images with an age in years.
         age_median, age_low, age_high: Of those, in years; None without any.
-        children, adults, age_unknown: Images of patients under 18, of others, and of neither by metadata or source.
+        children, adults, age_unknown: Images of patients under 18, of others, and of neither by age or stated span.
         sources: Source to images.
         views: View to images.
         women, men: Images with that sex in the metadata.
@@ -66,16 +65,30 @@ class Confounding:
     Attributes:
         classes: Facts, class by class.
         findings: What follows, as plain sentences; empty if nothing was found.
+        age_sentence: The one on ages; empty unless one class is mostly children and another mostly adults.
+        source_sentence: The one on sources; empty unless some class shares no source with any other.
         single_source: Classes that come from one source, for which leave-one-source-out is not estimable.
-        disjoint_sources: Whether some class shares no source with any other class.
-        ages_apart: Whether one class is mostly children and another mostly adults.
+        by_source, by_age: Class to the AUROC with which its images' source, or age, alone tells it from the rest, at
+            least 0.5; without a class for which that is not known. No image is looked at.
     """
 
     classes: tuple[ClassFacts, ...]
     findings: tuple[str, ...]
-    single_source: tuple[str, ...]
-    disjoint_sources: bool
-    ages_apart: bool
+    age_sentence: str = ""
+    source_sentence: str = ""
+    single_source: tuple[str, ...] = ()
+    by_source: Mapping[str, float] = field(default_factory=dict)
+    by_age: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def disjoint_sources(self) -> bool:
+        """Whether some class shares no source with any other class."""
+        return bool(self.source_sentence)
+
+    @property
+    def ages_apart(self) -> bool:
+        """Whether one class is mostly children and another mostly adults."""
+        return bool(self.age_sentence)
 
 
 def find_confounding(samples: Sequence[Sample], classes: Sequence[str]) -> Confounding:
@@ -86,30 +99,31 @@ def find_confounding(samples: Sequence[Sample], classes: Sequence[str]) -> Confo
     apart = [entry for entry in present if not _shares_a_source(entry, present)] if len(present) > 1 else []
     young = [entry for entry in present if entry.share_children is not None and entry.share_children >= 0.8]
     grown = [entry for entry in present if entry.share_children is not None and entry.share_children <= 0.2]
-    findings = []
-    if young and grown:
-        findings.append(_age_sentence(young, grown))
+    age_sentence = _age_sentence(young, grown) if young and grown else ""
+    source_sentence = ""
     if apart:
         names = ", ".join(entry.label for entry in apart)
         share = "shares no source with another class" if len(apart) == 1 else "share no source with another class"
-        findings.append(f"{names} {share}: telling the sources apart is enough to tell the classes apart.")
+        source_sentence = f"{names} {share}: telling the sources apart is enough to tell the classes apart."
+    findings = [sentence for sentence in (age_sentence, source_sentence) if sentence]
     if single and len(present) > 1:
         whose = "has one source only" if len(single) == 1 else "have one source each"
         findings.append(f"{', '.join(single)} {whose}, so leave-one-source-out is not estimable.")
-    findings += _view_sentences(present)
     return Confounding(
         classes=facts,
-        findings=tuple(findings),
+        findings=(*findings, *_view_sentences(present)),
+        age_sentence=age_sentence,
+        source_sentence=source_sentence,
         single_source=single,
-        disjoint_sources=bool(apart),
-        ages_apart=bool(young and grown),
+        by_source=_told_by_source(samples, classes),
+        by_age=_told_by_age(samples, classes),
     )
 
 
 def _class_facts(label: str, samples: Sequence[Sample]) -> ClassFacts:
     records = [sample.record for sample in samples]
     ages = [record.age_years for record in records if record.age_years is not None]
-    by_source = sum(record.age_years is None and record.source in _PAEDIATRIC_SOURCES for record in records)
+    age_groups = Counter(age_group(record) for record in records)
     return ClassFacts(
         label=label,
         num_images=len(samples),
@@ -118,14 +132,42 @@ def _class_facts(label: str, samples: Sequence[Sample]) -> ClassFacts:
         age_median=median(ages) if ages else None,
         age_low=min(ages, default=None),
         age_high=max(ages, default=None),
-        children=sum(age < ADULT_YEARS for age in ages) + by_source,
-        adults=sum(age >= ADULT_YEARS for age in ages),
-        age_unknown=len(records) - len(ages) - by_source,
+        children=age_groups["paediatric"],
+        adults=age_groups["adult"],
+        age_unknown=age_groups[""],
         sources=dict(Counter(record.source for record in records).most_common()),
         views=dict(Counter(record.view.value for record in records).most_common()),
         women=sum(record.sex is Sex.FEMALE for record in records),
         men=sum(record.sex is Sex.MALE for record in records),
     )
+
+
+def _told_by_source(samples: Sequence[Sample], classes: Sequence[str]) -> dict[str, float]:
+    """Return how well a class is told by its share among the images of each source."""
+    if any(sample.record.source in SOURCES_THAT_TELL_NOTHING for sample in samples):
+        return {}
+    totals = Counter(sample.record.source for sample in samples)
+    told = {}
+    for label in classes:
+        members = np.array([sample.label == label for sample in samples], dtype=np.bool_)
+        if members.any() and not members.all():
+            own = Counter(sample.record.source for sample in samples if sample.label == label)
+            shares = [own[sample.record.source] / totals[sample.record.source] for sample in samples]
+            told[label] = auroc(members, shares)
+    return told
+
+
+def _told_by_age(samples: Sequence[Sample], classes: Sequence[str]) -> dict[str, float]:
+    """Return how well a class is told by age, among the images whose age is known in years or as a span."""
+    spans = [(sample.label, age_span(sample.record)) for sample in samples]
+    known = [(label, sum(span) / 2) for label, span in spans if span is not None]
+    told = {}
+    for label in classes:
+        members = np.array([name == label for name, _ in known], dtype=np.bool_)
+        if members.any() and not members.all():
+            area = auroc(members, [age for _, age in known])
+            told[label] = max(area, 1.0 - area)
+    return told
 
 
 def _shares_a_source(entry: ClassFacts, others: Sequence[ClassFacts]) -> bool:
