@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from covidcxr.audit.findings import audit_findings
 from covidcxr.audit.result import AuditResult, Skill
+from covidcxr.audit.shortcuts import AUDITS
 from covidcxr.core.types import Metric
 
 EXPECTATIONS = {
@@ -78,11 +81,24 @@ def test_a_telling_source_name_is_a_doubt_until_the_network_can_read_sources() -
     telling = (0.9, 1.0, True)
     assert rules(source_name=telling) == [("audit", "doubt")]
     assert rules(source_name=telling, source_probe=(0.5, 0.9, True)) == [("reads-source", "against")]
-    assert rules(source_name=telling, outside_probe=(0.3, 0.6, True))[0] == ("reads-source", "against")
+    assert rules(source_name=telling, lungs_blacked_out=(0.3, 0.4, True))[0] == ("reads-source", "against")
+    assert rules(source_name=telling, outside_probe=(0.3, 0.6, True))[0] == ("source-alone", "against")
     assert rules(source_name=telling, intensity=(0.3, 0.6, False)) == [("audit", "doubt")]
     finding = audit_findings(results(source_name=telling, source_probe=(0.5, 0.9, True)))[0]
     assert "tell the sources within COVID-19 apart" in finding.sentence
     assert "same hospitals" in finding.change
+
+
+def test_what_the_data_give_away_is_told_apart_from_what_the_network_does() -> None:
+    lost = results(source_name=(0.9, 1.0, True), outside_probe=(0.9, 0.97, True), lungs_blacked_out=(-0.02, 0.1, False))
+    found = audit_findings(lost)
+    assert {finding.about for finding in found} == {"data"}
+    assert not any("its skill is not in the lungs" in finding.sentence for finding in found)
+    assert found[0].sentence.startswith("The data give COVID-19 away: a linear probe that never sees the lungs")
+    assert "not shown: without lungs it keeps 4 % (-2 % to 10 %)" in found[0].sentence
+    kept = results(outside_probe=(0.9, 0.97, True), lungs_blacked_out=(0.6, 0.7, True))
+    assert [finding.about for finding in audit_findings(kept)] == ["network", "data"]
+    assert not any("not shown" in finding.sentence for finding in audit_findings(kept))
 
 
 def test_a_lost_skill_without_corner_marks_is_a_doubt() -> None:
@@ -104,3 +120,12 @@ def test_an_audit_that_is_missing_or_not_estimable_is_a_doubt() -> None:
     ]
     assert [finding.rule for finding in audit_findings(unknown)] == ["not-audited", "not-audited"]
     assert "could not be estimated" in audit_findings(unknown)[0].sentence
+
+
+def test_the_docs_name_every_rule_and_every_audit() -> None:
+    root = Path(__file__).parents[2]
+    text = (root / "docs" / "verdict-and-audits.md").read_text(encoding="utf-8")
+    rooms = [*(root / "src/covidcxr/evaluation").glob("*.py"), root / "src/covidcxr/audit/findings.py"]
+    rules = {rule for room in rooms for rule in re.findall(r'rule="([a-z-]+)"', room.read_text(encoding="utf-8"))}
+    assert len(rules) > 15
+    assert [name for name in (*sorted(rules), *AUDITS.names()) if f"`{name}`" not in text] == []

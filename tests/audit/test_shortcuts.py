@@ -13,6 +13,7 @@ from covidcxr.audit.context import AuditContext
 from covidcxr.audit.plants import plant
 from covidcxr.audit.result import AuditResult
 from covidcxr.audit.shortcuts import AUDITS
+from covidcxr.audit.wording import share
 
 
 def planted(kind: str):
@@ -105,8 +106,10 @@ def test_features_that_know_the_age_are_measured() -> None:
     result = run("age-probe", replace(context, test=aged(context.test), train=aged(context.train)))
     assert result.skills[0].retained.low > 0.5
     assert "children from adults within COVID-19" in result.sentence
-    unknown = replace(context, test=replace(context.test, ages=np.full(160, np.nan)), train=None)
-    assert run("age-probe", unknown).sentence == "Not estimable: ages are unknown."
+    ages = np.full(160, np.nan)
+    ages[:24] = 50.0 + np.arange(24)
+    few = replace(context, test=replace(context.test, ages=ages), train=None)
+    assert run("age-probe", few).sentence.startswith("Not estimable: COVID-19 has 12 known ages, not 10 higher")
 
 
 def test_without_training_images_the_probes_are_fitted_on_other_patients() -> None:
@@ -130,6 +133,19 @@ def test_patients_shared_by_training_and_test_are_seen_by_permuted_labels() -> N
     shared = replace(context, train=replace(context.train, groups=context.test.groups), judge=Memory())
     assert run("label-permutation", shared).flagged == ("COVID-19", "Normal")
     assert "share patients" in run("label-permutation", shared).sentence
+
+
+def test_what_is_left_and_ranks_the_wrong_way_round_is_said_and_flagged() -> None:
+    def score(images: np.ndarray) -> np.ndarray:
+        seen = (images[:, 12:36, 12:36] > 0).any(axis=(1, 2))
+        return np.where(seen, lung_score(images), -corner_score(images))
+
+    result = run("lungs-blacked-out", make_context(score, planted("tag")))
+    head = result.skills[0]
+    assert head.retained.high < 0
+    assert "COVID-19" in result.flagged
+    assert "ranks COVID-19 the wrong way round" in result.sentence
+    assert share(head.retained).startswith("-")
 
 
 def test_a_network_that_guesses_has_no_skill_to_share() -> None:

@@ -88,7 +88,7 @@ class ImageSet:
         labels: int64 (N,), positions in the classes.
         groups: (N,) patients (joined with duplicates).
         sources: (N,) names of the sources.
-        ages: (N,) in years; NaN if unknown.
+        ages: (N,) in years, the middle of a span that a source states of all its patients; NaN if unknown.
     """
 
     images: Images

@@ -50,7 +50,8 @@ class AuditResult:
         question: One sentence: what was done, and what it asks.
         expectation: ``lose``: a sound network loses its skill; ``keep``: a sound one keeps it; ``context``: neither
             speaks for or against; ``control``: whether the audit itself works.
-        threshold: ``lose`` is flagged from this lower limit of the retained skill on, ``keep`` below this upper limit.
+        threshold: ``lose`` is flagged from this lower limit of the retained skill on, or as far below 0 (what is left
+            tells the classes apart the wrong way round); ``keep`` below this upper limit.
         skills: One for each class, the focus first.
         flagged: Labels for which the finding is against the network (or, for a control, the audit failed).
         sentence: The finding in plain words.
@@ -149,7 +150,8 @@ def flagged_labels(skills: Sequence[Skill], expectation: Expectation, threshold:
         low, high = skill.retained.low, skill.retained.high
         if low is None or high is None:
             continue
-        if (expectation == "lose" and low >= threshold) or (expectation == "keep" and high < threshold):
+        told = max(low, -high) >= threshold
+        if (expectation == "lose" and told) or (expectation == "keep" and high < threshold):
             flagged.append(skill.label)
     return tuple(flagged)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,16 +19,19 @@ from covidcxr.audit.judge import BundleJudge
 from covidcxr.audit.lung_regions import FieldMasker
 from covidcxr.audit.result import AuditResult
 from covidcxr.audit.shortcuts import AUDITS
-from covidcxr.core.errors import DatasetError
+from covidcxr.core.errors import DatasetError, ImageReadError
 from covidcxr.core.progress import SILENT, Progress
 from covidcxr.core.types import EvaluationReport, Sample, Split
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.dataset.packed import pack
+from covidcxr.dataset.tables import age_span
+from covidcxr.evaluation.age import read_age
 from covidcxr.evaluation.cohort import Cohort, subgroup_columns
 from covidcxr.evaluation.confounds import find_confounding
+from covidcxr.evaluation.evidence import CohortEvidence, Evidence, Verdict, part_in_training, target_class
 from covidcxr.evaluation.report import evaluate_cohort
-from covidcxr.evaluation.verdict import CohortEvidence, Evidence, Verdict, target_class
 from covidcxr.evaluation.verdict import judge as decide
+from covidcxr.imaging.reading import read_gray8
 from covidcxr.models.bundle import Bundle
 
 FILM_SIDE = 256  # pixels lungs are found at
@@ -70,12 +73,13 @@ def run_audits(
     cache: Path,
     split: Split = "test",
     names: Sequence[str] | None = None,
+    record_ids: Collection[str] | None = None,
     rounds: int = DEFAULT_ROUNDS,
     seed: int = 0,
     device: str = "auto",
     progress: Progress = SILENT,
 ) -> Audited:
-    """Audit a bundle on a dataset.
+    """Audit a bundle on a dataset. An image that cannot be read is left out, and a note counts them.
 
     Args:
         bundle: A bundle or its folder.
@@ -83,6 +87,7 @@ def run_audits(
         cache: Folder for the packed images.
         split: The part to audit; probes are fitted on ``train`` where there is one.
         names: Which audits; None runs all.
+        record_ids: Which images, of any part; None takes all of ``split``.
         rounds: Bootstrap rounds of each interval.
         seed: Of everything random.
         device: Where the network runs.
@@ -90,15 +95,17 @@ def run_audits(
 
     Raises:
         BundleError: If the bundle is not whole.
-        DatasetError: If the dataset is not whole, has no such split, or one class only.
+        DatasetError: If the dataset is not whole, has no such split, or one class only, or no image of it can be read.
         RegistryError: If there is no such audit.
     """
     loaded = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
     opened = dataset if isinstance(dataset, Dataset) else Dataset.open(dataset, classes=loaded.info.classes)
     chosen = [(name, AUDITS.get(name)) for name in names or AUDITS.names()]
     judge = BundleJudge(loaded, device=device)
+    part = opened.split(split) if record_ids is None else _chosen(opened, record_ids)
+    samples = readable(opened, part, loaded, cache=cache, progress=progress)
     context = build_context(
-        loaded, opened, judge, cache=cache, split=split, rounds=rounds, seed=seed, progress=progress
+        loaded, opened, judge, samples, cache=cache, split=split, rounds=rounds, seed=seed, progress=progress
     )
     results, seconds = [], {}
     for name, audit in progress.track(chosen, total=len(chosen), label="audit"):
@@ -106,15 +113,24 @@ def run_audits(
         start = time.perf_counter()
         results.append(audit(context))
         seconds[name] = round(time.perf_counter() - start, 2)
-    evidence = _cohort_evidence(context, opened, split, internal=opened.digest == loaded.info.dataset_digest)
+    validated_on = loaded.info.history.validation_split
+    cohort = _cohort(context, opened.name, samples, num_unread=len(part) - len(samples))
+    internal = opened.digest == loaded.info.dataset_digest
+    evidence = CohortEvidence(
+        report=evaluate_cohort(cohort, rounds=context.rounds, seed=context.seed, subgroups=False),
+        confounding=find_confounding(samples, context.classes),
+        internal=internal,
+        trained_on=part_in_training(split, validated_on=validated_on) if internal else "",
+    )
     verdict = decide(
         Evidence(
             cohorts=[evidence],
-            test_seen=split == "test" and evidence.internal and loaded.info.history.validation_split == "test",
+            test_seen=split == "test" and internal and validated_on == "test",
             synthetic=loaded.info.synthetic or opened.synthetic,
             target=context.focus,
             audits=audit_findings(results),
             audited=True,
+            age=read_age([cohort], context.focus, rounds=context.rounds, seed=context.seed),
         )
     )
     return Audited(
@@ -134,6 +150,7 @@ def build_context(
     bundle: Bundle,
     dataset: Dataset,
     judge: Judge,
+    samples: Sequence[Sample],
     *,
     cache: Path,
     split: Split,
@@ -141,21 +158,22 @@ def build_context(
     seed: int,
     progress: Progress,
 ) -> AuditContext:
-    """Pack the images of a dataset for its audits.
+    """Pack ``samples``, which are of ``split`` of ``dataset`` and can be read, for the audits.
 
     Raises:
-        DatasetError: If the part has no images, or of one class only.
+        DatasetError: If they are of one class only.
     """
     spec = bundle.info.preprocess.spec()
     classes = bundle.info.classes
-    samples = dataset.split(split)
     present = {sample.label for sample in samples}
     if len(present) < 2:
         raise DatasetError(
             f"{dataset.root}: split {split!r} holds only {', '.join(present)}; an audit needs two classes"
         )
-    train = () if split == "train" else tuple(sample for sample in dataset.samples if sample.split == "train")
+    judged = {sample.record.record_id for sample in samples}
+    train = tuple(s for s in dataset.samples if s.split == "train" and s.record.record_id not in judged)
     train = thinned(train, classes, MAX_TRAIN, np.random.default_rng([seed, 5]))
+    train = readable(dataset, train, bundle, cache=cache, progress=progress) if train else ()
     seen = functools.partial(pack, dataset, region=spec.region, crop=spec.crop, cache=cache, progress=progress)
     films, small = seen(samples, size=FILM_SIDE), seen(samples, size=spec.size)
     fitted = seen(train, size=spec.size) if train else None
@@ -186,21 +204,48 @@ def thinned(
     return tuple(kept)
 
 
-def _cohort_evidence(context: AuditContext, dataset: Dataset, split: Split, *, internal: bool) -> CohortEvidence:
-    samples = dataset.split(split)
-    cohort = Cohort(
-        name=dataset.name,
+def readable(
+    dataset: Dataset, samples: Sequence[Sample], bundle: Bundle, *, cache: Path, progress: Progress
+) -> tuple[Sample, ...]:
+    """Return the samples whose image can be read; only where one cannot is each of them tried.
+
+    Raises:
+        DatasetError: If none can be read.
+    """
+    spec = bundle.info.preprocess.spec()
+    try:
+        pack(dataset, samples, size=spec.size, region=spec.region, crop=spec.crop, cache=cache, progress=progress)
+    except ImageReadError:
+        kept = tuple(sample for sample in samples if _can_be_read(dataset, sample))
+        if kept:
+            return kept
+        raise DatasetError(f"{dataset.root}: not one of {len(samples)} images can be read") from None
+    return tuple(samples)
+
+
+def _chosen(dataset: Dataset, record_ids: Collection[str]) -> tuple[Sample, ...]:
+    return tuple(sample for sample in dataset.samples if sample.record.record_id in record_ids)
+
+
+def _can_be_read(dataset: Dataset, sample: Sample) -> bool:
+    try:
+        read_gray8(dataset.image_path(sample))
+    except ImageReadError:
+        return False
+    return True
+
+
+def _cohort(context: AuditContext, name: str, samples: Sequence[Sample], *, num_unread: int) -> Cohort:
+    unread = f"{num_unread} of {len(samples) + num_unread} images could not be read and are in no number here."
+    return Cohort(
+        name=name,
         classes=context.classes,
         record_ids=tuple(sample.record.record_id for sample in samples),
         labels=context.test.labels,
         probabilities=context.baseline,
         groups=context.test.groups,
         columns=subgroup_columns(samples),
-    )
-    return CohortEvidence(
-        report=evaluate_cohort(cohort, rounds=context.rounds, seed=context.seed, subgroups=False),
-        confounding=find_confounding(samples, context.classes),
-        internal=internal,
+        notes=(unread,) if num_unread else (),
     )
 
 
@@ -208,7 +253,8 @@ def _image_set(
     images: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], samples: Sequence[Sample], classes: Sequence[str]
 ) -> ImageSet:
     records = [sample.record for sample in samples]
-    ages = [np.nan if record.age_years is None else record.age_years for record in records]
+    spans = [age_span(record) for record in records]
+    ages = [np.nan if span is None else sum(span) / 2 for span in spans]
     return ImageSet(
         images=images,
         labels=np.array([classes.index(sample.label) for sample in samples], dtype=np.int64),

@@ -96,7 +96,7 @@ def _forest_row(result: AuditResult) -> ForestRow:
 
 
 def _shown(value: float) -> float:
-    return min(max(value, 0.0), 1.0)
+    return min(max(value, -1.0), 1.0)
 
 
 def _rows(result: AuditResult) -> list[Row]:

@@ -85,8 +85,10 @@ def retained_sentence(subject: str, skills: Sequence[Skill]) -> str:
     head = skills[0]
     if head.retained.value is None or head.whole is None or head.whole.value is None or head.part.value is None:
         return f"{subject}: not estimable for {head.label} ({head.retained.reason})."
-    words = f"{subject} keeps {share(head.retained)} of the network's skill at {head.label}"
-    words += f" (AUROC {head.whole.value:.2f} before, {head.part.value:.2f} so)"
+    aurocs = f" (AUROC {head.whole.value:.2f} before, {head.part.value:.2f} so)"
+    words = f"{subject} keeps {share(head.retained)} of the network's skill at {head.label}{aurocs}"
+    if is_reversed(head.retained):
+        words = f"{subject} ranks {head.label} the wrong way round{aurocs}: it tells something, reversed"
     others = [
         f"{share(skill.retained, short=True)} at {skill.label}"
         for skill in skills[1:]
@@ -95,11 +97,19 @@ def retained_sentence(subject: str, skills: Sequence[Skill]) -> str:
     return f"{words}{'; ' + ', '.join(others) if others else ''}."
 
 
+def is_reversed(retained: Metric) -> bool:
+    """Return whether what is left surely ranks the cases the wrong way round, which takes information too."""
+    return retained.high is not None and retained.high < 0
+
+
 def share(metric: Metric, *, short: bool = False) -> str:
-    """Return a share as a whole percentage with its interval, never below 0 %."""
+    """Return a share as a whole percentage with its interval; below 0 % what is left ranks the wrong way round."""
     if metric.value is None:
         return "not estimable"
-    value = f"{max(metric.value, 0.0):.0%}"
     if short or metric.low is None or metric.high is None:
-        return value.replace("%", " %")
-    return f"{value} ({max(metric.low, 0.0):.0%} to {max(metric.high, 0.0):.0%})".replace("%", " %")
+        return _percent(metric.value)
+    return f"{_percent(metric.value)} ({_percent(metric.low)} to {_percent(metric.high)})"
+
+
+def _percent(value: float) -> str:
+    return f"{round(100 * value)} %"

@@ -38,7 +38,9 @@ def audit_age_probe(context: AuditContext) -> AuditResult:
         members = np.flatnonzero((both.labels == column) & np.isfinite(both.ages))
         split = age_split(both.ages[members]) if members.size else None
         if split is None:
-            skills.append(not_estimable(label, f"fewer than {2 * MIN_CASES} known ages that differ"))
+            number = f"{members.size} known ages" if members.size else "no known age"
+            reason = f"{number}, not {MIN_CASES} higher and {MIN_CASES} lower ones"
+            skills.append(not_estimable(label, reason))
             continue
         older, contrast = split
         scores = probe_by_patient(
@@ -47,9 +49,8 @@ def audit_age_probe(context: AuditContext) -> AuditResult:
         skill = auroc_skill(label, older, scores, both.groups[members], rounds=context.rounds, seed=context.seed)
         skills.append(skill)
         words.append(f"{contrast} within {label} with a skill of {share(skill.retained)}")
-    sentence = (
-        f"A probe on the network's features tells {'; '.join(words)}." if words else "Not estimable: ages are unknown."
-    )
+    why = "; ".join(f"{skill.label} has {skill.retained.reason}" for skill in skills)
+    sentence = f"A probe on the network's features tells {'; '.join(words)}." if words else f"Not estimable: {why}."
     return AuditResult(
         name="age-probe",
         title="Age probe",

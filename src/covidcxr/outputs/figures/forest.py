@@ -66,7 +66,7 @@ def draw_forest(
             text.set(color=INK, weight="bold" if row.heading else "normal")
         axis.set(
             ylim=(len(rows) - 0.4, -0.6),
-            xlim=(max(lowest, -0.02), min(max(numbers, default=1.0) + 0.02, 1.01)),
+            xlim=(lowest, min(max(numbers, default=1.0) + 0.02, 1.01)),
             xlabel=axis_label,
         )
         axis.grid(visible=False, axis="y")
