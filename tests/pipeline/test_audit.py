@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from PIL import Image
 
 from covidcxr.cli.main import run_command
 from covidcxr.core.types import PreprocessSpec
-from covidcxr.models.bundle import BundleInfo, NetworkInfo, PreprocessInfo, save_bundle
+from covidcxr.dataset.dataset import Dataset
+from covidcxr.models.bundle import Bundle, BundleInfo, NetworkInfo, PreprocessInfo, save_bundle
 from covidcxr.models.network import build_network
 
 CLASSES = ("COVID-19", "Normal")
@@ -91,6 +93,55 @@ def test_the_table_names_every_audit_and_the_verdict(
     assert "Six intensity numbers" in shown
     assert "Verdict:" in shown
     assert "Research use only, not a diagnosis." in shown
+
+
+def test_films_that_cannot_be_read_are_left_out_and_counted(bundle: Path, folders: Path, tmp_path: Path) -> None:
+    shutil.copytree(folders, tmp_path / "films")
+    for split in ("train", "test"):
+        (tmp_path / "films" / split / "Normal" / f"{split}Normal0.png").write_bytes(b"no image")
+    out = tmp_path / "audit"
+    arguments = ["audit", str(bundle), str(tmp_path / "films"), "--out", str(out), "--rounds", "20", "--quiet"]
+    assert run_command([*arguments, "--only", "border-only"]) == 0
+    cohort = json.loads((out / "report.json").read_text())["cohorts"][0]
+    assert cohort["num_images"] == 47
+    assert cohort["notes"][0].startswith("1 of 48 images could not be read")
+
+
+def test_a_folder_where_nothing_can_be_read_is_refused(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for label in CLASSES:
+        (tmp_path / "films" / label).mkdir(parents=True)
+        (tmp_path / "films" / label / "a.png").write_bytes(b"no image")
+    assert run_command(["audit", str(bundle), str(tmp_path / "films"), "--out", str(tmp_path / "out"), "--quiet"]) == 2
+    assert "not one of 2 images can be read" in capsys.readouterr().err
+
+
+def test_classes_of_other_names_are_mapped_or_refused_with_the_option_that_maps(
+    bundle: Path, folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(folders, tmp_path / "films")
+    for split in ("train", "test"):
+        (tmp_path / "films" / split / "Normal").rename(tmp_path / "films" / split / "Well")
+    out = tmp_path / "audit"
+    arguments = ["audit", str(bundle), str(tmp_path / "films"), "--out", str(out), "--rounds", "20", "--quiet"]
+    assert run_command([*arguments, "--only", "border-only"]) == 2
+    assert "class 'Well' is none of COVID-19, Normal" in (said := capsys.readouterr().err)
+    assert "--map 'Well=COVID-19'" in said
+    assert run_command([*arguments, "--only", "border-only", "--map", "Well=Normal"]) == 0
+    assert json.loads((out / "report.json").read_text())["cohorts"][0]["num_images"] == 48
+
+
+def test_the_images_of_the_training_are_named_as_such(bundle: Path, folders: Path, tmp_path: Path) -> None:
+    loaded = Bundle.load(bundle)
+    info = loaded.info.model_copy(update={"dataset_digest": Dataset.open(folders, classes=CLASSES).digest})
+    own = save_bundle(tmp_path / "bundle", loaded.network(), info).folder
+    out = tmp_path / "audit"
+    arguments = ["audit", str(own), str(folders), "--out", str(out), "--rounds", "20", "--quiet"]
+    assert run_command([*arguments, "--only", "border-only", "--split", "train"]) == 0
+    found = json.loads((out / "report.json").read_text())
+    assert ("trained-on", "against") in [(finding["rule"], finding["weight"]) for finding in found["findings"]]
+    assert found["verdict"]["value"] == "not believable"
 
 
 @pytest.mark.parametrize(

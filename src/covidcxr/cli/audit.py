@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from covidcxr.cli.options import DeviceOption, JsonOption, QuietOption, print_json, progress_for, typed_command
+from covidcxr.cli.options import (
+    DeviceOption,
+    JsonOption,
+    QuietOption,
+    print_json,
+    progress_for,
+    split_pair,
+    typed_command,
+)
 
 if TYPE_CHECKING:
     from covidcxr.audit.run import Audited
@@ -28,6 +36,10 @@ def audit_verb(
     names: Annotated[
         list[str] | None, typer.Option("--only", metavar="AUDIT", help="Run only this audit; repeatable.")
     ] = None,
+    class_map: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="THEIRS=OURS", help="A dataset's class to one of the bundle's; repeatable."),
+    ] = None,
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Bootstrap rounds of each interval.")] = 1000,
     seed: Annotated[int, typer.Option("--seed", help="Of everything random.")] = 0,
     device: DeviceOption = "auto",
@@ -43,6 +55,7 @@ def audit_verb(
         out,
         split=split,
         names=names,
+        class_map=dict(split_pair("--map", text) for text in class_map or ()),
         rounds=rounds,
         seed=seed,
         device=device,

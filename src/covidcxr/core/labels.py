@@ -58,6 +58,7 @@ def match_label(name: str, labels: Sequence[str], *, where: str) -> str:
     label = find_label(name, labels)
     if label is None:
         raise DatasetError(
-            f"{where}: class {name!r} is none of {', '.join(labels)}; rename it, or map it in the recipe"
+            f"{where}: class {name!r} is none of {', '.join(labels)}; rename it, or map it: evaluate, validate, audit "
+            f"and compare take --map '{name}={labels[0]}'"
         )
     return label

@@ -6,7 +6,8 @@ is known to `covidcxr.audit`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ from covidcxr.core.artefacts import atomic_directory
 from covidcxr.core.progress import SILENT, Progress
 from covidcxr.core.types import Split
 from covidcxr.core.version import release
+from covidcxr.models.bundle import Bundle
 from covidcxr.outputs.figures.style import write_drawings
 from covidcxr.outputs.html import drawings_of, write_page
 from covidcxr.outputs.page import Facts, Headline, Page, Section, Tile, interval, number
 from covidcxr.outputs.report_json import report_document, write_json
+from covidcxr.pipeline.cohorts import open_dataset, training_cache
 
 
 def audit(
@@ -29,6 +32,7 @@ def audit(
     *,
     split: Split = "test",
     names: Sequence[str] | None = None,
+    class_map: Mapping[str, str] | None = None,
     rounds: int = DEFAULT_ROUNDS,
     seed: int = 0,
     device: str = "auto",
@@ -44,6 +48,7 @@ def audit(
         out: Folder of the report; an older report there is replaced.
         split: Which part is audited.
         names: Which audits; None for all.
+        class_map: A dataset's class to one of the bundle's, where the names differ.
         rounds: Bootstrap rounds.
         seed: Of everything random.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
@@ -54,10 +59,11 @@ def audit(
     Raises:
         CovidCxrError: If the bundle or the dataset is not whole, an audit is unknown, or ``out`` cannot be written.
     """
+    loaded = Bundle.load(bundle)
     audited = run_audits(
-        bundle,
-        dataset,
-        cache=cache or _training_cache(),
+        loaded,
+        open_dataset(dataset, loaded.info.classes, class_map or {}),
+        cache=cache or training_cache(),
         split=split,
         names=names,
         rounds=rounds,
@@ -87,6 +93,7 @@ def document(audited: Audited) -> dict[str, Any]:
             "dataset": audited.dataset.digest,
             "split": audited.split,
             "device": audited.device,
+            "findings": [asdict(finding) for finding in findings],
             "change": list(dict.fromkeys(finding.change for finding in findings if finding.change)),
             "audits": audit_document(audited.results),
             "seconds": audited.seconds,
@@ -134,9 +141,3 @@ def audit_page(audited: Audited, *, command: str = "") -> Page:
         synthetic=info.synthetic or audited.dataset.synthetic,
         footer=f"covidcxr {release()}. Every number is also in report.json.",
     )
-
-
-def _training_cache() -> Path:
-    from covidcxr.training.loading import default_cache
-
-    return default_cache()
