@@ -17,11 +17,19 @@ CONVERSION = {"longest_side": 64, "jpeg_quality": 90}
 
 
 def write_dataset(
-    root: Path, *, name: str = "mini", num_each: int = 6, seed: int = 0, synthetic: bool = False, mixed: bool = False
+    root: Path,
+    *,
+    name: str = "mini",
+    num_each: int = 6,
+    seed: int = 0,
+    synthetic: bool = False,
+    mixed: bool = False,
+    recipe: dict[str, object] | None = None,
 ) -> Manifest:
     """Write a compiled dataset of ``num_each`` images a class and split; COVID-19 are adults, the others children.
 
-    Adults are of source ``home`` and children of ``school``; ``mixed`` has both in every class.
+    Adults are of source ``home`` and children of ``school``; ``mixed`` has both in every class. ``recipe`` is what
+    dataset.json says it was compiled by.
     """
     generator = np.random.default_rng(seed)
     samples, sums = [], []
@@ -58,7 +66,7 @@ def write_dataset(
         synthetic=synthetic,
         conversion=CONVERSION,
     )
-    write_manifest(root, manifest, recipe={"name": name}, conversion=CONVERSION)
+    write_manifest(root, manifest, recipe=recipe or {"name": name}, conversion=CONVERSION)
     return manifest
 
 

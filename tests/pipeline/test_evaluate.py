@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from study_builders import CLASSES, write_bundle, write_class_folders, write_dataset
 
+from covidcxr.audit.run import run_audits
 from covidcxr.cli.main import run_command
+from covidcxr.core.digests import file_sha256
 from covidcxr.core.errors import BundleError, DatasetError, EvaluationError, OutputError
+from covidcxr.dataset.dataset import Dataset
 from covidcxr.pipeline.evaluate import evaluate
 
 
@@ -243,6 +248,63 @@ def test_an_external_copy_of_training_images_is_noted(home: Path, tmp_path: Path
         home / "bundle", [home / "dataset", tmp_path / "copies"], tmp_path / "report", rounds=10, cache=home / "cache"
     )
     assert any("3 of its files are byte for byte in the training images" in note for note in reports[1].notes)
+
+
+def test_a_copy_of_the_own_test_images_is_no_external_cohort(home: Path, tmp_path: Path) -> None:
+    for label in CLASSES:
+        folder = tmp_path / "copies" / label
+        folder.mkdir(parents=True)
+        for path in sorted((home / "dataset" / "images" / "test" / label).iterdir()):
+            (folder / path.name).write_bytes(path.read_bytes())
+    out = tmp_path / "report"
+    evaluate(home / "bundle", [home / "dataset", tmp_path / "copies"], out, rounds=10, cache=home / "cache")
+    found = document(out)
+    assert found["datasets"][1]["copied_from_own_dataset"] == 18
+    findings = {finding["rule"]: finding for finding in found["findings"]}
+    assert "18 of its 18 files are in the network's own dataset" in findings["leak"]["sentence"]
+    assert findings["age"]["weight"] == findings["source"]["weight"] == "against"
+    assert "no-external" in findings
+
+
+def test_a_compiled_copy_is_found_by_what_the_dataset_stores_and_by_its_sources_files(tmp_path: Path) -> None:
+    manifest = write_dataset(tmp_path / "dataset", num_each=2)
+    image = tmp_path / "dataset" / manifest.samples[0].image
+    opened = Dataset.open(tmp_path / "dataset")
+    other = replace(opened.samples[0], sha256="f" * 64)
+    assert opened.digests_of(other) == {"f" * 64, file_sha256(image)}
+
+
+def test_the_training_images_are_no_test(home: Path, tmp_path: Path) -> None:
+    evaluate(home / "bundle", [home / "dataset"], tmp_path / "report", split="train", rounds=10, cache=home / "cache")
+    found = document(tmp_path / "report")
+    sentences = {finding["rule"]: finding["sentence"] for finding in found["findings"]}
+    assert sentences["trained-on"] == "These are no test images: the network was trained on them."
+    assert found["verdict"]["value"] == "not believable"
+
+
+def test_adults_and_children_without_the_target_are_laid_side_by_side(home: Path, tmp_path: Path) -> None:
+    write_dataset(tmp_path / "mixed", name="mixed", num_each=24, seed=3, mixed=True)
+    out = tmp_path / "report"
+    evaluate(home / "bundle", [home / "dataset", tmp_path / "mixed"], out, rounds=20, cache=home / "cache")
+    age = document(out)["age"]
+    assert set(age["everyone"]) == {
+        "false_alarms/adults",
+        "false_alarms/children",
+        "false_alarms/gap",
+        "auroc/adult",
+        "sources",
+    }
+    assert age["everyone"]["sources"] == {"adults": ["home"], "children": ["school"]}
+    assert "Does the network read the age?" in (out / "report.html").read_text(encoding="utf-8")
+
+
+def test_only_films_that_were_judged_are_audited(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_class_folders(tmp_path / "ward", {"COVID-19": 6, "Normal": 6})
+    (folder / "Normal" / "0.png").write_bytes(b"not an image")
+    only = functools.partial(run_audits, names=["border-only", "age-alarms"])
+    monkeypatch.setattr("covidcxr.pipeline.evaluate.run_audits", only)
+    evaluate(home / "bundle", [folder], tmp_path / "report", rounds=10, audit=True, cache=home / "cache")
+    assert [entry["name"] for entry in document(tmp_path / "report")["audits"]] == ["border-only", "age-alarms"]
 
 
 def test_audits_are_made_on_demand_and_weigh_in_the_verdict(home: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from covidcxr.cli.options import (
     JsonOption,
     PrevalenceOption,
     QuietOption,
+    StudyOption,
     print_json,
     progress_for,
     split_pair,
@@ -57,6 +58,7 @@ def evaluate_verb(
             "network; one FILE a DATASET, in their order.",
         ),
     ] = None,
+    study: StudyOption = None,
     rounds: Annotated[int | None, typer.Option("--rounds", min=1, help="Bootstrap rounds; by default 2000.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap.")] = 0,
     pictures: Annotated[bool, typer.Option(help="Put pictures of the surest mistakes into the report.")] = True,
@@ -70,6 +72,7 @@ def evaluate_verb(
 ) -> None:
     """Measure a bundle on datasets and write report.html, report.json, predictions.csv and figures."""
     from covidcxr.pipeline.evaluate import evaluate
+    from covidcxr.pipeline.evidence.statements import read_statements
 
     reports = evaluate(
         bundle,
@@ -83,6 +86,7 @@ def evaluate_verb(
         prevalence=parse_prevalence(prevalence),
         method=intervals,
         predictions=predictions or (),
+        statements=None if study is None else read_statements(study),
         pictures=pictures,
         audit=audit,
         explain=explain,
@@ -99,7 +103,8 @@ def promised_document(out: Path) -> dict[str, Any]:
     """Return what ``--json`` prints of the report in ``out``: the promised keys, and where the report is."""
     document = json.loads((out / "report.json").read_text(encoding="utf-8"))
     kept = ["notice", "synthetic", "classes", "cohorts", "gaps", "explanations", "not_explained", "published"]
-    return {key: document[key] for key in [*kept, "verdict"] if key in document} | {"report": str(out / "report.html")}
+    kept += ["verdict", "evidence"]
+    return {key: document[key] for key in kept if key in document} | {"report": str(out / "report.html")}
 
 
 def print_reports(reports: list[EvaluationReport], out: Path) -> None:
@@ -138,6 +143,8 @@ def print_reports(reports: list[EvaluationReport], out: Path) -> None:
     console.print(f"Verdict: {document['verdict']['value']}", markup=False)
     for reason in document["verdict"]["reasons"]:
         console.print(f"  - {reason}", markup=False, highlight=False, soft_wrap=True)
+    for checklist in document["evidence"]:
+        console.print(_filled(checklist), markup=False, highlight=False, soft_wrap=True)
     console.print(f"Report: {out / 'report.html'}", soft_wrap=True, markup=False)
     console.print("Research use only, not a diagnosis.")
 
@@ -182,6 +189,14 @@ def _beside_published(published: dict[str, Any]) -> Table:
         limits = "-" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
         table.add_row(row["row"], row["metric"], f"{more}{row['published']:.3f}", ours, limits)
     return table
+
+
+def _filled(checklist: dict[str, Any]) -> str:
+    still_open = ", ".join(checklist["open"]) or "none"
+    return (
+        f"{checklist['title']}: {checklist['answered']} of {checklist['items']} items answered from artefacts, "
+        f"{checklist['in_part']} of them in part; open: {still_open}"
+    )
 
 
 def parse_prevalence(texts: list[str] | None) -> dict[str, float]:

@@ -56,6 +56,10 @@ GateOption = Annotated[
 TurnOption = Annotated[
     bool, typer.Option("--turn", help="Turn or invert films that the gate refuses for that alone, with a warning.")
 ]
+StudyOption = Annotated[
+    Path | None,
+    typer.Option("--study", help="TOML file of what only the author knows (funding, ethics, ...), for the checklists."),
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -14,6 +14,7 @@ from covidcxr.cli.options import (
     JsonOption,
     PrevalenceOption,
     QuietOption,
+    StudyOption,
     print_json,
     progress_for,
     split_pair,
@@ -48,6 +49,7 @@ def validate_verb(
     explain: Annotated[
         bool, typer.Option("--explain/--no-explain", help="Also measure heat maps of up to 200 films a dataset.")
     ] = True,
+    study: StudyOption = None,
     rounds: Annotated[int | None, typer.Option("--rounds", min=1, help="Bootstrap rounds; by default 2000.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap.")] = 0,
     device: DeviceOption = "auto",
@@ -55,6 +57,7 @@ def validate_verb(
     as_json: JsonOption = False,
 ) -> None:
     """Measure a bundle on your own labelled images, offline; no name and, by default, no image enters the report."""
+    from covidcxr.pipeline.evidence.statements import read_statements
     from covidcxr.pipeline.validate import validate
 
     report = validate(
@@ -65,6 +68,7 @@ def validate_verb(
         class_map=dict(split_pair("--map", text) for text in class_map or ()),
         prevalence=parse_prevalence(prevalence),
         method=intervals,
+        statements=None if study is None else read_statements(study),
         pictures=pictures,
         audit=audit,
         explain=explain,

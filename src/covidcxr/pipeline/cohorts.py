@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -17,8 +18,10 @@ from covidcxr.core.progress import Progress
 from covidcxr.core.types import SPLITS, Prediction, Radiograph, Sample, Split, View
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.dataset.packed import pack
+from covidcxr.dataset.tables import age_span
 from covidcxr.evaluation.cohort import Cohort, cohort_from_predictions
 from covidcxr.evaluation.confounds import find_confounding
+from covidcxr.evaluation.evidence import part_in_training
 from covidcxr.evaluation.nuisance import NuisanceResult, intensity_features, nuisance_baseline
 from covidcxr.evaluation.report import evaluate_cohort
 from covidcxr.imaging.encoding import encode_jpeg, shrink, to_uint8
@@ -27,11 +30,13 @@ from covidcxr.metrics.bootstrap import Method
 from covidcxr.models.bundle import BundleInfo
 from covidcxr.outputs.page import Picture
 from covidcxr.pipeline.explanations import explain_cohort
+from covidcxr.pipeline.hospital import SOURCE
 from covidcxr.pipeline.study import CohortResult, DatasetFacts
 
 if TYPE_CHECKING:
     from covidcxr.explain.explainer import Explainer
 
+_LABORATORY = re.compile(r"\bPCR\b|\bswab", re.IGNORECASE)
 _NUM_MISTAKES = 15
 _PICTURE_SIDE = 224
 _PICTURE_QUALITY = 78
@@ -153,6 +158,7 @@ def evaluate_dataset(
         internal=internal,
         mistakes=surest_mistakes(dataset, cohort, explainer) if pictures else (),
         explanations=explanations,
+        trained_on=part_in_training(part, validated_on=info.history.validation_split) if internal else "",
     )
 
 
@@ -237,18 +243,24 @@ def _heat(explainer: Explainer, film: Radiograph, called: str) -> tuple[bytes, t
     return overlay, (f"{found.lung_fraction:.0%} of the evidence inside the lungs{where}",)
 
 
-def shared_with_training(results: Sequence[CohortResult], datasets: Sequence[Dataset]) -> dict[int, int]:
-    """Return, by position, how many of an external cohort's files are byte for byte in the training split."""
+def shared_with_training(results: Sequence[CohortResult], datasets: Sequence[Dataset]) -> dict[int, tuple[int, int]]:
+    """Return, by position, how many of an external cohort's files are byte for byte in the network's own dataset.
+
+    First those in its training images, then those in any of its splits; as its sources' files, or as it stores them.
+    """
     home = next((dataset for result, dataset in zip(results, datasets, strict=True) if result.internal), None)
     if home is None:
         return {}
-    trained = {sample.sha256 for sample in home.samples if sample.split != "test"}
+    own = {digest for sample in home.samples for digest in home.digests_of(sample)}
+    trained = {digest for sample in home.samples if sample.split != "test" for digest in home.digests_of(sample)}
     shared = {}
     for position, (result, dataset) in enumerate(zip(results, datasets, strict=True)):
+        if result.internal:
+            continue
         judged = set(result.cohort.record_ids)
-        both = sum(sample.sha256 in trained for sample in dataset.samples if sample.record.record_id in judged)
-        if both and not result.internal:
-            shared[position] = both
+        files = [dataset.digests_of(sample) for sample in dataset.samples if sample.record.record_id in judged]
+        if copied := sum(not own.isdisjoint(digests) for digests in files):
+            shared[position] = sum(not trained.isdisjoint(digests) for digests in files), copied
     return shared
 
 
@@ -257,10 +269,17 @@ def dataset_facts(dataset: Dataset, split: str) -> DatasetFacts:
     manifest = dataset.manifest
     splits = [name for name in SPLITS if any(sample.split == name for sample in dataset.samples)]
     findings: dict[str, Counter[str]] = {label: Counter() for label in dataset.classes}
+    stated: dict[str, str] = {}
+    tested: Counter[str] = Counter()
     for sample in dataset.samples:
-        findings[sample.label][sample.record.finding or sample.label] += 1
+        record = sample.record
+        findings[sample.label][record.finding or sample.label] += 1
+        if record.age_years is None and age_span(record) is not None:
+            stated[record.source] = record.age_verbatim
+        tested[sample.label] += bool(_LABORATORY.search(record.notes))
     return DatasetFacts(
         name=dataset.name,
+        kind="compiled" if dataset.compiled else "hospital" if SOURCE in manifest.source_versions else "class folders",
         digest=dataset.digest,
         split=split,
         synthetic=dataset.synthetic,
@@ -269,6 +288,9 @@ def dataset_facts(dataset: Dataset, split: str) -> DatasetFacts:
         source_versions=manifest.source_versions,
         by_split={name: find_confounding(dataset.split(name), dataset.classes).classes for name in splits},
         labels_are={label: tuple(words for words, _ in counts.most_common(4)) for label, counts in findings.items()},
+        stated_ages=stated,
+        tests_mentioned=tested,
+        recipe=dataset.recipe,
     )
 
 

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 from covidcxr.audit.findings import audit_findings
 from covidcxr.audit.result import AuditResult
 from covidcxr.audit.run import run_audits
+from covidcxr.audit.shortcuts.age_alarms import age_alarms
 from covidcxr.core.artefacts import atomic_directory
 from covidcxr.core.digests import file_sha256, json_sha256
 from covidcxr.core.errors import EvaluationError, ExplainError
 from covidcxr.core.progress import SILENT, Progress
 from covidcxr.core.types import EvaluationReport, Split
 from covidcxr.dataset.dataset import Dataset
+from covidcxr.evaluation.age import read_age
 from covidcxr.evaluation.published import PublishedResult, published_result
 from covidcxr.evaluation.report import DEFAULT_ROUNDS
 from covidcxr.evaluation.verdict import Evidence, judge, target_class
@@ -66,6 +68,7 @@ def evaluate(
     audit: bool = False,
     explain: bool = True,
     before: EvaluationReport | None = None,
+    statements: Mapping[str, str] | None = None,
     command: str = "",
     cache: Path | None = None,
     progress: Progress = SILENT,
@@ -94,6 +97,7 @@ def evaluate(
         audit: Also run the shortcut audits on the leading cohort (minutes).
         explain: Also make Grad-CAM heat maps of up to 200 films a cohort, and say how much of them is lung.
         before: What was measured of the bundle before, to be laid beside where no dataset is internal.
+        statements: What the author states for the checklists (`covidcxr.pipeline.evidence.statements`).
         command: What was typed, for the provenance.
         cache: Folder of packed images; by default the training's.
         progress: Who follows the work.
@@ -130,6 +134,7 @@ def evaluate(
         "prevalence": prevalence,
         "intervals": method,
         "predictions": [file_sha256(file.path) for file in files],
+        "statements": dict(statements or {}),
     }
     inputs = _inputs_digest(loaded, opened, settings, class_map or {}, before)
     earlier = read_reports(out, inputs)
@@ -167,6 +172,7 @@ def evaluate(
             opened[0],
             cache=cache,
             split=split,
+            record_ids=frozenset(results[0].cohort.record_ids),
             rounds=min(rounds, 1000),
             seed=seed,
             device=device,
@@ -177,7 +183,7 @@ def evaluate(
     facts = provenance(
         study, device=_device_words(answers, device), command=command, seconds=time.perf_counter() - start
     )
-    study = replace(study, provenance=facts, not_explained=not_explained)
+    study = replace(study, provenance=facts, not_explained=not_explained, statements=dict(statements or {}))
     with atomic_directory(out) as folder:
         write_report(study, folder, inputs=inputs, settings=settings)
     return [result.report for result in results]
@@ -199,6 +205,7 @@ def _study(
     published = _published(info) if results[0].internal else None
     history, train = read_history(bundle, published)
     test_seen = split == "test" and results[0].internal and _validation_split(info) == "test"
+    age = read_age([result.cohort for result in results], target, rounds=rounds, seed=seed)
     evidence = Evidence(
         cohorts=[result.evidence for result in results],
         test_seen=test_seen,
@@ -206,6 +213,7 @@ def _study(
         target=target,
         audits=audit_findings(audits) if audits else (),  # `audited` says that there are none
         audited=bool(audits),
+        age=age,
         before=before,
     )
     return Study(
@@ -221,7 +229,8 @@ def _study(
         published=published,
         label_smoothing=smoothing,
         before=before,
-        audits=audits,
+        age=age,
+        audits=tuple(age_alarms(age) if result.name == "age-alarms" else result for result in audits),
     )
 
 
@@ -234,11 +243,17 @@ def _internal_first(
 
 def _with_leak_notes(results: Sequence[CohortResult], datasets: Sequence[Dataset]) -> list[CohortResult]:
     noted = list(results)
-    for position, number in shared_with_training(results, datasets).items():
+    for position, (trained, copied) in shared_with_training(results, datasets).items():
         report = results[position].report
-        note = f"{number} of its files are byte for byte in the training images: it is not wholly external."
+        where = f"{trained} of its files are byte for byte in the training images"
+        if copied > trained:
+            where = f"{copied} of its files are byte for byte in the network's own dataset, {trained} in its training"
+        note = f"{where}: it is not wholly external."
         noted[position] = replace(
-            results[position], report=replace(report, notes=(*report.notes, note)), in_training=number
+            results[position],
+            report=replace(report, notes=(*report.notes, note)),
+            in_training=trained,
+            copied=copied,
         )
     return noted
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,15 @@ import numpy as np
 from covidcxr.audit.sections import audit_document, audit_section
 from covidcxr.core.types import EvaluationReport, Metric
 from covidcxr.core.version import release
+from covidcxr.evaluation.age import AgeReading
+from covidcxr.evaluation.age_rule import age_sentence
 from covidcxr.evaluation.published import compare_with_published
 from covidcxr.outputs.case_table import Case, write_cases
 from covidcxr.outputs.figures.style import write_drawings
 from covidcxr.outputs.html import drawings_of, write_page
 from covidcxr.outputs.page import Page, Section
 from covidcxr.outputs.report_json import metric_document, report_document, write_json
-from covidcxr.pipeline.evidence.pack import FOLDER, evidence_section, write_evidence
+from covidcxr.pipeline.evidence.pack import FOLDER, checklists, evidence_section, write_evidence
 from covidcxr.pipeline.sections.classes import classes_section
 from covidcxr.pipeline.sections.explanations import explanations_section
 from covidcxr.pipeline.sections.headline import headline
@@ -34,7 +37,7 @@ from covidcxr.pipeline.sections.published import field_section, published_sectio
 from covidcxr.pipeline.sections.sets import measured_sets, sets_document
 from covidcxr.pipeline.sections.use import use_section
 from covidcxr.pipeline.sections.worth import confounding_section, mistakes_section
-from covidcxr.pipeline.study import Study
+from covidcxr.pipeline.study import CohortResult, Study
 
 HTML, JSON, CASES, FIGURES = "report.html", "report.json", "predictions.csv", "figures"
 
@@ -121,10 +124,20 @@ def _document(study: Study, *, inputs: str, settings: Mapping[str, Any]) -> dict
         "inputs": inputs,
         "settings": dict(settings),
         "bundle": study.bundle_id,
-        "findings": [
-            {"rule": found.rule, "weight": found.weight, "sentence": found.sentence, "change": found.change}
-            for found in study.verdict.findings
+        "datasets": [_dataset_document(result) for result in study.results],
+        "evidence": [
+            {
+                "name": checklist.name,
+                "title": checklist.title,
+                "items": len(checklist.items),
+                "answered": checklist.num_filled,
+                "in_part": checklist.num_partial,
+                "open": [item.number for item in checklist.items if not item.filled],
+            }
+            for checklist in checklists(study)
         ],
+        "findings": [asdict(finding) for finding in study.verdict.findings],
+        "age": _age_document(study.age),
         "nuisance": {
             result.report.cohort: {
                 "name": result.nuisance.name,
@@ -155,6 +168,36 @@ def _document(study: Study, *, inputs: str, settings: Mapping[str, Any]) -> dict
         synthetic=study.synthetic,
         details=details,
     )
+
+
+def _dataset_document(result: CohortResult) -> dict[str, Any]:
+    """Return what was counted in the dataset of one cohort; its evaluated part by class."""
+    facts, confounding = result.dataset, result.confounding
+    return {
+        "name": facts.name,
+        "kind": facts.kind,
+        "digest": facts.digest,
+        "split": facts.split,
+        "internal": result.internal,
+        "copied_from_own_dataset": result.copied,
+        "counts": {split: dict(part) for split, part in facts.counts.items()},
+        "labels_are": facts.labels_are,
+        "classes": {entry.label: asdict(entry) for entry in confounding.classes},
+        "told_by_source": dict(confounding.by_source),
+        "told_by_age": dict(confounding.by_age),
+        "findings": confounding.findings,
+    }
+
+
+def _age_document(reading: AgeReading) -> dict[str, Any]:
+    document: dict[str, Any] = {"sentence": age_sentence(reading)}
+    for name, contrast in (("everyone", reading.everyone), ("one_source", reading.one_source)):
+        if contrast is not None:
+            metrics = (contrast.adults, contrast.children, contrast.gap, contrast.auroc)
+            document[name] = {metric.name: metric_document(metric) for metric in metrics} | {
+                "sources": {"adults": contrast.adult_sources, "children": contrast.child_sources}
+            }
+    return document
 
 
 def _comparison_rows(study: Study) -> list[dict[str, Any]]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from covidcxr.audit.result import AuditResult
 from covidcxr.core.types import EvaluationReport, Exclusion
+from covidcxr.evaluation.age import AgeReading
 from covidcxr.evaluation.cohort import Cohort
 from covidcxr.evaluation.confounds import ClassFacts, Confounding
 from covidcxr.evaluation.nuisance import NuisanceResult
@@ -25,6 +27,7 @@ class DatasetFacts:
 
     Attributes:
         name: What to call it.
+        kind: Compiled from sources, a tree of class folders, or a hospital's folder.
         digest: Of its content.
         split: Which of its splits was evaluated.
         synthetic: Whether its images are phantoms.
@@ -33,9 +36,13 @@ class DatasetFacts:
         source_versions: Source to release.
         by_split: Split to the facts of its classes.
         labels_are: Class to the verbatim findings of its images, most frequent first.
+        stated_ages: Source to what it states of the ages of all its patients.
+        tests_mentioned: Class to the images whose notes mention a laboratory test.
+        recipe: The resolved recipe it was compiled by; None if it was not.
     """
 
     name: str
+    kind: Literal["compiled", "class folders", "hospital"]
     digest: str
     split: str
     synthetic: bool
@@ -44,6 +51,9 @@ class DatasetFacts:
     source_versions: Mapping[str, str] = field(default_factory=dict)
     by_split: Mapping[str, tuple[ClassFacts, ...]] = field(default_factory=dict)
     labels_are: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    stated_ages: Mapping[str, str] = field(default_factory=dict)
+    tests_mentioned: Mapping[str, int] = field(default_factory=dict)
+    recipe: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -58,7 +68,9 @@ class CohortResult:
     nuisance: NuisanceResult | None = None
     mistakes: tuple[Picture, ...] = ()
     explanations: CohortExplanations | None = None
+    trained_on: str = ""
     in_training: int = 0
+    copied: int = 0
 
     @property
     def evidence(self) -> CohortEvidence:
@@ -68,7 +80,9 @@ class CohortResult:
             confounding=self.confounding,
             nuisance=self.nuisance,
             internal=self.internal,
+            trained_on=self.trained_on,
             in_training=self.in_training,
+            copied=self.copied,
         )
 
 
@@ -88,8 +102,10 @@ class Study:
         prevalence: Class to the prevalence at which its predictive values, decision curve and sample sizes are wanted.
         label_smoothing: Of the training loss.
         before: What was measured of the same bundle before, elsewhere; None if nothing is known.
+        age: What the network makes of age in patients without the target, over all cohorts.
         audits: Shortcut audits of the main cohort, if any were asked for.
         not_explained: Why there are no heat maps although they were asked for; empty otherwise.
+        statements: What the author states, by key (see `covidcxr.pipeline.evidence.statements`).
         provenance: Names and values, in reading order.
     """
 
@@ -107,8 +123,10 @@ class Study:
     published: PublishedResult | None = None
     label_smoothing: float = 0.0
     before: EvaluationReport | None = None
+    age: AgeReading = field(default_factory=lambda: AgeReading(target="", reason="not measured"))
     audits: tuple[AuditResult, ...] = ()
     not_explained: str = ""
+    statements: Mapping[str, str] = field(default_factory=dict)
     provenance: tuple[tuple[str, str], ...] = ()
 
     @property

@@ -27,6 +27,7 @@ def validate(
     class_map: Mapping[str, str] | None = None,
     prevalence: Mapping[str, float] | None = None,
     method: Method = "percentile",
+    statements: Mapping[str, str] | None = None,
     pictures: bool = False,
     audit: bool = False,
     explain: bool = True,
@@ -48,6 +49,7 @@ def validate(
         class_map: A label of the folder to one of the bundle's classes.
         prevalence: Class to the prevalence at which predictive values are wanted too.
         method: How intervals are taken from the bootstrap.
+        statements: What the author states for the checklists.
         pictures: Put pictures of the surest mistakes into the report; off, so that the report holds no image.
         audit: Also run the shortcut audits (minutes).
         explain: Also say how much of the heat maps of up to 200 films is lung.
@@ -71,6 +73,7 @@ def validate(
         before=before,
         prevalence=prevalence,
         method=method,
+        statements=statements,
         pictures=pictures,
         audit=audit,
         explain=explain,

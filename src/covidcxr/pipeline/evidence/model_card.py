@@ -11,8 +11,12 @@ _SHOWN = ("accuracy", "balanced_accuracy", "auroc_macro", "ece")
 _PARTS = (
     ("Model", ("technology", "model", "software", "initialisation", "output")),
     ("Intended use", ("intended_use", "poor_input")),
-    ("Training data", ("data_sources", "populations", "eligibility", "events", "characteristics")),
-    ("Training", ("training", "selection", "imbalance", "partition", "disjoint")),
+    ("Training data", ("training_data",)),
+    ("Training", ("training", "selection", "imbalance")),
+    (
+        "Evaluated data",
+        ("data_sources", "populations", "eligibility", "partition", "disjoint", "events", "characteristics"),
+    ),
 )
 
 

@@ -48,6 +48,20 @@ def software(study: Study) -> Fact:
 
 
 @fact
+def training_data(study: Study) -> Fact | None:
+    """Return what the network was trained on, as its bundle carries it; None if it does not."""
+    take = of_recipe(study, "dataset", "take")
+    if not take:
+        return None
+    listing = "; ".join(f"{source}: {', '.join(labels)}" for source, labels in take.items())
+    digest = study.info.dataset_digest[:12] or "not recorded"
+    return Fact(
+        value=f"The network was trained on dataset {digest}: {listing}.",
+        source="bundle.json: dataset_digest, recipe.dataset.take",
+    )
+
+
+@fact
 def initialisation(study: Study) -> Fact | None:
     """Return how training began; None if no artefact tells."""
     if not study.info.recipe.get("network"):
@@ -142,12 +156,14 @@ def protocol(study: Study) -> Fact | None:
 @fact
 def availability(study: Study) -> Fact:
     """Return where software, model and data are."""
-    value = (
-        f"Software: covidcxr {covidcxr.__version__}, Apache-2.0. Model: bundle {study.bundle_id}. Data: public "
-        "sources; the "
-        f"dataset is rebuilt from them by recipe and has digest {study.main.dataset.digest[:12]}."
-    )
-    return Fact(value=value, source="bundle.json; SHA256SUMS; dataset.json: digest")
+    facts = study.main.dataset
+    data = f"compiled from its sources by the recipe that dataset.json carries, digest {facts.digest[:12]}"
+    where = "dataset.json: digest, recipe"
+    if facts.recipe is None:
+        data = f"a folder that was read where it lies, digest {facts.digest[:12]}"
+        where = "report.json: datasets[0].digest"
+    value = f"Software: covidcxr {covidcxr.__version__}, Apache-2.0. Model: bundle {study.bundle_id}. Data: {data}."
+    return Fact(value=value, source=f"bundle.json: release; SHA256SUMS; {where}")
 
 
 @fact
@@ -155,5 +171,5 @@ def poor_input(study: Study) -> Fact:
     """Return what happens to an input that cannot be read."""
     return Fact(
         value="A file that cannot be read gets no label but a named reason; it is counted and in no number.",
-        source="report.json: notes",
+        source="report.json: cohorts[0].notes",
     )

@@ -12,6 +12,7 @@ from covidcxr.pipeline.evidence.claim import CLAIM
 from covidcxr.pipeline.evidence.fact import FACTS, Fact
 from covidcxr.pipeline.evidence.guideline import fill
 from covidcxr.pipeline.evidence.model_card import model_card
+from covidcxr.pipeline.evidence.statements import COPY, statements_toml
 from covidcxr.pipeline.evidence.tripod import TRIPOD_AI
 from covidcxr.pipeline.study import Study
 
@@ -29,7 +30,7 @@ def collect_facts(study: Study) -> dict[str, Fact]:
 def checklists(study: Study) -> tuple[Checklist, ...]:
     """Return both checklists, filled in as far as the artefacts go."""
     facts = collect_facts(study)
-    return tuple(fill(guideline, facts) for guideline in (CLAIM, TRIPOD_AI))
+    return tuple(fill(guideline, facts, study.statements) for guideline in (CLAIM, TRIPOD_AI))
 
 
 def write_evidence(study: Study, folder: Path) -> None:
@@ -40,6 +41,8 @@ def write_evidence(study: Study, folder: Path) -> None:
     """
     subject = study.info.title or study.info.name
     write_text(folder / MODEL_CARD, model_card(study))
+    if study.statements:
+        write_text(folder / COPY, statements_toml(study.statements))
     for checklist in checklists(study):
         write_text(folder / f"{checklist.name}.md", checklist_markdown(checklist, subject=subject))
 

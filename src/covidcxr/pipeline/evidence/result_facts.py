@@ -31,17 +31,18 @@ def aim(study: Study) -> Fact:
         f"To measure how well the network tells {', '.join(study.info.classes)} apart{follows}, and what that "
         "score is worth."
     )
-    return Fact(value=value, source="bundle.json: recipe")
+    published = "; report.json: published.name" if study.published else ""
+    return Fact(value=value, source=f"bundle.json: classes{published}")
 
 
 @fact
 def design(study: Study) -> Fact:
     """Return that the data were there before."""
-    sources = ", ".join(study.main.dataset.source_versions) or "existing images"
-    return Fact(
-        value=f"Retrospective: the images were collected and labelled before, by {sources}.",
-        source="dataset.json: source_versions",
-    )
+    facts = study.main.dataset
+    whose, where = "", "report.json: datasets[0].kind"
+    if facts.kind == "compiled":
+        whose, where = f", by {', '.join(facts.source_versions)}", "dataset.json: source_versions"
+    return Fact(value=f"Retrospective: the images were collected and labelled before{whose}.", source=where)
 
 
 @fact
@@ -64,14 +65,16 @@ def sample_size(study: Study) -> Fact | None:
         f"None was planned: all eligible images were used. {metric.num_cases} images of {study.target} give its "
         f"sensitivity to within {(metric.high - metric.low) / 2:.3f} either way (95 %)."
     )
-    return Fact(value=value, source=f"report.json: metrics.sensitivity/{study.target}")
+    return Fact(value=value, source=f"report.json: cohorts[0].metrics.sensitivity/{study.target}")
 
 
 @fact
 def metrics(study: Study) -> Fact:
     """Return the metrics by name."""
     names = dict.fromkeys(name.partition("/")[0] for name in study.main.report.metrics)
-    return Fact(value=f"{', '.join(name.replace('_', ' ') for name in names)}.", source="report.json: metrics")
+    return Fact(
+        value=f"{', '.join(name.replace('_', ' ') for name in names)}.", source="report.json: cohorts[0].metrics"
+    )
 
 
 @fact
@@ -81,20 +84,40 @@ def uncertainty(study: Study) -> Fact:
         f"95 % intervals of {study.rounds:,} bootstrap rounds that draw patients, not images (seed "
         f"{study.seed}); Wilson where every outcome is the same."
     )
-    return Fact(value=value, source="report.json: settings")
+    return Fact(value=value, source="report.json: settings.rounds, settings.seed")
 
 
 @fact
 def robustness(study: Study) -> Fact | None:
     """Return nuisance baseline and subgroups; None if no artefact tells."""
-    parts = []
+    parts, keys = [], []
     if study.main.nuisance is not None:
         parts.append(study.main.nuisance.sentence(study.target))
+        keys.append("nuisance")
     if study.audits:
         parts.append(" ".join(result.sentence for result in study.audits))
+        keys.append("audits")
     if study.main.report.subgroups:
         parts.append(f"Subgroups: {', '.join(study.main.report.subgroups)}.")
-    return Fact(value=" ".join(parts), source="report.json: nuisance, subgroups") if parts else None
+        keys.append("cohorts[0].subgroups")
+    return Fact(value=" ".join(parts), source=f"report.json: {', '.join(keys)}") if parts else None
+
+
+@fact
+def explainability(study: Study) -> Fact | None:
+    """Return how what the network looks at was shown and tested; None if it was not."""
+    parts, keys = [], []
+    maps = study.main.explanations
+    if maps is not None:
+        failed = f"{maps.overall.num_failed} of {maps.overall.num_films}"
+        parts.append(f"Heat maps ({maps.method}), each checked: {failed} failed a check and are not to be believed.")
+        keys.append("explanations")
+    if study.audits:
+        flagged = ", ".join(result.title for result in study.audits if result.flagged) or "none"
+        controls = " ".join(result.sentence for result in study.audits if result.expectation == "control")
+        parts.append(f"{len(study.audits)} shortcut audits on altered images; flagged: {flagged}. Controls: {controls}")
+        keys.append("audits")
+    return Fact(value=" ".join(parts).rstrip(), source=f"report.json: {', '.join(keys)}") if parts else None
 
 
 @fact
@@ -134,7 +157,7 @@ def all_partitions(study: Study) -> Fact | None:
         f"Train: {train}. Validation: {validation}. {study.main.report.cohort}: accuracy "
         f"{spoken(study.main.report.metrics['accuracy'])}."
     )
-    return Fact(value=value, source="bundle.json: history; report.json: cohorts")
+    return Fact(value=value, source="bundle.json: history.train; report.json: cohorts")
 
 
 @fact
@@ -147,7 +170,7 @@ def accuracy(study: Study) -> Fact:
         f"AUROC {spoken(metrics[f'auroc/{label}'])}"
         for label in study.main.report.classes
     ]
-    return Fact(value="; ".join(parts) + ".", source="report.json: metrics")
+    return Fact(value="; ".join(parts) + ".", source="report.json: cohorts[0].metrics")
 
 
 @fact
@@ -155,10 +178,12 @@ def failures(study: Study) -> Fact | None:
     """Return how many failures there are and where they are listed; None if no artefact tells."""
     report = study.main.report
     wrong = int(report.confusion.sum() - report.confusion.trace())
-    shown = f"; the {len(study.main.mistakes)} surest are pictured" if study.main.mistakes else ""
+    shown, where = "", ""
+    if study.main.mistakes:
+        shown, where = f"; the {len(study.main.mistakes)} surest are pictured", "; report.html: mistakes"
     return Fact(
         value=f"{wrong:,} of {report.num_images:,} images were named wrongly{shown}; every one is listed.",
-        source="predictions.csv; report.html: mistakes",
+        source=f"predictions.csv: correct{where}",
     )
 
 
@@ -185,7 +210,7 @@ def calibration(study: Study) -> Fact:
     scaled = "not calibrated" if study.info.temperature == 1.0 else f"temperature {study.info.temperature:.3f}"
     return Fact(
         value=f"Expected calibration error {spoken(metric)}; {scaled}.",
-        source="report.json: metrics.ece; bundle.json: temperature",
+        source="report.json: cohorts[0].metrics.ece; bundle.json: temperature",
     )
 
 
@@ -197,5 +222,5 @@ def fairness(study: Study) -> Fact | None:
         return None
     return Fact(
         value=f"Accuracy, its gap to the rest and sensitivity are given for {', '.join(groups)}.",
-        source="report.json: subgroups",
+        source="report.json: cohorts[0].subgroups",
     )

@@ -8,6 +8,7 @@ from covidcxr.evaluation.confounds import ClassFacts
 from covidcxr.evaluation.nuisance import NuisanceResult
 from covidcxr.outputs.figures.forest import ForestRow, draw_forest
 from covidcxr.outputs.page import Block, Cell, FigureBlock, Findings, Gallery, Prose, Row, Section, Table, Tone
+from covidcxr.pipeline.sections.age import age_blocks
 from covidcxr.pipeline.study import CohortResult, Study
 
 
@@ -24,6 +25,7 @@ def confounding_section(study: Study) -> Section:
             blocks.append(Findings(title="What this means for the score", items=tuple(items), tone=tone))
         if result.nuisance is not None:
             blocks += _nuisance(result, result.nuisance)
+    blocks += age_blocks(study)
     if study.info.notes:
         blocks.append(Findings(title="What the recipe says of itself", items=study.info.notes))
     lead = "A network may learn anything that tells the classes apart. This is what tells them apart besides disease."
@@ -53,8 +55,8 @@ def _class_table(result: CohortResult) -> Table:
         rows=tuple(Row(cells=_class_cells(facts)) for facts in result.confounding.classes),
         wordy=True,
         notes=(
-            "Ages are those of the metadata; where a source's publication says that all its patients are children, "
-            "they count as children.",
+            "Ages are those of the metadata; where a source says that all its patients are children, they count as "
+            "children.",
         ),
     )
 
