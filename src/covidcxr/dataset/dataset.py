@@ -129,7 +129,7 @@ class Dataset:
 
     @cached_property
     def _stored_digests(self) -> Mapping[str, str]:
-        return self._read_sums()[0] if self.compiled else {}
+        return self._read_sums() if self.compiled else {}
 
     def verify(self, progress: Progress = SILENT) -> tuple[Problem, ...]:
         """Read every image again and return what is missing, altered or unlisted; empty if all is well.
