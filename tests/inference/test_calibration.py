@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from covidcxr.inference.calibration import calibrated, decide, prediction_set
+from covidcxr.inference.calibration import calibrated, decide, prediction_set, undecided
 from covidcxr.metrics.conformal import fit_conformal
 from covidcxr.metrics.probabilities import softmax
 
@@ -74,3 +74,18 @@ def test_the_sets_that_are_given_cover_what_they_promise_and_not_more() -> None:
     ]
     assert (probabilities.argmax(axis=1) == labels).mean() > 0.95  # a good network: its best guess covers more
     assert 0.88 <= np.mean(held) <= 0.92
+
+
+@pytest.mark.parametrize(
+    ("possible", "words"),
+    [
+        (("Normal",), None),
+        (("Normal", "Pneumonia"), "95% of cases holds Normal and Pneumonia"),
+        ((), "95% of cases holds no class"),
+        (("Pneumonia",), "95% of cases holds Pneumonia"),
+    ],
+)
+def test_a_label_stands_only_where_it_is_all_that_the_set_holds(possible: tuple[str, ...], words: str | None) -> None:
+    found = undecided("Normal", possible, {"0.90": 0.2, "0.95": 0.1})
+    assert (not found) if words is None else (found[0].startswith("undecided: ") and words in found[0])
+    assert undecided("Normal", (), {}) == ()  # a bundle without sets always answers

@@ -17,11 +17,12 @@ from covidcxr.core.errors import BundleError, ImageReadError, RegistryError
 from covidcxr.core.types import Prediction, Radiograph
 from covidcxr.imaging import gate_kinds
 from covidcxr.imaging.gate import GateReason, GateResult
+from covidcxr.imaging.lungs import LungFields
 from covidcxr.imaging.preprocess import preprocess
 from covidcxr.imaging.reading import read
 from covidcxr.inference import decoding
 from covidcxr.inference.predictor import Predictor
-from covidcxr.models.bundle import Bundle
+from covidcxr.models.bundle import Bundle, update_info
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "imaging"))
 import films
@@ -236,6 +237,25 @@ def test_many_dicom_films_are_decoded_in_processes_with_the_same_results(
     assert len(started) == 1
     list(predictor.predict(inputs[:4], workers=None))
     assert len(started) == 1
+
+
+def test_lungs_that_the_gate_found_are_not_looked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = bundles.tiny_bundle(tmp_path / "bundle")
+    region = made.info.preprocess.model_copy(update={"region": "lungs"})
+    folder = update_info(made, made.info.model_copy(update={"preprocess": region})).folder
+    field = np.zeros((40, 40), bool)
+    field[10:30, 5:35] = True
+    lungs = LungFields(right=field, left=field, confidence=1.0, found=True, box=(5, 10, 30, 20))
+    monkeypatch.setattr(
+        "covidcxr.imaging.gate.gate_film", lambda film: GateResult(origin=film.origin, verdict="ok", lungs=lungs)
+    )
+    looked = []
+    monkeypatch.setattr("covidcxr.imaging.lung_region.segment_lungs", lambda pixels: looked.append(1) or lungs)
+    gated = Predictor.load(folder, gated=True).predict_one(bundles.png(1))
+    assert not looked
+    free = Predictor.load(folder, gated=False).predict_one(bundles.png(1))
+    assert looked == [1]
+    np.testing.assert_array_equal(gated.probabilities, free.probabilities)
 
 
 SETS = {"0.90": dict.fromkeys(bundles.CLASSES, 0.9)}
