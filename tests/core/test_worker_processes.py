@@ -24,7 +24,7 @@ DECODING = """
 import os, time
 from covidcxr.inference import decoding
 
-pool = decoding._pool(2)
+pool = decoding._processes(2)
 naps = [pool.submit(time.sleep, 60) for _ in range(2)]
 while not all(nap.running() for nap in naps):
     time.sleep(0.05)

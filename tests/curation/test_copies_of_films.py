@@ -106,7 +106,7 @@ def test_a_conflict_counts_though_another_rule_left_the_copy_out_or_the_recipe_d
     sources: Path, tmp_path: Path
 ) -> None:
     plant(sources, f"{NORMAL}/IM-0100-0001.jpeg", f"{PNEUMONIA}/person1_bacteria_1.jpeg")
-    take = {"chest-xray-pneumonia": ["Pneumonia"]}
+    take = {"chest-xray-pneumonia": ["Pneumonia"], "actualmed": ["COVID-19", "Normal"]}
     dataset = compile_dataset(asked("group", take=take), tmp_path / "data", sources=sources, workers=1)
     assert names(dataset)["IM-0100-0001.jpeg"] == "not-taken"
     assert names(dataset)["person1_bacteria_1.jpeg"] == "conflicting-label"
@@ -117,7 +117,7 @@ def test_a_copy_of_the_same_class_that_the_recipe_does_not_take_is_no_conflict(s
     (sources / "csv").mkdir()
     (sources / "csv/labels.csv").write_text(f"path,label\n{covid.name},COVID-19\n")
     (sources / "csv" / covid.name).write_bytes(covid.read_bytes())
-    take = {"csv": ["COVID-19"], "actualmed": ["Normal"], "chest-xray-pneumonia": ["Normal"]}
+    take = {"csv": ["COVID-19"], "actualmed": ["Normal"], "chest-xray-pneumonia": ["Normal", "Pneumonia"]}
     dataset = compile_dataset(recipe(take=take), tmp_path / "data", sources=sources, workers=1)
     assert [item.record.source for item in dataset.samples if item.label == "COVID-19"] == ["csv"]
 

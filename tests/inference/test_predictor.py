@@ -275,7 +275,7 @@ def test_a_set_of_several_classes_is_no_label(tmp_path: Path) -> None:
         else:
             assert other.label is None
             assert len(other.prediction_set) > 1
-            assert other.reasons[0].startswith("undecided: the set that holds the true class of 90% of cases has ")
+            assert other.reasons[0].startswith("undecided: the set that holds the true class of 90% of cases holds ")
 
 
 def test_warnings_of_the_reader_travel_with_the_result(predictor: Predictor) -> None:

@@ -86,9 +86,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     manifest = write_dataset(root / "dataset", num_each=4)
     write_bundle(root, manifest.digest)
     arguments = ["predict", str(root / "bundle"), str(root / "dataset/images/test"), "--out", str(root / "table.csv")]
-    with pytest.MonkeyPatch.context() as patch:  # the table has pseudonyms, and table.names.csv beside it
-        patch.setenv("XDG_CONFIG_HOME", str(root / "config"))
-        assert run_command([*arguments, "--no-gate", "--quiet"]) == 0
+    assert run_command([*arguments, "--identified", "--no-gate", "--quiet"]) == 0
     return root
 
 

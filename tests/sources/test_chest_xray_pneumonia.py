@@ -72,5 +72,5 @@ def test_the_nested_folder_of_the_kaggle_archive_is_found(tmp_path: Path) -> Non
 
 def test_a_folder_without_test_is_refused_with_what_is_expected(tmp_path: Path) -> None:
     (tmp_path / "train" / "NORMAL").mkdir(parents=True)
-    with pytest.raises(SourceError, match=r"found train; expected train/ and test/"):
+    with pytest.raises(SourceError, match=r"found train/ \(NORMAL/\); expected train/ and test/"):
         ChestXrayPneumonia().read(tmp_path)

@@ -63,5 +63,5 @@ def test_one_name_in_two_archive_folders_leaves_the_second_as_a_problem(tmp_path
 
 def test_images_without_any_table_are_refused(tmp_path: Path) -> None:
     touch(tmp_path, "images/a.png")
-    with pytest.raises(SourceError, match=r"found images; expected Data_Entry_2017_v2020\.csv"):
+    with pytest.raises(SourceError, match=r"found images/; expected Data_Entry_2017_v2020\.csv"):
         NihChestXray14().read(tmp_path)
