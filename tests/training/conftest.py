@@ -10,6 +10,7 @@ from PIL import Image
 
 from covidcxr.core.recipe import Recipe
 from covidcxr.core.recipe_toml import resolve_recipe
+from covidcxr.training.fit import train
 
 CLASSES = ("COVID-19", "Normal")
 
@@ -52,3 +53,12 @@ def small_recipe() -> Callable[..., Recipe]:
         )
 
     return build
+
+
+@pytest.fixture
+def run(films: Path, tmp_path: Path) -> Callable[..., Path]:
+    def go(recipe: Recipe, name: str = "run", **options: Any) -> Path:
+        train(recipe, films, tmp_path / name, device="cpu", cache=tmp_path / "cache", **options)
+        return tmp_path / name
+
+    return go

@@ -13,42 +13,15 @@ from typing import Any
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from trainings import KilledAfter, curve
 
 from covidcxr.core.errors import TrainingError
-from covidcxr.core.progress import Silent
 from covidcxr.core.recipe import CalibrationRecipe, Recipe
 from covidcxr.models.bundle import Bundle
 from covidcxr.training.fit import train
 from covidcxr.training.history import read_history
 
 Build = Callable[..., Recipe]
-
-
-def curve(run: Path) -> list[tuple[dict[str, float], dict[str, float]]]:
-    history = read_history(run / "history.json")
-    assert history is not None
-    return [(epoch.train, epoch.validation) for epoch in history.epochs]
-
-
-@pytest.fixture
-def run(films: Path, tmp_path: Path) -> Callable[..., Path]:
-    def go(recipe: Recipe, name: str = "run", **options: Any) -> Path:
-        train(recipe, films, tmp_path / name, device="cpu", cache=tmp_path / "cache", **options)
-        return tmp_path / name
-
-    return go
-
-
-class KilledAfter(Silent):
-    """A progress that raises after some steps, as an interruption would."""
-
-    def __init__(self, steps: int) -> None:
-        self.left = steps
-
-    def status(self, text: str) -> None:
-        self.left -= 1
-        if self.left < 0:
-            raise KeyboardInterrupt
 
 
 def test_it_learns_what_tells_the_classes_apart(run: Callable[..., Path], small_recipe: Build) -> None:
@@ -117,20 +90,6 @@ def test_the_folder_of_another_training_is_refused(run: Callable[..., Path], sma
         run(small_recipe(epochs=1, seed=3))
 
 
-def test_a_loss_that_is_no_number_stops_with_its_batch_and_keeps_the_last_checkpoint(
-    run: Callable[..., Path], small_recipe: Build, tmp_path: Path
-) -> None:
-    recipe = small_recipe(
-        optimizer={"name": "sgd", "learning_rate": 1e-3},
-        schedule={"name": "steps", "starts": [0, 1], "rates": [1e-3, 1e30]},
-        precision="float32",
-    )
-    with pytest.raises(TrainingError, match=r"epoch 2, batch \d of 6.*learning_rate"):
-        run(recipe)
-    assert [path.name for path in (tmp_path / "run" / "checkpoints").glob("step-*")] == ["step-00000006"]
-    assert not (tmp_path / "run" / "bundle").exists()
-
-
 def test_early_stopping_keeps_the_best_epoch(run: Callable[..., Path], small_recipe: Build) -> None:
     recipe = small_recipe(
         epochs=12,
@@ -165,9 +124,10 @@ def test_steps_limit_ends_a_training_early(run: Callable[..., Path], small_recip
 def test_tensorboard_shows_curves_confusion_and_a_batch_as_augmented(
     run: Callable[..., Path], small_recipe: Build
 ) -> None:
-    out = run(small_recipe(epochs=2))
+    out = run(small_recipe(epochs=2, loss={"group_dro": 0.1}))
     events = EventAccumulator(str(out / "tensorboard")).Reload()
     assert {"loss/train", "loss/validation", "accuracy/validation", "learning_rate"} <= set(events.Tags()["scalars"])
+    assert sum(tag.startswith("group_weight/COVID-19 ") for tag in events.Tags()["scalars"]) == 1
     assert set(events.Tags()["images"]) == {"confusion", "batch as augmented"}
     logged = [event.value for event in events.Scalars("loss/validation")]
     assert logged == pytest.approx([validation["loss"] for _, validation in curve(out)])
@@ -211,28 +171,54 @@ def test_an_unknown_device_is_refused(small_recipe: Build, films: Path, tmp_path
         train(small_recipe(), films, tmp_path / "run", device="tpu", cache=tmp_path / "cache")
 
 
+def with_lite0(recipe: Recipe) -> Recipe:
+    """Return the recipe with EfficientNet-Lite 0 and its weights of ImageNet, without which float noise grows fast."""
+    preprocess = recipe.network.preprocess.model_copy(update={"size": 64})
+    changes = {
+        "name": "efficientnet-lite0",
+        "options": {"dropout": 0.0},
+        "weights": "imagenet",
+        "preprocess": preprocess,
+    }
+    return recipe.model_copy(update={"network": recipe.network.model_copy(update=changes)})
+
+
 @pytest.mark.slow
 def test_two_processes_give_the_curve_of_one(
     run: Callable[..., Path], small_recipe: Build, films: Path, tmp_path: Path
 ) -> None:
-    recipe = small_recipe(epochs=2, precision="float32")
-    whole = run(recipe, "whole")
+    plain = {"epochs": 2, "precision": "float32"}
+    recipes = {
+        "uneven batches, factored layers": small_recipe(**plain, batch_size=9),
+        "batch normalisation": with_lite0(
+            small_recipe(**plain, batch_size=15, optimizer={"name": "sgd", "learning_rate": 1e-3})
+        ),
+        "parts, groups, two passes": small_recipe(
+            **plain, batch_size=9, accumulate=3, loss={"group_dro": 0.1}, optimizer={"sam": 0.05}
+        ),
+    }
     script = tmp_path / "ddp.py"
     script.write_text(
         "import sys, json\n"
         "from pathlib import Path\n"
+        "from covidcxr.cli.options import TerminalProgress\n"
         "from covidcxr.core.recipe_toml import resolve_recipe\n"
         "from covidcxr.training.fit import train\n"
-        "recipe = resolve_recipe(json.loads(sys.argv[1]), where='ddp')\n"
-        "train(recipe, Path(sys.argv[2]), Path(sys.argv[3]), device='cpu', cache=Path(sys.argv[4]))\n"
+        "for name, recipe in json.loads(sys.argv[1]).items():\n"
+        "    recipe, out = resolve_recipe(recipe, where='ddp'), Path(sys.argv[3]) / name\n"
+        "    options = {'device': 'cpu', 'cache': Path(sys.argv[4]), 'progress': TerminalProgress()}\n"
+        "    train(recipe, Path(sys.argv[2]), out, **options)\n"
     )
-    arguments = [json.dumps(recipe.model_dump(mode="json")), str(films), str(tmp_path / "two"), str(tmp_path / "cache")]
+    documents = {name: recipe.model_dump(mode="json") for name, recipe in recipes.items()}
+    arguments = [json.dumps(documents), str(films), str(tmp_path / "two"), str(tmp_path / "cache")]
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
     done = subprocess.run([*launcher, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    for one, two in zip(curve(whole), curve(tmp_path / "two"), strict=True):
-        for part in (0, 1):  # training, validation
-            assert two[part]["loss"] == pytest.approx(one[part]["loss"], abs=1e-3)
+    for name, recipe in recipes.items():
+        for one, two in zip(curve(run(recipe, name)), curve(tmp_path / "two" / name), strict=True):
+            for part in (0, 1):  # training, validation
+                assert two[part]["loss"] == pytest.approx(one[part]["loss"], abs=1e-3), name
+    assert done.stderr.count("epoch 2: loss") == len(recipes)  # the first process speaks for both
 
 
 def test_a_batch_in_parts_gives_the_training_of_the_whole_batch(run: Callable[..., Path], small_recipe: Build) -> None:
@@ -243,12 +229,20 @@ def test_a_batch_in_parts_gives_the_training_of_the_whole_batch(run: Callable[..
         assert two["loss"] == pytest.approx(one["loss"], abs=1e-4)
 
 
-def test_mixed_images_and_the_focal_loss_train_and_go_on_exactly(
-    run: Callable[..., Path], small_recipe: Build, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mixup": 0.4, "cutmix": 1.0},
+        {"optimizer": {"sam": 0.05}},
+        {"loss": {"group_dro": 0.5}, "mixup": 0.4},
+    ],
+)
+def test_additions_change_the_training_and_go_on_exactly(
+    run: Callable[..., Path], small_recipe: Build, changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = small_recipe(epochs=2, mixup=0.4, cutmix=1.0, loss={"focal": 2.0})
+    recipe = small_recipe(epochs=2, **{"loss": {"focal": 2.0}, **changes})
     whole = run(recipe, "whole")
-    assert curve(whole) != curve(run(small_recipe(epochs=2, loss={"focal": 2.0}), "unmixed"))
+    assert curve(whole) != curve(run(small_recipe(epochs=2, loss={"focal": 2.0}), "plain"))
     monkeypatch.setattr("covidcxr.training.loop._CHECKPOINT_SECONDS", 0.0)
     with pytest.raises(KeyboardInterrupt):
         run(recipe, "parts", progress=KilledAfter(8))

@@ -11,9 +11,8 @@ from covidcxr.training.losses import (
     class_weights,
     cross_entropy,
     focal_cross_entropy,
+    image_losses,
     smooth_targets,
-    training_loss,
-    weighted_mean,
 )
 
 
@@ -34,8 +33,8 @@ def test_cross_entropy_of_uniform_logits_is_the_logarithm_of_the_classes() -> No
 
 def test_weights_scale_a_batch_by_its_classes_and_divide_by_its_size_as_keras_does() -> None:
     weights = class_weights(["COVID-19", "Normal", "Pneumonia"], LossRecipe(class_weights={"covid19": 10, "Normal": 3}))
-    loss = weighted_mean(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0, 1, 2]), weights)
-    assert float(loss) == pytest.approx((10 * 1 + 3 * 2 + 4) / 3)
+    losses = image_losses(torch.zeros(3, 3), torch.tensor([0, 1, 2]), weights, LossRecipe())
+    assert float(losses.mean()) == pytest.approx(math.log(3) * (10 + 3 + 1) / 3)
 
 
 def test_a_weight_for_an_unknown_class_is_refused() -> None:
@@ -53,6 +52,6 @@ def test_the_focal_loss_scales_what_is_sure_by_its_doubt() -> None:
 
 def test_the_focal_loss_of_a_certain_answer_has_a_finite_gradient() -> None:
     logits = torch.tensor([[200.0, 0.0]], requires_grad=True)
-    training_loss(logits, torch.tensor([0]), torch.ones(2), LossRecipe(focal=0.5)).backward()
+    image_losses(logits, torch.tensor([0]), torch.ones(2), LossRecipe(focal=0.5)).sum().backward()
     assert logits.grad is not None
     assert torch.isfinite(logits.grad).all()

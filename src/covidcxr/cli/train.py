@@ -41,6 +41,7 @@ def train_recipe(
     from covidcxr.core.recipe_toml import load_recipe
     from covidcxr.models.bundle import Bundle
     from covidcxr.training.fit import train
+    from covidcxr.training.processes import is_leader
 
     resolved = load_recipe(recipe, overrides or [])
     progress = progress_for(quiet=quiet or as_json)
@@ -51,6 +52,8 @@ def train_recipe(
             folder = train(resolved, data, out, device=device, progress=progress, after_epoch=follow)
     else:
         folder = train(resolved, data, out, device=device, progress=progress)
+    if not is_leader():
+        return
     bundle = Bundle.load(folder, verify=False)
     history = bundle.info.history
     if as_json:

@@ -152,7 +152,9 @@ def _is_unnamed(network: NetworkRecipe) -> bool:
 class OptimizerRecipe(_Table):
     """The optimiser by name, its peak rate and the rest of its options.
 
-    ``layer_decay`` below 1 gives each stage of the network that much of the rate of the stage after it.
+    ``layer_decay`` below 1 gives each stage of the network that much of the rate of the stage after it. ``sam`` is the
+    radius within which sharpness-aware minimisation looks for the worst weights, at twice the time a step (P. Foret et
+    al., arXiv:2010.01412, use 0.05); 0 for none.
     """
 
     name: Literal["adam", "nadam", "sgd", "adamw"] = "adam"
@@ -160,6 +162,7 @@ class OptimizerRecipe(_Table):
     weight_decay: float = Field(default=0.0, ge=0.0)
     momentum: float = Field(default=0.9, ge=0.0, lt=1.0)
     layer_decay: float = Field(default=1.0, gt=0.0, le=1.0, exclude_if=_is_one)
+    sam: float = Field(default=0.0, ge=0.0, exclude_if=_is_zero)
 
 
 class ScheduleRecipe(_Table):
@@ -191,6 +194,9 @@ class LossRecipe(_Table):
 
     ``focal``: exponent that turns it into the focal loss (T.-Y. Lin et al., arXiv:1708.02002); 0 for none.
 
+    ``group_dro``: step size at which the worst of the (class, source) groups gain weight (S. Sagawa et al.,
+    arXiv:1911.08731, use 0.01); 0 for none.
+
     ``smoothing_kind``: ``keras``, target 1 - s + s/N on the class and s/N on the others (the published code);
     ``paper``, 1 - s on the class and s/(N - 1) on the others (the published text).
     """
@@ -199,6 +205,7 @@ class LossRecipe(_Table):
     smoothing_kind: Literal["keras", "paper"] = "keras"
     class_weights: dict[str, Factor] = {}
     focal: float = Field(default=0.0, ge=0.0, exclude_if=_is_zero)
+    group_dro: float = Field(default=0.0, ge=0.0, exclude_if=_is_zero)
 
 
 class AugmentRecipe(_Table):
@@ -240,7 +247,8 @@ class TrainingRecipe(_Table):
             and the last epoch is kept. Otherwise the best epoch is kept.
         ema: Share of the old average of the weights that a step keeps (0.999); validation and the bundle then use
             the average. 0 for no average.
-        precision: ``auto`` takes bf16 where the processor has it, and float32 elsewhere.
+        precision: ``auto`` takes bf16 where the processor has it, and float32 elsewhere; ``float16``, with the loss
+            scaled, is for GPUs without bf16.
         steps: Stop after this many optimiser steps in all; 0 for no limit.
         accumulate: Parts that a batch is worked through in, one after the other, where it does not fit in memory;
             batch normalisation sees a part.
@@ -258,7 +266,7 @@ class TrainingRecipe(_Table):
     validation_fraction: Fraction = 0.1
     early_stopping: int = Field(default=0, ge=0)
     ema: float = Field(default=0.0, ge=0.0, lt=1.0)
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     steps: int = Field(default=0, ge=0)
     seed: int = Field(default=0, ge=0)
     accumulate: int = Field(default=1, ge=1, exclude_if=_is_one)

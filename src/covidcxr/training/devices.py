@@ -21,15 +21,23 @@ from covidcxr.core.errors import TrainingError
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
 _DEVICES = ("auto", "cpu", "cuda", "mps")
+_DTYPES = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 
-def start_fabric(device: str, precision: Literal["auto", "float32", "bfloat16"]) -> Fabric:
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+
+
+def start_fabric(device: str, precision: Precision) -> Fabric:
     """Return a launched Fabric for a device name and a precision of the recipe.
 
     Raises:
-        TrainingError: If there is no such device here.
+        TrainingError: If there is no such device here, or not this precision on it.
     """
     accelerator = _accelerator(device)
+    if precision == "float16" and accelerator != "cuda":
+        raise TrainingError(
+            f"training.precision float16 needs a CUDA GPU, found {accelerator}; take bfloat16, float32 or auto"
+        )
     if accelerator == "cpu":
         keep_freed_memory()
     wants_bfloat16 = precision == "bfloat16" or (precision == "auto" and has_fast_bfloat16(accelerator))
@@ -42,7 +50,7 @@ def start_fabric(device: str, precision: Literal["auto", "float32", "bfloat16"])
             devices=num_processes if num_processes > 1 or accelerator == "cpu" else 1,
             num_nodes=max(num_nodes, 1),
             strategy="ddp" if num_processes * num_nodes > 1 else "auto",
-            precision="bf16-mixed" if wants_bfloat16 else "32-true",
+            precision="16-mixed" if precision == "float16" else "bf16-mixed" if wants_bfloat16 else "32-true",
         )
         fabric.launch()
     return fabric
@@ -82,9 +90,14 @@ def has_fast_bfloat16(accelerator: str) -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-def device_words(fabric: Fabric, dtype: torch.dtype) -> str:
+def passes_dtype(fabric: Fabric) -> torch.dtype:
+    """Return the precision of the passes through a network."""
+    return _DTYPES.get(str(fabric._precision.precision), torch.float32)
+
+
+def device_words(fabric: Fabric) -> str:
     """Return the device and precision as a report names them: ``cpu, 2 threads, bfloat16``."""
-    precision = str(dtype).removeprefix("torch.")
+    precision = str(passes_dtype(fabric)).removeprefix("torch.")
     if fabric.device.type == "cuda":
         return f"{torch.cuda.get_device_name(fabric.device)}, {precision}"
     words = f"{fabric.device.type}, {torch.get_num_threads()} threads, {precision}"

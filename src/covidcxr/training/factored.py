@@ -18,6 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 
+from covidcxr.training.processes import Processes
+
 _MIN_WEIGHTS = 1 << 20  # smaller layers gain nothing
 _TILE_BYTES = 7 << 19  # of float32 gradient: in the cache with room for what moves through
 EPSILON = 1e-7  # Keras' default, which the published code used
@@ -88,7 +90,7 @@ class FactoredAdam:
     Args:
         layers: Layers whose weights it updates.
         weight_decay: Decoupled (AdamW) if ``decoupled``, else added to the gradient.
-        gather: Joins the factors of all processes of a distributed training; None for one process.
+        processes: Those that train together and bring their factors together; None for one.
     """
 
     def __init__(
@@ -97,31 +99,35 @@ class FactoredAdam:
         *,
         weight_decay: float = 0.0,
         decoupled: bool = False,
-        gather: Callable[[Tensor], Tensor] | None = None,
+        processes: Processes | None = None,
     ) -> None:
         self.layers = layers
         self.moments = [(torch.zeros_like(layer.weight), torch.zeros_like(layer.weight)) for layer in layers]
         self.num_steps = 0
         self._weight_decay = weight_decay
         self._kernel = torch._fused_adamw_ if decoupled else torch._fused_adam_
-        self._gather = gather
+        self._processes = processes
 
     @torch.no_grad()
-    def step(self, rate: float) -> None:
-        """Update every weight from the factors of the last backward passes, and forget the factors."""
+    def step(self, rate: float, loss_scale: float = 1.0) -> None:
+        """Update every weight from the factors of the last backward passes, and forget the factors.
+
+        ``loss_scale`` is what the loss was multiplied by before those passes.
+        """
         self.num_steps += 1
         for layer, moments in zip(self.layers, self.moments, strict=True):
             if layer.factors:
-                self._update(layer, moments, rate * layer.scale)
+                self._update(layer, moments, rate * layer.scale, loss_scale)
                 layer.factors.clear()
 
-    def _update(self, layer: FactoredLinear, moments: tuple[Tensor, Tensor], rate: float) -> None:
+    def _update(self, layer: FactoredLinear, moments: tuple[Tensor, Tensor], rate: float, loss_scale: float) -> None:
         inputs = torch.cat([factor[0] for factor in layer.factors])
         gradients = torch.cat([factor[1] for factor in layer.factors])
-        if self._gather is not None:
-            num_local = len(inputs)
-            inputs, gradients = self._gather(inputs), self._gather(gradients)
-            gradients = gradients * (num_local / len(inputs))  # the mean over processes, as DDP takes it
+        if loss_scale != 1.0:  # unscaled, and multiplied, where float16 would lose or overflow them
+            inputs, gradients = inputs.float(), gradients.float() / loss_scale
+        if self._processes is not None and self._processes.size > 1:
+            inputs, gradients = self._processes.gather(inputs), self._processes.gather(gradients)
+            gradients = gradients / self._processes.size  # the mean over processes, as DDP takes it
         columns = gradients.T.contiguous()
         step = torch.tensor(float(self.num_steps), device=layer.weight.device)
         weight, shadow = layer.weight.detach(), layer.shadow

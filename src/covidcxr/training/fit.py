@@ -24,6 +24,7 @@ from covidcxr.training.devices import start_fabric
 from covidcxr.training.history import EpochHistory, read_history, write_history
 from covidcxr.training.loading import load_parts
 from covidcxr.training.loop import Loop
+from covidcxr.training.processes import is_leader
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ def train(
         TrainingError: If the training cannot start; DivergedError if its loss stops being a number.
         CovidCxrError: Whatever else of the recipe, dataset or place is wrong.
     """
+    progress = progress if is_leader() else SILENT
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     check_recipe(recipe)
     dataset = data if isinstance(data, Dataset) else Dataset.open(data, classes=recipe.dataset.classes)
@@ -77,7 +79,8 @@ def train(
         progress.message(f"{out / BUNDLE}: already trained, nothing to do")
         return out / BUNDLE
     fabric = start_fabric(device, recipe.training.precision)
-    parts = load_parts(recipe, dataset, cache=cache, progress=progress)
+    with fabric.rank_zero_first(local=True):  # what one process packs, the others find
+        parts = load_parts(recipe, dataset, cache=cache, progress=progress)
     started = time.monotonic()
     loop = Loop(
         recipe,

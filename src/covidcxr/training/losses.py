@@ -40,10 +40,14 @@ def focal_cross_entropy(logits: Tensor, targets: Tensor, exponent: float) -> Ten
     return -(targets * doubt.pow(exponent) * log_probabilities).sum(dim=1)
 
 
-def training_loss(logits: Tensor, labels: Tensor, weights: Tensor, loss: LossRecipe) -> Tensor:
-    """Return the scalar loss of a batch: logits (N, C), labels int64 (N,), weights (C,) of the classes."""
+def image_losses(logits: Tensor, labels: Tensor, weights: Tensor, loss: LossRecipe) -> Tensor:
+    """Return the float32 (N,) losses of logits (N, C) with labels int64 (N,), each times its class's weight (C,).
+
+    Their mean is divided by N and not by the weights' sum, as Keras applies ``class_weight``: a batch with more
+    COVID-19 images has a larger loss.
+    """
     targets = smooth_targets(labels, logits.shape[1], loss)
-    return weighted_mean(focal_cross_entropy(logits, targets, loss.focal), labels, weights)
+    return focal_cross_entropy(logits, targets, loss.focal) * weights[labels]
 
 
 def class_weights(classes: Sequence[str], loss: LossRecipe) -> Tensor:
@@ -61,11 +65,3 @@ def class_weights(classes: Sequence[str], loss: LossRecipe) -> Tensor:
             )
         weights[list(classes).index(label)] = weight
     return weights
-
-
-def weighted_mean(losses: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """Return the mean over a batch of losses times their class's weight, divided by N and not by the weights' sum.
-
-    That is how Keras applies ``class_weight``: a batch with more COVID-19 images has a larger loss.
-    """
-    return (losses * weights[labels]).mean()

@@ -5,25 +5,31 @@ Adam and AdamW update large dense layers from factors (`covidcxr.training.factor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.amp import GradScaler
 
 from covidcxr.core.errors import TrainingError
 from covidcxr.core.recipe import OptimizerRecipe
 from covidcxr.training.factored import EPSILON, FactoredAdam, factor_dense_layers
+from covidcxr.training.processes import Processes
+
+_SCALER = "scaler."
+_SCALER_KEYS = ("scale", "_growth_tracker")  # what changes of GradScaler.state_dict()
 
 
 class Optimizer:
     """Updates the parameters of one network as a recipe says.
 
     Args:
-        network: Its large dense layers are replaced in place under Adam and AdamW.
+        network: Its large dense layers are replaced in place under Adam and AdamW, unless with SAM.
         recipe: Which optimiser, and its constants.
         dtype: Precision of the passes.
-        gather: Joins tensors of all processes along the first axis; None for one process.
+        processes: Those that train together; None for one.
+        scaler: What scaled the loss, in float16; else None.
     """
 
     def __init__(
@@ -32,12 +38,14 @@ class Optimizer:
         recipe: OptimizerRecipe,
         *,
         dtype: torch.dtype,
-        gather: Callable[[Tensor], Tensor] | None = None,
+        processes: Processes | None = None,
+        scaler: GradScaler | None = None,
     ) -> None:
-        factored = recipe.name in ("adam", "adamw")
+        self._scaler = scaler
+        factored = recipe.name in ("adam", "adamw") and not recipe.sam  # which needs every gradient itself
         self.layers = factor_dense_layers(network, dtype) if factored else []
         self.factored = FactoredAdam(
-            self.layers, weight_decay=recipe.weight_decay, decoupled=recipe.name == "adamw", gather=gather
+            self.layers, weight_decay=recipe.weight_decay, decoupled=recipe.name == "adamw", processes=processes
         )
         scales = stage_scales(network, recipe.layer_decay)
         names = {id(module): name for name, module in network.named_modules()}
@@ -58,11 +66,18 @@ class Optimizer:
             layer.factors.clear()
 
     def step(self, rate: float) -> None:
-        """Update every parameter at learning rate ``rate``."""
+        """Update every parameter at learning rate ``rate``; none where a scaled gradient is beyond float16."""
         for group, scale in zip(self.torch.param_groups, self._scales, strict=True):
             group["lr"] = rate * scale
-        self.torch.step()
-        self.factored.step(rate)
+        if self._scaler is None:
+            self.torch.step()
+            self.factored.step(rate)
+            return
+        loss_scale = self._scaler.get_scale()
+        self._scaler.step(self.torch)
+        self._scaler.update()
+        if self._scaler.get_scale() >= loss_scale:  # lowered where any gradient, a factored bias's too, is infinite
+            self.factored.step(rate, loss_scale)
 
     def state(self) -> dict[str, Tensor]:
         """Return everything needed to go on exactly, as named tensors (not copies)."""
@@ -73,6 +88,8 @@ class Optimizer:
             for key, value in entry.items():
                 if value is not None:
                     tensors[f"torch.{number}.{key}"] = torch.as_tensor(value)
+        if self._scaler is not None:
+            tensors |= {f"{_SCALER}{key}": torch.tensor(float(self._scaler.state_dict()[key])) for key in _SCALER_KEYS}
         return tensors
 
     @torch.no_grad()
@@ -101,6 +118,10 @@ class Optimizer:
         self.torch.load_state_dict({"state": state, "param_groups": content["param_groups"]})
         for layer in self.layers:
             layer.refresh()
+        if self._scaler is not None:
+            found = {key: tensors[f"{_SCALER}{key}"].item() for key in _SCALER_KEYS}
+            found["_growth_tracker"] = int(found["_growth_tracker"])
+            self._scaler.load_state_dict({**self._scaler.state_dict(), **found})
 
 
 def stage_scales(network: nn.Module, decay: float) -> dict[str, float]:
