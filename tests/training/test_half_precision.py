@@ -21,7 +21,7 @@ Build = Callable[..., Recipe]
 
 def half_on_the_cpu(device: str, precision: str) -> Fabric:
     """Return what a GPU has: autocast to float16 and a scaled loss; slow here, and therefore not offered."""
-    plugin = MixedPrecision("16-mixed", "cpu", GradScaler("cpu", growth_interval=4))
+    plugin = MixedPrecision("16-mixed", "cpu", GradScaler("cpu", growth_interval=2))
     fabric = Fabric(accelerator="cpu", devices=1, plugins=[plugin])
     fabric.launch()
     return fabric
@@ -35,15 +35,15 @@ def test_float16_without_a_gpu_is_refused() -> None:
 def test_float16_follows_float32_and_goes_on_exactly(
     run: Callable[..., Path], small_recipe: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    single = curve(run(small_recipe(epochs=2, precision="float32"), "single"))
+    single = curve(run(small_recipe(epochs=1, precision="float32"), "single"))
     monkeypatch.setattr("covidcxr.training.fit.start_fabric", half_on_the_cpu)
-    recipe = small_recipe(epochs=2, precision="float16")
+    recipe = small_recipe(epochs=1, precision="float16")
     half = curve(run(recipe, "half"))
     for one, other in zip(single, half, strict=True):
         assert other[1]["loss"] == pytest.approx(one[1]["loss"], abs=0.02)
     monkeypatch.setattr("covidcxr.training.loop._CHECKPOINT_SECONDS", 0.0)
     with pytest.raises(KeyboardInterrupt):
-        run(recipe, "parts", progress=KilledAfter(8))
+        run(recipe, "parts", progress=KilledAfter(4))
     assert curve(run(recipe, "parts")) == half
 
 
