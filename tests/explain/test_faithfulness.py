@@ -183,6 +183,46 @@ def test_the_summary_counts_what_lies_outside() -> None:
     assert summary.peak_outside == 0.5
 
 
+def _judged(signed: np.ndarray, **changes: object) -> Explanation:
+    fields = {"spec": PreprocessSpec(size=56), "method": "grad-cam", "target": "COVID-19", "probability": 0.9} | changes
+    return judge(_radiograph(72, 24), signed.astype(np.float32), _lungs(), **fields)  # type: ignore[arg-type]
+
+
+def _spot(row: int, column: int, *, haze: float) -> np.ndarray:
+    signed = np.full((112, 112), haze)
+    signed[row : row + 10, column : column + 10] = 1.0
+    return signed
+
+
+@pytest.mark.parametrize("haze", [0.0, 0.19])
+def test_a_low_haze_over_the_film_neither_blames_a_map_of_the_lungs_nor_excuses_one_of_the_corner(haze: float) -> None:
+    inside, outside = _judged(_spot(72, 24, haze=haze)), _judged(_spot(0, 100, haze=haze))
+    assert (inside.lung_fraction, outside.lung_fraction) == (1.0, 0.0)
+    assert inside.zones["right lower"] == 1.0
+    assert not inside.failed
+    assert outside.failed == ("outside-lungs: 0% of the evidence lies inside the lungs",)
+
+
+def test_a_map_that_means_nothing_scores_the_lungs_share_of_what_the_network_saw() -> None:
+    flat = np.ones((7, 7))
+    whole = _judged(flat)
+    assert whole.chance == pytest.approx(2 * 38 * 70 / 112**2)
+    assert whole.lung_fraction == pytest.approx(whole.chance)
+    box = _judged(flat, region=(12, 20, 88, 70))
+    assert box.chance == pytest.approx(76 / 88)
+    assert box.lung_fraction == pytest.approx(box.chance)
+
+
+def test_where_the_network_sees_mostly_lung_half_inside_is_not_enough() -> None:
+    signed = np.ones((7, 7))
+    signed[:, 3] = 3.0  # the part between the lungs
+    found = _judged(signed, region=(12, 20, 88, 70))
+    assert found.lung_fraction is not None
+    assert 0.5 < found.lung_fraction < found.chance
+    assert found.failed[0].startswith("outside-lungs")
+    assert found.failed[0].endswith("86% would by chance")
+
+
 def test_the_map_of_the_input_is_put_where_it_belongs_on_the_film() -> None:
     signed = np.zeros((8, 8), np.float32)
     signed[7, 0] = 2.0

@@ -6,10 +6,12 @@ import pytest
 from covidcxr.core.errors import ExplainError
 from covidcxr.core.types import PreprocessSpec
 from covidcxr.explain.focus import (
+    counted,
     describe_zones,
     peak_hits,
     positive,
     rank_agreement,
+    seen_part,
     share_inside,
     to_film,
     zone_shares,
@@ -34,6 +36,12 @@ def test_without_positive_attribution_there_is_no_share() -> None:
     assert share_inside(np.full((10, 10), -1.0, np.float32), _mask()) is None
 
 
+def test_what_is_less_than_a_fifth_as_hot_as_the_hottest_is_not_counted() -> None:
+    heat = np.array([[5.0, 1.0, 0.99, 0.0, -3.0]], np.float32)
+    assert counted(heat).tolist() == [[5.0, 1.0, 0.0, 0.0, 0.0]]
+    assert not counted(np.full((2, 2), -1.0, np.float32)).any()
+
+
 def test_a_mask_of_another_size_is_refused() -> None:
     with pytest.raises(ExplainError, match=r"\(8, 8\).*\(10, 10\)"):
         share_inside(np.zeros((8, 8), np.float32), _mask())
@@ -55,6 +63,13 @@ def test_a_map_of_a_region_goes_back_to_its_box() -> None:
     film = to_film(np.ones((7, 7), np.float32), PreprocessSpec(size=28, region="lungs"), (40, 80), (10, 5, 30, 20))
     assert film.sum() == 30 * 20
     assert film[5:25, 10:40].all()
+
+
+def test_the_seen_part_is_the_crop_of_the_region() -> None:
+    assert seen_part(PreprocessSpec(size=28), (40, 80)).all()
+    part = seen_part(PreprocessSpec(size=28, crop=0.5, region="lungs"), (40, 80), (10, 4, 40, 20))
+    assert part.sum() == 20 * 10
+    assert part[9:19, 20:40].all()
 
 
 def test_the_hot_half_of_a_map_stays_on_its_side_of_the_film() -> None:

@@ -62,10 +62,10 @@ def explain(
 ) -> None:
     """Show where a network looked, how much of it lies inside the lungs, and whether the map can be believed.
 
-    The lung fraction is the share of positive attribution inside the lungs; "by chance" it would be the lungs' share
-    of the film. An explanation that fails a check is framed and marked on its overlay. What the gate refuses gets a
-    row with the reason, no probability and no overlay. Exit code 2 if an input could not be read; the others are done
-    all the same.
+    The lung fraction is the share of positive attribution inside the lungs, of places at least a fifth as hot as the
+    hottest; "by chance" it would be the lungs' share of what the network sees. An explanation that fails a check is
+    framed and marked on its overlay. What the gate refuses gets a row with the reason, no probability and no overlay.
+    Exit code 2 if an input could not be read; the others are done all the same.
     """
     from covidcxr.explain.batch import Wanted, explain_files
     from covidcxr.explain.explainer import Explainer

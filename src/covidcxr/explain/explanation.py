@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 
 from covidcxr.core.types import PreprocessSpec, Radiograph
 from covidcxr.explain.faithfulness import Checks
-from covidcxr.explain.focus import MIN_LUNG_FRACTION, describe_zones, peak_hits, positive, share_inside, to_film
+from covidcxr.explain.focus import (
+    MIN_LUNG_FRACTION,
+    counted,
+    describe_zones,
+    peak_hits,
+    positive,
+    seen_part,
+    share_inside,
+    to_film,
+)
 from covidcxr.explain.focus import zone_shares as shares_of
 from covidcxr.imaging.lung_zones import Zone, lung_zones
 from covidcxr.imaging.lungs import Box, LungFields
@@ -30,10 +39,11 @@ class Explanation:
         signed: float32 (h, w): the method's own map of the network's input, evidence against the class below 0.
         heat: float32 (H, W) in [0, 1]: the part above 0, on the film.
         lungs: The film's lung fields.
-        lung_fraction: Share of ``heat`` inside the lungs; None without lungs or without heat.
-        chance: Share of the film that is lung: what a map that means nothing would score.
+        lung_fraction: Share of ``heat`` inside the lungs, of places at least a fifth as hot as the hottest; None
+            without lungs or without heat.
+        chance: The lungs' share of what the network saw of the film: what a map that means nothing would score.
         peak_in_lungs: Whether the hottest place lies in the lungs; None without lungs or without heat.
-        zones: Share of the heat inside the lungs by zone.
+        zones: Share of that heat inside the lungs by zone.
         where: The strongest zones in words, "right lower, right middle"; empty if none.
         checks: Faithfulness, if asked for.
         failed: Why it cannot be believed; empty if nothing speaks against it.
@@ -80,8 +90,10 @@ def judge(
     """
     rows, columns = radiograph.pixels.shape
     heat = positive(to_film(signed, spec, (rows, columns), region))
-    fraction = share_inside(heat, lungs.both) if lungs.found else None
-    zones = shares_of(heat, lung_zones(lungs)) if lungs.found else {}
+    hot = counted(heat)
+    fraction = share_inside(hot, lungs.both) if lungs.found else None
+    chance = float(lungs.both[seen_part(spec, (rows, columns), region)].mean())
+    zones = shares_of(hot, lung_zones(lungs)) if lungs.found else {}
     return Explanation(
         record_id=radiograph.origin,
         method=method,
@@ -91,25 +103,26 @@ def judge(
         heat=heat,
         lungs=lungs,
         lung_fraction=fraction,
-        chance=float(lungs.both.mean()),
+        chance=chance,
         peak_in_lungs=peak_hits(heat, lungs.both) if lungs.found and heat.any() else None,
         zones=zones,
         where=describe_zones(zones),
         checks=checks,
-        failed=_failures(heat, lungs, fraction, checks),
+        failed=_failures(heat, lungs, fraction, chance, checks),
     )
 
 
 def _failures(
-    heat: NDArray[np.float32], lungs: LungFields, fraction: float | None, checks: Checks | None
+    heat: NDArray[np.float32], lungs: LungFields, fraction: float | None, chance: float, checks: Checks | None
 ) -> tuple[str, ...]:
     if not heat.any():
         return ("no-evidence: nothing on the film speaks for the class",)
     failures = []
     if not lungs.found:
         failures.append(f"no-lungs: {'; '.join(lungs.reasons)}")
-    elif fraction is not None and fraction < MIN_LUNG_FRACTION:
-        failures.append(f"outside-lungs: {fraction:.0%} of the evidence lies inside the lungs")
+    elif fraction is not None and fraction < max(MIN_LUNG_FRACTION, chance):
+        by_chance = f"; {chance:.0%} would by chance" if fraction >= MIN_LUNG_FRACTION else ""
+        failures.append(f"outside-lungs: {fraction:.0%} of the evidence lies inside the lungs{by_chance}")
     return (*failures, *(checks.failed if checks else ()))
 
 

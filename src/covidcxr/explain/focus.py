@@ -17,7 +17,13 @@ from covidcxr.imaging.lung_zones import Zone
 from covidcxr.imaging.lungs import Box
 
 MIN_LUNG_FRACTION = 0.5
+COUNTED_FROM = 0.2  # of the peak: the cut of Zhou 2016, arXiv:1512.04150, section 3.2, for localising by heat maps
 _MIN_ZONE_SHARE = 0.2
+
+
+def seen_part(spec: PreprocessSpec, shape: tuple[int, int], region: Box | None = None) -> NDArray[np.bool_]:
+    """Return the part (H, W) of the film that the network saw; ``region`` as in `to_film`."""
+    return to_film(np.ones((1, 1), np.float32), spec, shape, region) > 0.0
 
 
 def to_film(
@@ -44,6 +50,12 @@ def positive(signed: NDArray[np.float32]) -> NDArray[np.float32]:
     if not np.isfinite(peak) or peak <= 0.0:
         return np.zeros_like(signed, dtype=np.float32)
     return np.asarray(above / peak, np.float32)
+
+
+def counted(heat: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the map without what is below `COUNTED_FROM` of its peak, the haze that a coarse map has everywhere."""
+    floor = COUNTED_FROM * max(0.0, float(heat.max(initial=0.0)))
+    return np.where(heat >= floor, np.maximum(heat, np.float32(0)), np.float32(0))
 
 
 def share_inside(heat: NDArray[np.float32], mask: NDArray[np.bool_]) -> float | None:

@@ -97,7 +97,7 @@ class Summary:
         num_with_lungs: Films with lungs and heat; the figures below are of them.
         lung_fraction_quartiles: 25th, 50th and 75th percentile; None without any.
         peak_outside: Share whose hottest place lies outside the lungs; None without any.
-        mean_chance: Mean share of the film that is lung.
+        mean_chance: Mean of `Explanation.chance`.
         strongest_zones: Zone to the films in which it holds the most heat; the most frequent first.
         method_agreement: Median agreement with each other method, if checks were made.
     """
