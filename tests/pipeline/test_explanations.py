@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ from study_builders import CLASSES, write_bundle, write_dataset
 
 from covidcxr.cli.main import run_command
 from covidcxr.evaluation.cohort import Cohort
+from covidcxr.explain.rows import Row
 from covidcxr.pipeline.evaluate import evaluate
-from covidcxr.pipeline.explanations import chosen_cases
+from covidcxr.pipeline.explanations import chosen_cases, outside_by_class
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +45,28 @@ def test_films_are_chosen_from_the_classes_in_turn_and_each_patient_once_before_
     assert chosen_cases(cohort, 1000) == list(range(84))
 
 
+def _row(target: str, fraction: float | None, *reasons: str) -> Row:
+    status: Literal["ok", "failed"] = "failed" if reasons else "ok"
+    return Row(input="film", status=status, method="grad-cam", target=target, lung_fraction=fraction, reasons=reasons)
+
+
+def test_maps_outside_the_lungs_are_counted_by_the_class_called_where_there_are_lungs_and_heat() -> None:
+    rows = [_row("COVID-19", 0.1, "outside-lungs: 10%", "unstable: 0.1")] * 3 + [
+        _row("COVID-19", 0.9),
+        _row("COVID-19", 0.9, "unstable: 0.1"),
+        _row("COVID-19", None, "no-lungs: presence 0.1"),
+        _row("Normal", 0.8),
+    ]
+    found = outside_by_class(rows, ["one", "one", "one", "two", "three", "four", "five"])
+    assert set(found) == {"heat_map_outside/COVID-19", "heat_map_outside/Normal"}
+    metric = found["heat_map_outside/COVID-19"]
+    assert (metric.value, metric.num_cases) == (pytest.approx(0.6), 5)
+    apart = outside_by_class(rows, list("abcdefg"))["heat_map_outside/COVID-19"]
+    assert metric.low is not None
+    assert apart.low is not None
+    assert metric.low < apart.low  # three films of one patient are worth less than three patients
+
+
 def test_the_report_says_where_the_network_looked(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = home / "report"
     command = ["evaluate", str(home / "bundle"), str(home / "dataset"), "--out", str(out), "--rounds", "20"]
@@ -54,6 +78,9 @@ def test_the_report_says_where_the_network_looked(home: Path, capsys: pytest.Cap
     assert sum(summary["num_films"] for summary in found["classes"].values()) == 18
     metric = document["cohorts"][0]["metrics"]["heat_map_failed"]
     assert metric["value"] == pytest.approx(found["overall"]["num_failed"] / 18)
+    called = {label: summary for label, summary in found["classes"].items() if summary["num_with_lungs"]}
+    shares = {name for name in document["cohorts"][0]["metrics"] if name.startswith("heat_map_outside/")}
+    assert shares == {f"heat_map_outside/{label}" for label in called}
     html = (out / "report.html").read_text(encoding="utf-8")
     assert "Where the network looked" in html
     assert "The same film under its heat map" in html

@@ -21,6 +21,7 @@ from covidcxr.evaluation.evidence import (
     Weight,
     target_class,
 )
+from covidcxr.evaluation.heat_map_rule import heat_maps
 from covidcxr.metrics.comparison import independent_difference
 
 __all__ = [
@@ -162,6 +163,7 @@ _RULES: tuple[Callable[[Evidence], list[Finding]], ...] = (
     data_rules.synthetic,
     data_rules.trained_on,
     _reads_age,
+    heat_maps,
     data_rules.confounded,
     data_rules.nuisance,
     _no_skill,

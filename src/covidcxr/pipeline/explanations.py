@@ -18,10 +18,12 @@ import numpy as np
 from covidcxr.core.progress import Progress
 from covidcxr.core.types import Metric
 from covidcxr.evaluation.cohort import Cohort
+from covidcxr.evaluation.heat_map_rule import HEAT_MAP_OUTSIDE
 from covidcxr.explain.rows import Row, Summary, summarise, to_row
 from covidcxr.imaging.reading import read
 from covidcxr.metrics.bootstrap import bootstrap
 from covidcxr.metrics.checks import FloatArray
+from covidcxr.metrics.intervals import clustered_wilson
 
 if TYPE_CHECKING:
     from covidcxr.explain.explainer import Explainer
@@ -39,7 +41,8 @@ class CohortExplanations:
         num_images: Films in the cohort, of which ``overall.num_films`` were explained.
         overall: Over all of them.
         by_class: Over the films called each class; classes that none was called are missing.
-        metrics: ``heat_map_failed`` and ``heat_map_peak_outside``, shares with intervals.
+        metrics: ``heat_map_failed`` and ``heat_map_peak_outside``, shares with intervals; and, of the films called a
+            class, ``heat_map_outside/CLASS`` with Wilson's interval by patient.
     """
 
     method: str
@@ -76,6 +79,7 @@ def explain_cohort(
     found = explainer.explain_all(read(paths[name], origin=name) for name in names)
     tracked = progress.track(found, total=len(names), label=f"explain {cohort.name}")
     rows = [to_row(explanation.record_id, explanation) for explanation in tracked]
+    groups = cohort.groups[chosen].tolist()
     return CohortExplanations(
         method=explainer.method_name,
         num_images=cohort.num_images,
@@ -85,7 +89,7 @@ def explain_cohort(
             for label in cohort.classes
             if any(row.target == label for row in rows)
         },
-        metrics=_metrics(rows, cohort.groups[chosen].tolist(), rounds=rounds, seed=seed),
+        metrics=_metrics(rows, groups, rounds=rounds, seed=seed) | outside_by_class(rows, groups),
     )
 
 
@@ -100,6 +104,23 @@ def chosen_cases(cohort: Cohort, most: int) -> list[int]:
     ordered = [sorted(queue, key=lambda entry: entry[0]) for queue in queues]
     in_turn = [entry[1] for entry in chain.from_iterable(zip_longest(*ordered)) if entry is not None]
     return sorted(in_turn[:most])
+
+
+def outside_by_class(rows: Sequence[Row], groups: Sequence[str]) -> dict[str, Metric]:
+    """Return ``heat_map_outside/CLASS``: the share of maps outside the lungs, where lungs and heat were found."""
+    found: dict[str, list[tuple[bool, str]]] = {}
+    for row, group in zip(rows, groups, strict=True):
+        if row.lung_fraction is not None:
+            outside = any(reason.startswith("outside-lungs:") for reason in row.reasons)
+            found.setdefault(row.target, []).append((outside, group))
+    metrics = {}
+    for label, pairs in sorted(found.items()):
+        interval = clustered_wilson([outside for outside, _ in pairs], [group for _, group in pairs])
+        name = f"{HEAT_MAP_OUTSIDE}/{label}"
+        metrics[name] = Metric(
+            name=name, value=interval.value, low=interval.low, high=interval.high, num_cases=len(pairs)
+        )
+    return metrics
 
 
 def _metrics(rows: Sequence[Row], groups: Sequence[str], *, rounds: int, seed: int) -> dict[str, Metric]:

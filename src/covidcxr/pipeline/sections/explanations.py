@@ -58,7 +58,8 @@ def _table(result: CohortResult, found: CohortExplanations) -> Table:
         notes=(
             "Inside the lungs: median share of the positive attribution, of places at least a fifth as hot as the "
             "hottest, quartiles below it; by chance it would be the lungs' share of what the network sees. Not to be "
-            "believed: less than half inside, or than by chance, no evidence at all, or no lungs found. Strongest zone: the third of a lung that holds most of the heat, with the share of films.",
+            "believed: less than half inside, or than by chance, no evidence at all, or no lungs found. "
+            "Strongest zone: the third of a lung that holds most of the heat, with the share of films.",
             "Films were taken from the classes in turn, each patient once before any twice.",
         ),
     )
