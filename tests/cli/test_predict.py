@@ -18,8 +18,10 @@ from covidcxr.sources.phantom_films import draw_film
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "imaging"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "pipeline"))
 import bundles
 import films
+from study_builders import write_bundle
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +198,25 @@ def test_what_filters_leave_out_is_counted_and_headers_are_read_once(
     assert run_command(["predict", str(bundle.folder), str(tmp_path / "in"), "--modality", "DX"]) == 0
     assert "1 inputs, 2 left out by filters" in capsys.readouterr().err
     assert len(read) == 3
+
+
+def test_with_explain_every_output_says_how_much_of_the_evidence_is_lung(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = write_bundle(tmp_path, "0" * 64, size=160, synthetic=True)
+    film, table = tmp_path / "a.png", tmp_path / "a.csv"
+    cv2.imwrite(str(film), draw_film(np.random.default_rng(3), "normal", size=200))
+    asked = ["predict", str(bundle), str(film), "--device", "cpu"]
+    assert run_command([*asked, "--json", "--explain"]) == 0
+    fraction = json.loads(capsys.readouterr().out)["lung_fraction"]
+    assert 0.0 <= fraction <= 1.0
+    assert run_command([*asked, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["lung_fraction"] is None
+    assert run_command([*asked, "--explain"]) == 0
+    assert "in the lungs" in capsys.readouterr().out
+    assert run_command([*asked, "--explain", "--out", str(table)]) == 0
+    with table.open(newline="") as stream:
+        assert float(next(csv.DictReader(stream))["lung_fraction"]) == fraction
 
 
 def test_undecided_films_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -108,8 +108,8 @@ def test_parts_of_another_bundle_or_of_other_inputs_are_not_taken_over(
     assert len(rows) == NUM_FILMS - 5
 
 
-@pytest.mark.parametrize("change", ["gate", "release"])
-def test_parts_of_another_gate_or_release_are_not_taken_over(
+@pytest.mark.parametrize("change", ["gate", "release", "explained"])
+def test_parts_of_another_gate_or_release_or_without_what_is_asked_are_not_taken_over(
     change: str, predictor: Predictor, films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card, release = {"sha256": "old"}, ["1"]
@@ -125,8 +125,10 @@ def test_parts_of_another_gate_or_release_are_not_taken_over(
     assert len(list(parts_folder(out).glob("*.parquet"))) == 3
     if change == "gate":
         card["sha256"] = "new"
-    else:
+    elif change == "release":
         release[0] = "2"
+    else:
+        gated.lung_fraction = lambda images, targets, lungs: [None] * len(images)
     second = run(gated, films, out)
     next(second)
     assert len(list(parts_folder(out).glob("*.parquet"))) == 1

@@ -30,6 +30,7 @@ FOUND = Prediction(
     label="Normal",
     prediction_set=("COVID-19", "Normal"),
     warnings=("overlay left out", "mirrored"),
+    lung_fraction=0.8712,  # no float32 is that
     bundle_id="abc",
 )
 FAILED = Prediction(
@@ -47,7 +48,7 @@ def test_the_document_has_the_stable_shape() -> None:
         "prediction_set": ["COVID-19", "Normal"],
         "reasons": [],
         "warnings": ["overlay left out", "mirrored"],
-        "lung_fraction": None,
+        "lung_fraction": 0.8712,
         "bundle": "abc",
         "notice": "research use only, not a diagnosis",
     }
@@ -71,6 +72,7 @@ def test_a_csv_holds_every_prediction_in_order(tmp_path: Path) -> None:
         rows = list(csv.DictReader(stream))
     assert list(rows[0]) == columns(CLASSES)
     assert (rows[0]["probability/Normal"], rows[0]["warnings"]) == ("0.75", "overlay left out | mirrored")
+    assert [row["lung_fraction"] for row in rows] == ["0.8712", ""]
     assert (rows[1]["status"], rows[1]["probability/Normal"], rows[1]["notice"]) == ("error", "", NOTICE)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from covidcxr.core.progress import Progress
     from covidcxr.inference.bulk import Engine
     from covidcxr.inference.intake import HeaderFilter, Intake, Naming
-    from covidcxr.inference.predictor import Predictor
+    from covidcxr.inference.predictor import LungFraction, Predictor
+    from covidcxr.models.bundle import Bundle
     from covidcxr.outputs.predictions import Row
 
 _EPILOG = (
@@ -72,6 +73,12 @@ def predict_verb(
     ] = None,
     gate: GateOption = None,
     turn: TurnOption = False,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain", help="Fill lung_fraction: how much of the evidence for the answer lies inside the lungs."
+        ),
+    ] = False,
     modality: Annotated[
         list[str] | None, typer.Option("--modality", help="Take only DICOM films of this modality; repeatable.")
     ] = None,
@@ -128,10 +135,11 @@ def predict_verb(
         precision=precision,  # type: ignore[arg-type]
         gated=asked_gate(gate, turn=turn),
         turning=turn,
+        explained_by=_explained_by() if explain else None,
     )
     total = None if quiet or as_json or has_remote else sum(1 for _ in expand_named(inputs))
     items = intake.take(expand_named(inputs, modalities=wanted.modalities))
-    elsewhere = _ray_engine(predictor, backend, device, precision) if engine == "ray" else None
+    elsewhere = _ray_engine(predictor, backend, device, precision, explain=explain) if engine == "ray" else None
     if out is not None:
         from covidcxr.inference.bulk import predict_to_table
 
@@ -153,7 +161,13 @@ def _tracked(rows: Iterator[Row], intake: Intake, progress: Progress, total: int
         yield row
 
 
-def _ray_engine(predictor: Predictor, backend: str | None, device: str, precision: str) -> Engine:
+def _explained_by() -> Callable[[Bundle, str], LungFraction]:
+    from covidcxr.explain.lung_fractions import LungFractions
+
+    return LungFractions.of_bundle
+
+
+def _ray_engine(predictor: Predictor, backend: str | None, device: str, precision: str, *, explain: bool) -> Engine:
     from functools import partial
 
     from covidcxr.inference.ray_engine import PredictorSetup, ray_parts
@@ -166,6 +180,7 @@ def _ray_engine(predictor: Predictor, backend: str | None, device: str, precisio
         precision=precision,  # type: ignore[arg-type]
         gated=predictor.gated,
         turning=predictor.turning,
+        explained_by=_explained_by() if explain else None,
     )
     return partial(ray_parts, setup)
 
@@ -250,10 +265,15 @@ def _print_table(rows: list[Row], classes: tuple[str, ...]) -> None:
     table.add_column("result")
     for name in classes:
         table.add_column(name, justify="right")
+    is_explained = any(row["lung_fraction"] is not None for row in rows)
+    if is_explained:
+        table.add_column("in the lungs", justify="right")
     table.add_column("remarks", overflow="fold")
     for row in rows:
         shares = (row[f"probability/{name}"] for name in classes)
-        cells = ("" if share is None else f"{share:.3f}" for share in shares)
+        cells = ["" if share is None else f"{share:.3f}" for share in shares]
+        if is_explained:
+            cells.append("" if row["lung_fraction"] is None else f"{row['lung_fraction']:.2f}")
         remarks = "; ".join(filter(None, (row["reasons"], row["warnings"])))
         table.add_row(row["input"], row["label"] or row["status"], *cells, remarks)
     console = Console()

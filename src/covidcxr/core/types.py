@@ -225,7 +225,8 @@ class Prediction:
             no class is as probable as in its validation cases.
         reasons: Why it abstained, refused or failed: short stable names, each with a detail after a colon.
         warnings: What the reader should know although there is a label.
-        lung_fraction: Share of positive attribution inside the lungs, in [0, 1]; None if not computed.
+        lung_fraction: Share of the evidence for the label, or without one for the likeliest class, that lies inside
+            the lungs, in [0, 1]; None if not asked for, or without lungs or evidence.
         bundle_id: First 12 digits of the bundle's digest.
         patient: A pseudonym, or the PatientID if the caller asked for it; empty if nobody asked or it is unknown.
     """

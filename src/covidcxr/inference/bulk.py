@@ -128,6 +128,7 @@ def _open_journal(folder: Path, predictor: Predictor, part_rows: int) -> None:
         "batch_size": predictor.batch_size,
         "gated": predictor.gated,
         "turning": predictor.turning,
+        "explained": predictor.lung_fraction is not None,
         "weights": _other_weights(predictor),
         "release": release(),
         "part_rows": part_rows,
@@ -148,7 +149,8 @@ def _other_weights(predictor: Predictor) -> list[str]:
     from covidcxr.imaging.lungs import lung_network_card
 
     gate = [gate_network_card()] if predictor.gated else []
-    lungs = [lung_network_card()] if predictor.gated or predictor.spec.region == "lungs" else []
+    has_lungs = predictor.gated or predictor.spec.region == "lungs" or predictor.lung_fraction is not None
+    lungs = [lung_network_card()] if has_lungs else []
     return [str(card["sha256"]) for card in (*gate, *lungs)]
 
 

@@ -22,6 +22,7 @@ from covidcxr.core.errors import CovidCxrError, ImageReadError
 from covidcxr.core.types import PreprocessSpec, Radiograph
 from covidcxr.core.worker_processes import exit_with_parent
 from covidcxr.imaging.formats import HEAD_BYTES, FileFormat, sniff
+from covidcxr.imaging.lungs import MIN_SIDE, LungFields, segment_lungs
 from covidcxr.imaging.preprocess import check_pixels, finish, part_of, squeeze
 from covidcxr.imaging.reading import Readable, read
 from covidcxr.inference.dicomweb import RemoteFilm
@@ -51,10 +52,11 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Ready:
-    """A preprocessed input: float32 (1, S, S), and the reader's warnings."""
+    """A preprocessed input: float32 (1, S, S), the reader's warnings, and the lungs (S, S) if wanted and found."""
 
     record_id: str
     image: NDArray[np.float32]
+    lungs: NDArray[np.bool_] | None = None
     warnings: tuple[str, ...] = ()
     patient: str = ""
 
@@ -74,11 +76,18 @@ class Fault:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Preparation:
-    """What is done to each input: ``spec`` of the network; the gate if ``is_gated``, turning films if ``is_turned``."""
+    """What is done to each input.
+
+    Attributes:
+        spec: Of the network.
+        is_gated: Whether the gate comes first; with ``is_turned`` it turns films.
+        has_lungs: Whether the lungs are looked for.
+    """
 
     spec: PreprocessSpec
     is_gated: bool = False
     is_turned: bool = False
+    has_lungs: bool = False
 
 
 def prepare(item: Item, preparation: Preparation) -> Ready | Fault:
@@ -123,10 +132,20 @@ def _prepared(item: Item, preparation: Preparation) -> Ready | Fault:
         if result.verdict == "refuse":
             return Fault(record_id=item.record_id, reasons=said, status="refuse", patient=item.patient)
         lungs = result.lungs
+    if preparation.has_lungs and lungs is None and min(radiograph.pixels.shape) >= MIN_SIDE:
+        lungs = segment_lungs(radiograph)
     squeezed = squeeze(part_of(radiograph.pixels, spec.region, lungs), spec.size, spec.crop)
     image = np.ascontiguousarray(finish(squeezed, spec)[:1])
     warnings = (*radiograph.warnings, *said)
-    return Ready(record_id=item.record_id, image=image, warnings=warnings, patient=item.patient)
+    mask = _seen_lungs(lungs, spec) if preparation.has_lungs and lungs is not None and lungs.found else None
+    return Ready(record_id=item.record_id, image=image, lungs=mask, warnings=warnings, patient=item.patient)
+
+
+def _seen_lungs(lungs: LungFields, spec: PreprocessSpec) -> NDArray[np.bool_]:
+    """Return the lungs (S, S) in the network's input."""
+    both = lungs.both.astype(np.float32)
+    seen: NDArray[np.bool_] = squeeze(part_of(both, spec.region, lungs), spec.size, spec.crop) >= 0.5
+    return seen
 
 
 def prepare_all(

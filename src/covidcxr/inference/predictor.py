@@ -7,7 +7,8 @@ torch; a backend does when it needs to. Which inputs there are is found in `covi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import count, repeat
 from pathlib import Path
 
@@ -27,6 +28,9 @@ NOTICE = "research use only, not a diagnosis"
 _PREFERRED = ("onnxruntime", "torch")
 BATCH_SIZE = 64
 
+Images, Masks = NDArray[np.float32], Sequence[NDArray[np.bool_]]
+LungFraction = Callable[[Images, Sequence[int], Masks], Sequence[float | None]]  # `covidcxr.explain.lung_fractions`
+
 
 class Predictor:
     """A loaded bundle that turns inputs into predictions.
@@ -37,16 +41,25 @@ class Predictor:
         batch_size: Inputs a pass of the network takes at most.
         gated: Whether the input gate comes before the network; what it refuses gets no probability.
         turning: Whether the gate turns (or inverts) a film that it would refuse for that alone, with a warning.
+        lung_fraction: Measures how much of the evidence for an answer lies in the lungs; None leaves that out.
     """
 
     def __init__(
-        self, bundle: Bundle, backend: Backend, *, gated: bool, batch_size: int = BATCH_SIZE, turning: bool = False
+        self,
+        bundle: Bundle,
+        backend: Backend,
+        *,
+        gated: bool,
+        batch_size: int = BATCH_SIZE,
+        turning: bool = False,
+        lung_fraction: LungFraction | None = None,
     ) -> None:
         self.bundle = bundle
         self.backend = backend
         self.batch_size = batch_size
         self.gated = gated
         self.turning = turning
+        self.lung_fraction = lung_fraction
 
     @classmethod
     def load(
@@ -59,6 +72,7 @@ class Predictor:
         precision: Precision = "fp32",
         gated: bool | None = None,
         turning: bool = False,
+        explained_by: Callable[[Bundle, str], LungFraction] | None = None,
     ) -> Predictor:
         """Load the bundle in a folder, its files checked against their digests.
 
@@ -73,6 +87,8 @@ class Predictor:
             gated: Refuse what is no frontal chest film (`covidcxr.imaging.gate`) instead of judging it; None does so
                 unless the bundle was trained on phantoms, which are no films to the gate.
             turning: Turn or invert what the gate would refuse for that alone, with a warning.
+            explained_by: Makes what fills `Prediction.lung_fraction` from the bundle and the device:
+                `covidcxr.explain.lung_fractions.LungFractions.of_bundle`. None leaves it empty.
 
         Raises:
             BundleError: If the bundle is missing, altered, or does not suit the backend or device; or if the gate is
@@ -88,7 +104,8 @@ class Predictor:
             shipped_network()  # a gate that cannot be loaded is told now, not at the first film
         name = backend or _choose_backend(loaded, device, precision)
         chosen = BACKENDS.get(name)(loaded, device=device, precision=precision)
-        return cls(loaded, chosen, gated=gated, batch_size=batch_size, turning=turning)
+        measure = explained_by(loaded, device) if explained_by else None
+        return cls(loaded, chosen, gated=gated, batch_size=batch_size, turning=turning, lung_fraction=measure)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -135,7 +152,9 @@ class Predictor:
         self, items: Iterable[Item], *, workers: int | None = 0, group: int | None = None
     ) -> Iterator[Prediction]:
         """Yield one prediction an item, as `predict` does for inputs and names."""
-        preparation = Preparation(spec=self.spec, is_gated=self.gated, is_turned=self.turning)
+        preparation = Preparation(
+            spec=self.spec, is_gated=self.gated, is_turned=self.turning, has_lungs=self.lung_fraction is not None
+        )
         outcomes = prepare_all(items, preparation, workers=workers, lookahead=3 * self.batch_size)
         waiting: list[Ready | Fault] = []
         num_ready = 0
@@ -181,12 +200,32 @@ class Predictor:
 
     def _finish(self, waiting: list[Ready | Fault]) -> Iterator[Prediction]:
         ready = [outcome for outcome in waiting if isinstance(outcome, Ready)]
-        rows = iter(self.backend.logits(np.stack([one.image for one in ready]))) if ready else iter(())
+        rows = self.backend.logits(np.stack([one.image for one in ready])) if ready else ()
+        judged = [self._judge(one, logits) for one, logits in zip(ready, rows, strict=True)]
+        answers = iter(self._with_lung_fractions(ready, judged))
         for outcome in waiting:
             if isinstance(outcome, Ready):
-                yield self._judge(outcome, next(rows))
+                yield next(answers)
             else:
                 yield self._prediction(outcome, status=outcome.status, reasons=outcome.reasons)
+
+    def _with_lung_fractions(self, ready: Sequence[Ready], judged: list[Prediction]) -> list[Prediction]:
+        """Return the predictions with the lung fraction of the label, or of the likeliest class without one."""
+        if self.lung_fraction is None:
+            return judged
+        images, targets, lungs, places = [], [], [], []
+        for place, (one, prediction) in enumerate(zip(ready, judged, strict=True)):
+            if one.lungs is None or prediction.probabilities is None:
+                continue
+            label = prediction.label
+            images.append(one.image)
+            targets.append(int(prediction.probabilities.argmax()) if label is None else self.classes.index(label))
+            lungs.append(one.lungs)
+            places.append(place)
+        if places:
+            for place, share in zip(places, self.lung_fraction(np.stack(images), targets, lungs), strict=True):
+                judged[place] = replace(judged[place], lung_fraction=None if share is None else round(share, 4))
+        return judged
 
     def _judge(self, ready: Ready, logits: NDArray[np.float32]) -> Prediction:
         info = self.bundle.info

@@ -7,7 +7,7 @@ Each process of the cluster loads the bundle once, by its path, and reads the fi
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -15,7 +15,8 @@ from pathlib import Path
 from covidcxr.core.ray_tasks import map_on_ray
 from covidcxr.inference.backends.backend import Precision
 from covidcxr.inference.decoding import Item
-from covidcxr.inference.predictor import Predictor
+from covidcxr.inference.predictor import LungFraction, Predictor
+from covidcxr.models.bundle import Bundle
 from covidcxr.outputs.predictions import Row, to_row
 
 
@@ -30,6 +31,7 @@ class PredictorSetup:
     precision: Precision = "fp32"
     gated: bool | None = None
     turning: bool = False
+    explained_by: Callable[[Bundle, str], LungFraction] | None = None
 
 
 def ray_parts(setup: PredictorSetup, items: Iterator[Item], part_rows: int) -> Iterator[list[Row]]:
@@ -68,4 +70,5 @@ def _predictor(setup: PredictorSetup) -> Predictor:
         precision=setup.precision,
         gated=setup.gated,
         turning=setup.turning,
+        explained_by=setup.explained_by,
     )

@@ -21,6 +21,7 @@ _ROWS_A_GROUP = 4096
 _JOINT = " | "
 _LISTS = ("prediction_set", "reasons", "warnings")
 _SHARE = "probability/"
+_LUNGS = "lung_fraction"
 
 
 def document(prediction: Prediction) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def document(prediction: Prediction) -> dict[str, Any]:
         "prediction_set": list(prediction.prediction_set),
         "reasons": list(prediction.reasons),
         "warnings": list(prediction.warnings),
-        "lung_fraction": prediction.lung_fraction,
+        _LUNGS: prediction.lung_fraction,
         "bundle": prediction.bundle_id,
         "notice": NOTICE,
     }
@@ -49,7 +50,7 @@ def columns(classes: Sequence[str]) -> list[str]:
         "label",
         *(_SHARE + name for name in classes),
         *_LISTS,
-        "lung_fraction",
+        _LUNGS,
         "bundle",
         "notice",
     ]
@@ -66,14 +67,12 @@ def to_row(prediction: Prediction) -> Row:
 
 def row_document(row: Row) -> dict[str, Any]:
     """Return what `document` gives for the prediction that a row was made of."""
-    shares = {
-        name.removeprefix(_SHARE): round(float(value), _DECIMALS)
-        for name, value in row.items()
-        if name.startswith(_SHARE) and value is not None
-    }
+    numbers = _rounded(row)
+    shares = {name.removeprefix(_SHARE): value for name, value in numbers.items() if name.startswith(_SHARE)}
     lists = {name: row[name].split(_JOINT) if row[name] else [] for name in _LISTS}
     head = {**{name: row[name] for name in ("input", "patient", "status", "label")}, "probabilities": shares}
-    return {**head, **lists, **{name: row[name] for name in ("lung_fraction", "bundle", "notice")}}
+    fraction = numbers.get(_LUNGS)
+    return {**head, **lists, _LUNGS: fraction, "bundle": row["bundle"], "notice": row["notice"]}
 
 
 def check_suffix(path: Path) -> None:
@@ -128,12 +127,7 @@ class _CsvTable:
         self._writer = writer
 
     def add(self, row: Row) -> None:
-        shares = {
-            name: round(value, _DECIMALS)
-            for name, value in row.items()
-            if name.startswith(_SHARE) and value is not None
-        }
-        self._writer.writerow({**row, **shares})
+        self._writer.writerow({**row, **_rounded(row)})
 
 
 class _ParquetTable:
@@ -143,7 +137,7 @@ class _ParquetTable:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        floats = {"lung_fraction", *(_SHARE + name for name in classes)}
+        floats = {_LUNGS, *(_SHARE + name for name in classes)}
         fields = [pa.field(name, pa.float32() if name in floats else pa.string()) for name in columns(classes)]
         self._table = pa.Table
         self._schema = pa.schema(fields, metadata={"notice": NOTICE})
@@ -163,6 +157,15 @@ class _ParquetTable:
         if self._rows:
             self._writer.write_table(self._table.from_pylist(self._rows, schema=self._schema))
             self._rows = []
+
+
+def _rounded(row: Row) -> dict[str, float]:
+    """Return the numbers of a row; Parquet has them as float32."""
+    return {
+        name: round(float(value), _DECIMALS)
+        for name, value in row.items()
+        if (name.startswith(_SHARE) or name == _LUNGS) and value is not None
+    }
 
 
 def _probabilities(prediction: Prediction) -> dict[str, float]:
