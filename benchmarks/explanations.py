@@ -20,7 +20,7 @@ from torch.nn import functional
 from benchmarks.record import write_result
 from covidcxr.core.types import PreprocessSpec, Radiograph
 from covidcxr.explain.explainer import Explainer
-from covidcxr.explain.focus import peak_hits
+from covidcxr.explain.focus import peak_hits, share_inside
 from covidcxr.explain.methods import METHODS
 from covidcxr.imaging.lungs import LungFields, segment_lungs
 from covidcxr.imaging.preprocess import squeeze
@@ -31,6 +31,8 @@ from covidcxr.sources.phantom_films import draw_film
 
 SIZE = 96
 _FILMS_A_STEP = 16
+_LESION_RADIUS = 6
+_DISC = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _LESION_RADIUS + 1, 2 * _LESION_RADIUS + 1))
 _SOURCES = ("covid-chestxray-dataset", "nih-chest-xray14", "figure1", "actualmed")
 
 
@@ -82,13 +84,13 @@ def plant(
         planted[top : top + 9, left : left + 3] = planted[top + 6 : top + 9, left : left + 8] = 1.0
         mask[top : top + 9, left : left + 8] = True
         return planted, mask
-    inner = cv2.erode(lungs.both.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)
+    inner = cv2.erode(lungs.both.astype(np.uint8), _DISC).astype(bool)  # so that all of the lesion is in the lungs
     rows, columns = np.nonzero(inner if inner.any() else lungs.both)
     place = int(generator.integers(len(rows)))
     grid = np.indices(film.shape)
     distance = (grid[0] - rows[place]) ** 2 + (grid[1] - columns[place]) ** 2
     planted = np.clip(planted + 0.45 * np.exp(-distance / (2 * 2.6**2)), 0, 1).astype(np.float32)
-    return planted, distance < 6**2
+    return planted, distance <= _LESION_RADIUS**2
 
 
 def train(
@@ -132,6 +134,9 @@ def judge(network: SmallNetwork, pairs: list[tuple[np.ndarray, LungFields]], kin
         for (_, mask), explanation in zip(planted, found, strict=True):
             if explanation.lung_fraction is not None:
                 measured["lung_fraction"].append(explanation.lung_fraction)
+                # Without the cut of `covidcxr.explain.focus.counted`, on the same maps.
+                measured["lung_fraction_uncut"].append(share_inside(explanation.heat, explanation.lungs.both))
+                measured["chance"].append(explanation.chance)
             measured["pointing_game"].append(peak_hits(explanation.heat, mask, tolerance=2))
             measured["peak_in_lungs"].append(explanation.peak_in_lungs)
             measured["failed"].append(bool(explanation.failed))
