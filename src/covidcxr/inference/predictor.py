@@ -28,7 +28,8 @@ NOTICE = "research use only, not a diagnosis"
 _PREFERRED = ("onnxruntime", "torch")
 BATCH_SIZE = 64
 
-Images, Masks = NDArray[np.float32], Sequence[NDArray[np.bool_]]
+Images = NDArray[np.float32]
+Masks = Sequence[NDArray[np.bool_]]
 LungFraction = Callable[[Images, Sequence[int], Masks], Sequence[float | None]]  # `covidcxr.explain.lung_fractions`
 
 
