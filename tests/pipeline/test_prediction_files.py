@@ -79,6 +79,15 @@ def test_a_missing_file_and_a_cell_that_is_no_number_are_named(tmp_path: Path) -
         list(PredictionFile(table, CLASSES).predict([Path("x")], ["x"]))
 
 
+def test_pseudonyms_are_traced_back_by_the_table_of_names_beside_them(tmp_path: Path) -> None:
+    table = write_table(tmp_path / "p.csv", [row("0123456789abcdef0123", ("0.5", "0.25", "0.25"))])
+    with pytest.raises(EvaluationError, match=r"by pseudonyms; put p\.names\.csv"):
+        PredictionFile(table, CLASSES)
+    (tmp_path / "p.names.csv").write_text("input,name,path\n0123456789abcdef0123,films/a.png,/data/films/a.png\n")
+    (found,) = PredictionFile(table, CLASSES).predict([Path("films/a.png")], ["mini:a"])
+    assert found.record_id == "mini:a"
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dataset, a bundle trained on it, and table.csv with its predictions."""

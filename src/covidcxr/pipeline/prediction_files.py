@@ -9,6 +9,7 @@ Whether the predictions fit a cohort is checked by `covidcxr.evaluation.cohort`.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -24,6 +25,7 @@ from covidcxr.outputs.predictions import names_path, read_parquet_rows
 _NAMES = ("record_id", "input", "path", "file", "filename", "image")
 _SHARE = "probability/"
 _UNJUDGED = ("refuse", "error")
+_PSEUDONYM = re.compile(r"[0-9a-f]{20}(#\d+)?")
 _MAX_PARTS = 4  # of a path, to tell images of the same file name apart
 
 
@@ -37,7 +39,7 @@ class PredictionFile:
 
     Raises:
         EvaluationError: If it is no such table, lacks a class, has one that the bundle does not have, has a cell that
-            is no number, or was made by another bundle.
+            is no number, names nothing but pseudonyms that nobody can trace back, or was made by another bundle.
     """
 
     def __init__(self, path: Path, classes: Sequence[str], *, bundle_id: str = "") -> None:
@@ -51,6 +53,11 @@ class PredictionFile:
                 f"{', '.join(_NAMES)}"
             )
         self._paths = _named_paths(path)
+        if not self._paths and all(_PSEUDONYM.fullmatch(str(row[self._name])) for row in self._rows):
+            raise EvaluationError(
+                f"{path}: names its films by pseudonyms; put {names_path(path).name}, which predict wrote beside it, "
+                "there again, or predict --identified"
+            )
         self._columns = _class_columns(path, columns, self.classes)
         others = sorted({str(row.get("bundle") or bundle_id) for row in self._rows} - {bundle_id})
         if bundle_id and others:
