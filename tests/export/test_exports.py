@@ -183,6 +183,8 @@ def test_an_int8_network_runs_by_its_own_precision_and_its_change_is_kept(tmp_pa
     inputs = [bundles.png(number) for number in range(40, 50)]
     small = Predictor.load(made.folder, precision="int8")
     assert small.device.startswith("cpu (int8, openvino")
+    assert small.backend.is_rounded
+    assert not Predictor.load(made.folder, backend="openvino").backend.is_rounded
     assert small.bundle.bundle_id == made.bundle_id
     for one, other in zip(
         small.predict(inputs), Predictor.load(made.folder, backend="torch").predict(inputs), strict=True

@@ -15,7 +15,7 @@ import torch
 from covidcxr.cli.main import run_command
 from covidcxr.core.errors import BundleError, ImageReadError, RegistryError
 from covidcxr.core.types import Prediction, Radiograph
-from covidcxr.imaging import gate_kinds
+from covidcxr.imaging import gate_kinds, small_network
 from covidcxr.imaging.gate import GateReason, GateResult
 from covidcxr.imaging.lungs import LungFields
 from covidcxr.imaging.preprocess import preprocess
@@ -256,6 +256,24 @@ def test_lungs_that_the_gate_found_are_not_looked_for_again(tmp_path: Path, monk
     free = Predictor.load(folder, gated=False).predict_one(bundles.png(1))
     assert looked == [1]
     np.testing.assert_array_equal(gated.probabilities, free.probabilities)
+
+
+@pytest.mark.parametrize("is_rounded", [False, True])
+def test_the_gate_is_rounded_where_the_backend_is(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, is_rounded: bool
+) -> None:
+    found = []
+
+    def look(film: Radiograph) -> GateResult:
+        found.append(small_network._bfloat16.get())
+        return GateResult(origin=film.origin, verdict="ok")
+
+    monkeypatch.setattr("covidcxr.imaging.gate.gate_film", look)
+    predictor = Predictor.load(bundle.folder, gated=True)
+    monkeypatch.setattr(predictor.backend, "is_rounded", is_rounded)
+    assert predictor.predict_one(bundles.png(1)).status == "ok"
+    assert found == [is_rounded]
+    assert not small_network._bfloat16.get()
 
 
 SETS = {"0.90": dict.fromkeys(bundles.CLASSES, 0.9)}

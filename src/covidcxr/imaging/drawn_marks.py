@@ -1,6 +1,6 @@
 """Marks that somebody drew over the chest: arrows, boxes, figures, dates. A small network points at them.
 
-It runs in ONNX Runtime on one thread; its weights (``drawn_marks.onnx``) ship beside this file and are trained by
+Its weights (``drawn_marks.onnx``) ship beside this file and are trained by
 ``python -m benchmarks.drawn_marks_train``. What it is only half sure of is looked at again by
 `covidcxr.imaging.flat_marks`. Technologists' letters in the margin are not marks.
 """
@@ -10,15 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Any
 
 import cv2
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from covidcxr.core.errors import BundleError
 from covidcxr.imaging.flat_marks import flat_mark_score
+from covidcxr.imaging.small_network import SmallNetwork
 
 SIZE = 224
 _WEIGHTS = "drawn_marks.onnx"
@@ -50,7 +49,7 @@ def mark_map(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     shrinks = min(pixels.shape) >= SIZE
     small = cv2.resize(pixels, (SIZE, SIZE), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     film = small.astype(np.float32)[None, None] / np.float32(255)
-    (logits,) = _session().run(None, {"film": film})
+    (logits,) = _network().run(film)
     return np.asarray(1.0 / (1.0 + np.exp(-logits[0, 0])), np.float32)
 
 
@@ -66,13 +65,10 @@ def mark_scores(pixels: NDArray[np.uint8]) -> MarkScores:
 
 
 @cache
-def _session() -> Any:
+def _network() -> SmallNetwork:
     place = resources.files(__package__).joinpath(_WEIGHTS)
     try:
         data = place.read_bytes()
     except FileNotFoundError as error:
         raise BundleError(f"{_WEIGHTS}: is missing from the installed package; install covidcxr again") from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    return SmallNetwork(data, may_be_rounded=True)

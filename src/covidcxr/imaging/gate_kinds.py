@@ -16,11 +16,11 @@ from typing import Any, Literal
 
 import cv2
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from covidcxr.core.digests import bytes_sha256
 from covidcxr.core.errors import BundleError
+from covidcxr.imaging.small_network import SmallNetwork
 
 Kind = Literal[
     "frontal",
@@ -100,19 +100,15 @@ class KindNetwork:
     """The gate network: standardised pictures in, logits and features out."""
 
     def __init__(self, weights: bytes, facts: dict[str, Any]) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
         self.size = int(facts["input_size"])
         self._centre = np.asarray(facts["frontal_features"]["mean"], np.float32)
         self._whiten = np.asarray(facts["frontal_features"]["whiten"], np.float32)
         self._limit = float(facts["frontal_features"]["limit"])
-        self._session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+        self._network = SmallNetwork(weights)
 
     def run(self, pictures: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return logits (N, 10) and features (N, F) of pictures (N, S, S)."""
-        logits, features = self._session.run(None, {"pictures": pictures[:, None]})
+        logits, features = self._network.run(pictures[:, None])
         return logits, features
 
     def distances(self, features: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,8 +1,8 @@
 """Lung fields of a frontal chest film, with a confidence and the answer "none found".
 
 The network, a U-Net on the first stages of EfficientNet-Lite0 (weights in ``lungs_weights/`` beside this file, with
-their card), runs in ONNX Runtime on one thread. It marks the lung as the annotators of the v7labs masks did: including
-what lies behind the heart. How it is trained is not known here; what is done with the fields is not either.
+their card), is run by `covidcxr.imaging.small_network`. It marks the lung as the annotators of the v7labs masks did:
+including what lies behind the heart. How it is trained is not known here; what is done with the fields is not either.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Any
 
 import cv2
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from covidcxr.core.digests import bytes_sha256
 from covidcxr.core.errors import BundleError, ImageReadError
 from covidcxr.core.types import Radiograph
+from covidcxr.imaging.small_network import SmallNetwork
 
 Pixels = NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64]
 Box = tuple[int, int, int, int]
@@ -231,16 +231,12 @@ class _Network:
     """The shipped network: films in, logits and presence out."""
 
     def __init__(self, weights: bytes, size: int) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
         self.size = size
-        self._session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+        self._network = SmallNetwork(weights, may_be_rounded=True)
 
     def run(self, films: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return mask logits (N, 2, S / 2, S / 2) and presence (N,) in [0, 1] of films (N, 1, S, S)."""
-        logits, presence = self._session.run(None, {"films": films})
+        logits, presence = self._network.run(films)
         return logits, np.asarray(1.0 / (1.0 + np.exp(-presence)), np.float32)
 
 

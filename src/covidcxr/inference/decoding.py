@@ -25,6 +25,7 @@ from covidcxr.imaging.formats import HEAD_BYTES, FileFormat, sniff
 from covidcxr.imaging.lungs import MIN_SIDE, LungFields, segment_lungs
 from covidcxr.imaging.preprocess import check_pixels, finish, part_of, squeeze
 from covidcxr.imaging.reading import Readable, read
+from covidcxr.imaging.small_network import in_bfloat16
 from covidcxr.inference.dicomweb import RemoteFilm
 
 Source = Readable | Radiograph | RemoteFilm
@@ -80,14 +81,17 @@ class Preparation:
 
     Attributes:
         spec: Of the network.
-        is_gated: Whether the gate comes first; with ``is_turned`` it turns films.
+        is_gated: Whether the gate is asked.
+        is_turned: Whether the gate turns films.
         has_lungs: Whether the lungs are looked for.
+        is_rounded: Whether gate and lung network may run in bfloat16 (`covidcxr.imaging.small_network`).
     """
 
     spec: PreprocessSpec
     is_gated: bool = False
     is_turned: bool = False
     has_lungs: bool = False
+    is_rounded: bool = False
 
 
 def prepare(item: Item, preparation: Preparation) -> Ready | Fault:
@@ -99,7 +103,8 @@ def prepare(item: Item, preparation: Preparation) -> Ready | Fault:
         CovidCxrError: If no other input would fare better: an archive that does not answer, weights that are missing.
     """
     try:
-        return _prepared(item, preparation)
+        with in_bfloat16(preparation.is_rounded):
+            return _prepared(item, preparation)
     except ImageReadError as error:
         reason = f"{error.reason}: {error}"
     except MemoryError:

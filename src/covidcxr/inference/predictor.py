@@ -154,7 +154,11 @@ class Predictor:
     ) -> Iterator[Prediction]:
         """Yield one prediction an item, as `predict` does for inputs and names."""
         preparation = Preparation(
-            spec=self.spec, is_gated=self.gated, is_turned=self.turning, has_lungs=self.lung_fraction is not None
+            spec=self.spec,
+            is_gated=self.gated,
+            is_turned=self.turning,
+            has_lungs=self.lung_fraction is not None,
+            is_rounded=self.backend.is_rounded,
         )
         outcomes = prepare_all(items, preparation, workers=workers, lookahead=3 * self.batch_size)
         waiting: list[Ready | Fault] = []

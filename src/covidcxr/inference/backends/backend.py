@@ -19,10 +19,12 @@ class Backend(abc.ABC):
     Attributes:
         name: As registered.
         device: What it runs on, as results report it.
+        is_rounded: Whether it computes in fewer bits with OpenVINO, so that the gate's networks may, too.
     """
 
     name: ClassVar[str]
     device: str
+    is_rounded: bool = False
 
     @abc.abstractmethod
     def __init__(self, bundle: Bundle, *, device: str, precision: Precision) -> None:

@@ -45,6 +45,7 @@ class OpenVinoBackend(Backend):
             "PERFORMANCE_HINT": "LATENCY",  # one batch at a time, all threads on it
         }
         self._compiled = core.compile_model(model, "CPU", settings)
+        self.is_rounded = precision != "fp32"
         self.device = f"cpu ({precision}, openvino {openvino.__version__.partition('-')[0]})"
 
     @staticmethod
