@@ -9,7 +9,7 @@ import sys
 
 import benchmarks
 
-_NOT_BENCHMARKS = {"__main__", "record", "labels", "films", "edits", "views", "pairs_page"}
+_NOT_BENCHMARKS = {"__main__", "record", "labels", "films", "in_memory", "edits", "views", "pairs_page"}
 
 
 def names() -> list[str]:

@@ -1,20 +1,19 @@
-"""Films a second from files to probabilities, beside the bare decode loop, the bare network, Keras and plain torch.
+"""Films a second from files to probabilities, gated and not, beside the bare decode loop and the bare network.
 
-Two networks: zhong2020 at 80 pixels with random weights, because speed does not depend on them, and the trained one of
-``--bundle``. Each is run by every backend, and gated, as `covidcxr predict` does by default, by the fastest ones. Every
-figure is the median of the rounds, taken in turn in one run on the same cores. The peers compute on arrays that are
-already decoded; beside them stands what they would reach if somebody decoded for them on the same cores. The bar: the
-predictor reaches 85 % of the slower of bare decoding and bare inference with ONNX Runtime. Both readings of it are
-written: each of the two alone on one core, as when they share a machine of two, and each alone on all cores, which no
-program that does both can reach where they cost alike. Peak memory is read after a short and after a long run in fresh
-processes, of the same films over and over.
+Two networks: zhong2020 at 80 pixels, of ``--zhong2020`` or with random weights, because speed does not depend on them,
+and the trained one of ``--bundle``. Each is run by every backend, and gated, as `covidcxr predict` does by default, by
+the fastest ones; and once more on films in memory, beside Keras and plain torch (`benchmarks.in_memory`). Every figure
+is the median of the rounds, taken in turn in one run on the same cores. The bar: the predictor reaches 85 % of the
+slower of bare decoding and bare inference with ONNX Runtime. Both readings of it are written: each of the two alone on
+one core, as when they share a machine of two, and each alone on all cores, which no program that does both can reach
+where they cost alike. Peak memory is read after a short and after a long run in fresh processes, of the same films over
+and over.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import os
 import shutil
 import statistics
@@ -22,28 +21,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from benchmarks import in_memory
+from benchmarks.export_variants import BACKENDS
 from benchmarks.films import film_paths
+from benchmarks.in_memory import BATCH, Run
 from benchmarks.record import versions, write_result
 
-SIZE, BATCH = 80, 64
+SIZE = 80
+RANDOM = "random"
 CORES = ("one core", "all cores")
 CLASSES = ("COVID-19", "Normal", "Pneumonia")
-Run = Callable[[], None]
-BACKENDS = [
-    ("onnxruntime", "fp32"),
-    ("torch", "fp32"),
-    ("torch", "bf16"),
-    ("openvino", "fp32"),
-    ("openvino", "bf16"),
-    ("openvino", "int8"),
-]
 GATED = [("onnxruntime", "fp32"), ("openvino", "bf16"), ("openvino", "int8")]
 
 
@@ -57,7 +51,7 @@ def make_bundle(folder: Path) -> Path:
     spec = PreprocessSpec(size=SIZE, channels=3)
     network = build_network("zhong2020", num_classes=3, preprocess=spec, options={})
     info = BundleInfo(
-        name="random",
+        name=RANDOM,
         network=NetworkInfo(name="zhong2020", num_parameters=network.num_parameters),
         classes=CLASSES,
         preprocess=PreprocessInfo(size=SIZE, channels=3),
@@ -111,20 +105,6 @@ def bare_onnxruntime(bundle: Path, num_films: int, num_threads: int = 1) -> None
         session.run(None, {name: images})
 
 
-def bare_torch(bundle: Path, num_films: int) -> None:
-    """Run the network alone in eager torch, fp32, three channels, in its default memory order."""
-    import torch
-
-    from covidcxr.models.bundle import Bundle
-
-    loaded = Bundle.load(bundle, verify=False)
-    network, spec = loaded.network(), loaded.info.preprocess
-    images = torch.zeros(BATCH, spec.channels, spec.size, spec.size)
-    with torch.no_grad():
-        for _ in range(num_films // BATCH):
-            network(images)
-
-
 def predictor(bundle: Path, files: list[Path], backend: str, precision: str, *, gated: bool = False) -> Run:
     """Return a run of our predictor over the files, without the gate, which the bare loops do not have, or with it."""
     from covidcxr.inference.predictor import Predictor
@@ -142,7 +122,6 @@ def network_runs(bundle: Path, files: list[Path]) -> dict[str, Run]:
     runs: dict[str, Run] = {
         "bare onnxruntime, one core": lambda: bare_onnxruntime(bundle, len(files)),
         "bare onnxruntime, all cores": lambda: bare_onnxruntime(bundle, len(files), threads()),
-        "bare torch eager": lambda: bare_torch(bundle, len(files)),
     }
     runs |= {f"predictor {name} {kind}": predictor(bundle, files, name, kind) for name, kind in BACKENDS}
     runs |= {f"gated {name} {kind}": predictor(bundle, files, name, kind, gated=True) for name, kind in GATED}
@@ -160,9 +139,25 @@ def rates_of(runs: dict[str, Run], num_films: int, rounds: int) -> dict[str, flo
     return {name: round(num_films / statistics.median(values), 1) for name, values in seconds.items()}
 
 
-def with_decoding(rate: float | None, decoding: float) -> float | None:
-    """Return the films a second of a peer that has arrays, if every film were decoded on the same cores as well."""
-    return None if rate is None else round(1.0 / (1.0 / rate + 1.0 / decoding), 1)
+def figures_in_memory(bundle: Path, files: list[Path], given: argparse.Namespace) -> dict[str, Any]:
+    """Return the rates of one network on films in memory, and how they stand to the bars."""
+    from covidcxr.models.bundle import Bundle
+
+    images = in_memory.preprocessed(bundle, files)
+    runs = in_memory.network_runs(bundle, images)
+    with in_memory.keras_predict(given.keras_python, bundle, images) as keras:
+        runs |= {"keras predict": keras} if keras else {}
+        rates = rates_of(runs, len(images), given.rounds)
+    is_trained = given.data is not None and Bundle.load(bundle, verify=False).info.name != RANDOM
+    changes = in_memory.auroc_changes(bundle, given.data, given.judged) if is_trained else {}
+    return {"films_per_second": rates, "auroc_changes": changes, **in_memory.compared(rates, changes)}
+
+
+def share(rates: dict[str, float], decode_rates: dict[str, float]) -> dict[str, dict[str, float]]:
+    """Return our rates in shares of the slower of bare decoding and bare inference, on one core and on all."""
+    slower = {kind: min(decode_rates[kind], rates[f"bare onnxruntime, {kind}"]) for kind in CORES}
+    ours = {name: rate for name, rate in rates.items() if not name.startswith("bare")}
+    return {kind: {name: round(rate / slower[kind], 3) for name, rate in ours.items()} for kind in CORES}
 
 
 def threads() -> int:
@@ -207,20 +202,14 @@ def cold_start(bundle: Path, film: Path, backend: str) -> float:
     return time.perf_counter() - start
 
 
-def keras_rate(python: Path | None, num_films: int) -> float | None:
-    """Return films a second of Keras' ``predict`` on arrays that are already there, in another interpreter."""
-    if python is None:
-        return None
-    script = Path(__file__).parent / "peers" / "keras_predict.py"
-    run = subprocess.run([python, script, str(num_films), str(BATCH)], capture_output=True, check=True, text=True)
-    return float(json.loads(run.stdout.splitlines()[-1])["films_per_second"])
-
-
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sources", type=Path)
     parser.add_argument("--bundle", type=Path, help="a trained bundle, the strongest network")
+    parser.add_argument("--zhong2020", type=Path, help="a trained bundle of zhong2020; random weights by default")
+    parser.add_argument("--data", type=Path, help="dataset on whose test part changes of the AUROC are measured")
+    parser.add_argument("--judged", type=int, default=400, help="at most so many of its films")
     parser.add_argument("--films", type=int, default=2048)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--long", type=int, default=50_000, help="films of the long memory run; 0 for none")
@@ -229,37 +218,31 @@ def main() -> None:
     paths = [path for _, path in film_paths(given.sources)]
     files = paths[:: max(1, len(paths) // given.films)][: given.films]
     with tempfile.TemporaryDirectory() as scratch:
-        bundles = {"zhong2020": make_bundle(Path(scratch) / "zhong2020")}
+        small = Path(scratch) / "zhong2020"
+        bundles = {"zhong2020": shutil.copytree(given.zhong2020, small) if given.zhong2020 else make_bundle(small)}
         if given.bundle is not None:
-            bundles["strongest"] = Path(shutil.copytree(given.bundle, Path(scratch) / "strongest"))
+            bundles["strongest"] = shutil.copytree(given.bundle, Path(scratch) / "strongest")
         decoding = {
             "one core": lambda: bare_decode(files),
             "all cores": lambda: bare_decode(files, threads()),
         }
         decode_rates = rates_of(decoding, len(files), given.rounds)
-        rates = {}
+        rates, on_arrays = {}, {}
         for name, folder in bundles.items():
             add_variants(folder, files)
             rates[name] = rates_of(network_runs(folder, files), len(files), given.rounds)
-        small = bundles["zhong2020"]
+            on_arrays[name] = figures_in_memory(folder, files, given)
         starts = {name: [cold_start(small, files[0], name) for _ in range(3)] for name in ("onnxruntime", "torch")}
         memory = {number: peak_memory(small, files, number) for number in (1000, given.long) if number and given.long}
-        peers = {"keras predict, zhong2020": keras_rate(given.keras_python, len(files))}
-        peers |= {f"torch eager, {name}": rates[name]["bare torch eager"] for name in bundles}
-    slower = {kind: min(decode_rates[kind], rates["zhong2020"][f"bare onnxruntime, {kind}"]) for kind in CORES}
-    ours = rates["zhong2020"]["predictor onnxruntime fp32"]
     write_result(
         "predict_throughput",
         {
             "bare_decode_films_per_second": decode_rates,
             "films_per_second": rates,
-            "peers_films_per_second_without_decoding": peers,
-            "peers_films_per_second_with_bare_decoding": {
-                name: with_decoding(rate, decode_rates["all cores"]) for name, rate in peers.items()
-            },
             "share_of_the_slower_of_bare_decode_and_bare_onnxruntime": {
-                kind: round(ours / rate, 3) for kind, rate in slower.items()
+                name: share(rates[name], decode_rates) for name in rates
             },
+            "films_in_memory": on_arrays,
             "cold_start_seconds": {name: round(statistics.median(values), 2) for name, values in starts.items()},
             "peak_memory_mib": memory,
             "films": len(files),
