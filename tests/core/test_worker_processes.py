@@ -25,10 +25,10 @@ import os, time
 from covidcxr.inference import decoding
 
 pool = decoding._processes(2)
-naps = [pool.submit(time.sleep, 60) for _ in range(2)]
-while not all(nap.running() for nap in naps):
-    time.sleep(0.05)
-print(*pool._processes, sep=os.linesep, flush=True)
+for _ in range(2):
+    pool.submit(os.system, "echo $PPID; sleep 1")
+for _ in range(2):
+    pool.submit(time.sleep, 60)
 time.sleep(60)
 """
 
