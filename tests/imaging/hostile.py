@@ -7,63 +7,29 @@ import io
 import itertools
 import struct
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 
 import films
 import numpy as np
-from PIL import Image
+from crafted import (
+    FILM,
+    SEQUENCE_END,
+    bmp_of,
+    meta,
+    nifti,
+    noise,
+    pixel_item,
+    png_of,
+    raster,
+    whole_files,
+    with_frame,
+    with_items,
+)
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, ExplicitVRLittleEndian, JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
+from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
 
 Files = Iterator[tuple[str, bytes]]
-FILM = films.film(64, 56)
-SEQUENCE_END = b"\xfe\xff\xdd\xe0\0\0\0\0"
-
-
-def _raster(mode: str, file_format: str, **options: object) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(FILM).convert(mode).save(stream, file_format, **options)
-    return stream.getvalue()
-
-
-def nifti(shape: tuple[int, ...], data: bytes, *, code: int = 2, offset: float = 352.0) -> bytes:
-    """Return a NIfTI-1 file of the given dimensions, data type code and pixel bytes."""
-    header = bytearray(352)
-    struct.pack_into("<i", header, 0, 348)
-    struct.pack_into("<8h", header, 40, len(shape), *shape, *[1] * (7 - len(shape)))
-    struct.pack_into("<2h", header, 70, code, 8)
-    struct.pack_into("<8f", header, 76, 1.0, *[1.0] * 7)
-    struct.pack_into("<3f", header, 108, offset, 0.0, 0.0)
-    header[344:348] = b"n+1\0"
-    return bytes(header) + data
-
-
-def whole_files() -> dict[str, bytes]:
-    """Return one sound file of every kind that the reader knows."""
-    stored, deep = FILM.astype(np.int64), films.scaled(FILM, 12)
-    made = {
-        "png": _raster("L", "PNG"),
-        "png-palette": _raster("P", "PNG"),
-        "png-rgba": _raster("RGBA", "PNG"),
-        "png-16": films.encode(films.scaled(FILM, 16).astype(np.uint16), "PNG"),
-        "jpeg": _raster("L", "JPEG"),
-        "jpeg-colour": _raster("RGB", "JPEG"),
-        "jpeg-progressive": _raster("L", "JPEG", progressive=True),
-        "tiff": _raster("L", "TIFF"),
-        "tiff-lzw": _raster("L", "TIFF", compression="tiff_lzw"),
-        "tiff-deflate": _raster("RGB", "TIFF", compression="tiff_adobe_deflate"),
-        "tiff-16": films.encode(films.scaled(FILM, 16).astype(np.uint16), "TIFF"),
-        "bmp": _raster("L", "BMP"),
-        "gif": _raster("P", "GIF"),
-        "webp": _raster("RGB", "WebP"),
-        "nifti": nifti(FILM.shape[::-1], FILM.tobytes()),
-        "nifti-gz": gzip.compress(nifti(FILM.shape[::-1], FILM.tobytes()), mtime=0),
-        "dicom-jpeg": films.jpeg_dicom(FILM),
-        "dicom-rgb": films.dicom(np.repeat(stored[..., np.newaxis], 3, axis=2), photometric="RGB"),
-    }
-    return made | {f"dicom-{name}": films.dicom(deep, bits=12, syntax=uid) for name, uid in films.SYNTAXES.items()}
 
 
 def truncated() -> Files:
@@ -99,10 +65,10 @@ def wrong_lengths() -> Files:
     at = plain.index(b"\x02\x00\x00\x00UL") + 8
     for length in (0, 1, 0xFFFFFFFF):
         yield f"meta of {length:#x}", plain[:at] + struct.pack("<I", length) + plain[at + 4 :]
-    png = _raster("L", "PNG")
+    png = raster("L", "PNG")
     for at, length in itertools.product((8, png.index(b"IDAT") - 4), (0, 1, 0x7FFFFFFF, 0xFFFFFFFF)):
         yield f"PNG chunk at {at} of {length:#x}", png[:at] + struct.pack(">I", length) + png[at + 4 :]
-    jpeg = _raster("L", "JPEG")
+    jpeg = raster("L", "JPEG")
     for length in (0, 1, 2, 0xFFFF):
         yield f"JPEG segment of {length:#x}", jpeg[:4] + struct.pack(">H", length) + jpeg[6:]
     for code, offset in (
@@ -117,42 +83,23 @@ def wrong_lengths() -> Files:
         yield f"NIfTI type {code} at {offset}", nifti(FILM.shape[::-1], FILM.tobytes(), code=code, offset=offset)
 
 
-def _png(width: int, height: int, rows: bytes, *, depth: int = 8, colour: int = 0) -> bytes:
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    text = chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(1 << 24), 9))
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + text
-        + chunk(b"IDAT", zlib.compress(rows, 9))
-        + chunk(b"IEND", b"")
-    )
-
-
-def _bmp(width: int, height: int) -> bytes:
-    return b"BM" + struct.pack("<IHHIIiiHHIIiiII", 1000, 0, 0, 54, 40, width, height, 1, 24, 0, 0, 0, 0, 0, 0)
-
-
 def bombs() -> Files:
     for side in (10_001, 30_000, 1 << 20, (1 << 31) - 1):
-        yield f"PNG {side}", _png(side, side, bytes(1 << 20))
-    yield "PNG one row", _png((1 << 31) - 1, 1, bytes(1 << 16))
-    yield "PNG with a text bomb", _png(8, 8, bytes(8 * 9))
-    yield "PNG 16-bit colour", _png(60_000, 60_000, bytes(1 << 16), depth=16, colour=6)
+        yield f"PNG {side}", png_of(side, side, bytes(1 << 20))
+    yield "PNG one row", png_of((1 << 31) - 1, 1, bytes(1 << 16))
+    yield "PNG with a text bomb", png_of(8, 8, bytes(8 * 9))
+    yield "PNG 16-bit colour", png_of(60_000, 60_000, bytes(1 << 16), depth=16, colour=6)
     yield "GIF", b"GIF89a\xff\xff\xff\xff\x80\0\0" + bytes(6) + b",\0\0\0\0\xff\xff\xff\xff\0\x02\x02D\x01\0;"
-    yield "BMP", _bmp(100_000, 100_000)
-    yield "BMP upside down", _bmp(100_000, -100_000)
-    webp = bytearray(_raster("RGB", "WebP", lossless=True))
+    yield "BMP", bmp_of(100_000, 100_000)
+    yield "BMP upside down", bmp_of(100_000, -100_000)
+    webp = bytearray(raster("RGB", "WebP", lossless=True))
     webp[21:25] = b"\xff\xff\xff\x0f"
     yield "WebP", bytes(webp)
-    tiff = _raster("L", "TIFF")
+    tiff = raster("L", "TIFF")
     for name, tag in (("width", b"\x00\x01"), ("length", b"\x01\x01")):
         at = max(tiff.find(tag + kind + b"\x01\x00\x00\x00") for kind in (b"\x03\x00", b"\x04\x00"))
         yield f"TIFF {name}", tiff[: at + 2] + b"\x04\x00\x01\0\0\0\xff\xff\xff\x7f" + tiff[at + 12 :]
-    jpeg = _raster("L", "JPEG")
+    jpeg = raster("L", "JPEG")
     at = jpeg.index(b"\xff\xc0") + 5
     yield "JPEG", jpeg[:at] + b"\xff\xdc\xff\xdc" + jpeg[at + 4 :]
     yield "NIfTI", nifti((32767, 32767), b"")
@@ -183,13 +130,7 @@ def mixed_endianness() -> Files:
         start = 144 + int.from_bytes(data[140:144], "little")  # where the data set begins
         for said, claimed in films.SYNTAXES.items():
             if said != name:
-                yield f"{name} that says {said}", _meta(str(claimed).encode()) + data[start:]
-
-
-def _meta(syntax: bytes) -> bytes:
-    syntax += b"\0" * (len(syntax) % 2)
-    element = b"\x02\x00\x10\x00UI" + struct.pack("<H", len(syntax)) + syntax
-    return bytes(128) + b"DICM" + b"\x02\x00\x00\x00UL\x04\x00" + struct.pack("<I", len(element)) + element
+                yield f"{name} that says {said}", meta(str(claimed).encode()) + data[start:]
 
 
 def missing_tags() -> Files:
@@ -204,7 +145,7 @@ def missing_tags() -> Files:
             stream = io.BytesIO()
             dataset.save_as(stream)
             yield f"{syntax.name} without {keyword}", stream.getvalue()
-    yield "meta only", _meta(str(ExplicitVRLittleEndian).encode())
+    yield "meta only", meta(str(ExplicitVRLittleEndian).encode())
     yield "preamble only", bytes(128) + b"DICM"
     whole = films.dicom(FILM.astype(np.int64))
     yield "no transfer syntax", bytes(128) + b"DICM" + whole[whole.index(b"\x08\x00\x16\x00") :]
@@ -212,34 +153,33 @@ def missing_tags() -> Files:
 
 
 def zero_sizes() -> Files:
-    yield "PNG 0 x 5", _png(0, 5, b"")
-    yield "PNG 5 x 0", _png(5, 0, b"")
+    yield "PNG 0 x 5", png_of(0, 5, b"")
+    yield "PNG 5 x 0", png_of(5, 0, b"")
     yield "GIF 0 x 0", b"GIF89a\0\0\0\0\x80\0\0" + bytes(6) + b",\0\0\0\0\0\0\0\0\0\x02\x02D\x01\0;"
-    yield "BMP 0 x 0", _bmp(0, 0)
+    yield "BMP 0 x 0", bmp_of(0, 0)
     yield "NIfTI 0 x 0", nifti((0, 0), b"")
     for change in ({"Rows": 0}, {"Columns": 0}, {"Rows": 0, "Columns": 0}):
         yield f"DICOM {change}", films.dicom(FILM.astype(np.int64), attributes=change)
     for syntax in (JPEGBaseline8Bit, JPEG2000Lossless, RLELossless):
         for frame in (b"", b"\0\0", b"\xff\xd8\xff\xd9"):
-            yield f"{syntax.name} frame of {frame!r}", _with_items(_item(b"") + _item(frame) + SEQUENCE_END, syntax)
-        yield f"{syntax.name} without a frame", _with_items(_item(b"") + SEQUENCE_END, syntax)
-        yield f"{syntax.name} without items", _with_items(SEQUENCE_END, syntax)
-        yield f"{syntax.name} without an end", _with_items(_item(b""), syntax)
-        yield f"{syntax.name} of text", _with_items(b"these are no items", syntax)
-
-
-def _noise(seed: int) -> bytes:
-    return np.random.default_rng(seed).integers(0, 256, 900, dtype=np.uint8).tobytes()
+            yield (
+                f"{syntax.name} frame of {frame!r}",
+                with_items(pixel_item(b"") + pixel_item(frame) + SEQUENCE_END, syntax),
+            )
+        yield f"{syntax.name} without a frame", with_items(pixel_item(b"") + SEQUENCE_END, syntax)
+        yield f"{syntax.name} without items", with_items(SEQUENCE_END, syntax)
+        yield f"{syntax.name} without an end", with_items(pixel_item(b""), syntax)
+        yield f"{syntax.name} of text", with_items(b"these are no items", syntax)
 
 
 def no_images() -> Files:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as bundle:
-        bundle.writestr("film.png", _raster("L", "PNG"))
+        bundle.writestr("film.png", raster("L", "PNG"))
     yield "zip", archive.getvalue()
     yield "empty zip", b"PK\x05\x06" + bytes(18)
     yield "gzip of text", gzip.compress(b"hello" * 100)
-    yield "gzip of PNG", gzip.compress(_raster("L", "PNG"))
+    yield "gzip of PNG", gzip.compress(raster("L", "PNG"))
     yield "gzip cut", gzip.compress(bytes(1000))[:12]
     yield "pdf", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n" + bytes(400)
     yield "html", b"<!doctype html><title>404</title>" * 20
@@ -248,7 +188,7 @@ def no_images() -> Files:
     yield "windows-1252", "Größe".encode("cp1252") * 40
     yield "zeros", bytes(5000)
     yield "ones", b"\xff" * 5000
-    yield "noise", _noise(1)
+    yield "noise", noise(1)
     yield "one byte", b"B"
     yield "nothing", b""
     yield "elf", b"\x7fELF" + bytes(200)
@@ -260,7 +200,7 @@ def no_images() -> Files:
         ("bmp", b"BM"),
     ):
         yield f"{name} signature", signature
-        yield f"{name} signature and noise", signature + _noise(2)
+        yield f"{name} signature and noise", signature + noise(2)
     yield "tiff loop", b"II*\0\x08\0\0\0\0\0\x08\0\0\0"
     yield "tiff far", b"II*\0\xff\xff\xff\xff" + bytes(20)
 
@@ -294,38 +234,22 @@ def nested_sequences() -> Files:
 
 
 def polyglots() -> Files:
-    png, stored = _raster("L", "PNG"), FILM.astype(np.int64)
+    png, stored = raster("L", "PNG"), FILM.astype(np.int64)
     dicom = films.dicom(stored)
     yield "PNG then zip", png + b"PK\x05\x06" + bytes(18)
     yield "PNG then script", png + b"<script>alert(1)</script>"
-    yield "JPEG then DICOM", _raster("L", "JPEG") + dicom
+    yield "JPEG then DICOM", raster("L", "JPEG") + dicom
     yield "DICOM in a TIFF preamble", b"II*\0\x08\0\0\0" + bytes(120) + dicom[128:]
     yield "DICOM in a PNG preamble", png[:128].ljust(128, b"\0") + dicom[128:]
     yield "PNG with DICM", png[:128] + b"DICM" + png[132:]
     yield "GIF and JavaScript", b"GIF89a=1;alert(1);//" + bytes(200)
     yield "BMP that is text", b"BMI,patient\n" * 30
     yield "DICOM then DICOM", dicom + dicom
-    yield "DICOM that holds a PNG", _with_frame(png, JPEGBaseline8Bit)
-    yield "DICOM that holds text", _with_frame(b"hello, decoder" * 20, JPEG2000Lossless)
-    yield "DICOM RLE of noise", _with_frame(_noise(3), RLELossless)
+    yield "DICOM that holds a PNG", with_frame(png, JPEGBaseline8Bit)
+    yield "DICOM that holds text", with_frame(b"hello, decoder" * 20, JPEG2000Lossless)
+    yield "DICOM RLE of noise", with_frame(noise(3), RLELossless)
     segments = struct.pack("<16I", 1000, *[64] * 15) + bytes(500)
-    yield "RLE with a thousand segments", _with_frame(segments, RLELossless)
-
-
-def _item(body: bytes) -> bytes:
-    return b"\xfe\xff\x00\xe0" + struct.pack("<I", len(body)) + body
-
-
-def _with_items(items: bytes, syntax: UID) -> bytes:
-    """Return a DICOM file whose encapsulated pixel data are ``items``, whatever they are."""
-    whole = films.jpeg_dicom(FILM)
-    start = 144 + int.from_bytes(whole[140:144], "little")  # where the data set begins
-    at = whole.index(b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff") + 12
-    return _meta(str(syntax).encode()) + whole[start:at] + items
-
-
-def _with_frame(frame: bytes, syntax: UID) -> bytes:
-    return _with_items(_item(b"") + _item(frame + b"\0" * (len(frame) % 2)) + SEQUENCE_END, syntax)
+    yield "RLE with a thousand segments", with_frame(segments, RLELossless)
 
 
 FAMILIES: dict[str, Callable[[], Files]] = {
