@@ -34,6 +34,7 @@ class Batch:
         labels: int64 (n,).
         others: int64 (n,), the labels of the images they are mixed with.
         rows: int64 (n,), their places in the packed images.
+        counted: Bool (n,), over all processes true once for each image; false where it is repeated.
         share: How much of an image is its own; 1 where nothing is mixed.
         weight: What the mean loss of these images counts, so that the mean over processes of the sum over parts is
             the mean over the images of the whole batch.
@@ -43,6 +44,7 @@ class Batch:
     labels: Tensor
     others: Tensor
     rows: Tensor
+    counted: Tensor
     share: float
     weight: float
 
@@ -64,7 +66,7 @@ class Batches:
         """Return this process's share of the training batch of some rows, in parts; ``epoch`` and ``step`` from 0.
 
         Every process gets as many parts, and at least one image of each: where a part has fewer images than there
-        are processes it is repeated whole, which leaves its mean loss and statistics as they are.
+        are processes it is repeated whole, which leaves its mean loss and statistics as they are, and counted once.
         """
         training, world, device = self._training, self._fabric.world_size, self._fabric.device
         generator = step_generator(training.seed, epoch, step, "augmentation")
@@ -77,13 +79,15 @@ class Batches:
         for start in range(0, len(rows), size):
             whole = range(start, min(start + size, len(rows)))
             repeats = -(-world // len(whole))
-            mine = torch.tensor([*whole] * repeats)[self._fabric.global_rank :: world]
+            own = slice(self._fabric.global_rank, None, world)
+            mine = torch.tensor([*whole] * repeats)[own]
             parts.append(
                 Batch(
                     images=self._to_device(mixed.images[mine]),
                     labels=labels[mine].to(device),
                     others=labels[mixed.partners][mine].to(device),
                     rows=torch.from_numpy(rows)[mine],
+                    counted=(torch.arange(len(whole) * repeats) < len(whole))[own],
                     share=mixed.share,
                     weight=len(mine) * world / (repeats * len(rows)),
                 )

@@ -39,7 +39,7 @@ class Step:
 
     Attributes:
         loss: Mean over the batch, of all processes; the weights moved only if it is a number.
-        logits: (n, classes) of this process's images.
+        logits: (n, classes) of the images that this process counts.
         labels: int64 (n,).
         images: Float (m, 1, S, S), some of them as the network saw them.
     """
@@ -94,6 +94,7 @@ class Steps:
         seed = step_seed(training.seed, epoch, step, f"dropout/{rank}" if rank else "dropout")
         self.module.train()
         loss, logits, image_losses = self._passes(parts, rows, seed)
+        counted = torch.cat([part.counted for part in parts])
         if math.isfinite(loss):
             if training.optimizer.sam:
                 with at_the_worst(self.network, training.optimizer.sam):
@@ -101,10 +102,11 @@ class Steps:
             self._optimizer.step(rate)
             self.average.update(number)
             if self._groups is not None:
-                totals = self._groups.totals(torch.cat([part.rows for part in parts]), image_losses)
+                own = torch.cat([part.rows for part in parts])
+                totals = self._groups.totals(own[counted], image_losses.cpu()[counted])
                 self._groups.update(self._processes.sum(totals))
-        labels = torch.cat([part.labels for part in parts])
-        return Step(loss=loss, logits=logits, labels=labels, images=parts[0].images)
+        labels, counted = torch.cat([part.labels for part in parts]), counted.to(logits.device)
+        return Step(loss=loss, logits=logits[counted], labels=labels[counted], images=parts[0].images)
 
     def state(self) -> dict[str, Tensor]:
         """Return everything but the network that is needed to go on exactly, as named tensors (not copies)."""
