@@ -264,6 +264,7 @@ def test_a_copy_of_the_own_test_images_is_no_external_cohort(home: Path, tmp_pat
     assert "18 of its 18 files are in the network's own dataset" in findings["leak"]["sentence"]
     assert findings["age"]["weight"] == findings["source"]["weight"] == "against"
     assert "no-external" in findings
+    assert "33" in found["evidence"][0]["open"]
 
 
 def test_a_compiled_copy_is_found_by_what_the_dataset_stores_and_by_its_sources_files(tmp_path: Path) -> None:

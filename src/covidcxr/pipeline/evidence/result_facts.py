@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from covidcxr.evaluation.evidence import COPIED_MOST
 from covidcxr.evaluation.verdict import internal_external_gap
 from covidcxr.outputs.page import NOTICE
 from covidcxr.pipeline.evidence.fact import Fact, fact, spoken
-from covidcxr.pipeline.study import Study
+from covidcxr.pipeline.study import CohortResult, Study
 
 
 @fact
@@ -50,7 +51,7 @@ def goal(study: Study) -> Fact:
     """Return the kind of study."""
     kind = "model development and internal evaluation" if study.main.internal else "evaluation of an existing model"
     return Fact(
-        value=f"Diagnostic classification; {kind}{', with external evaluation' if study.external else ''}.",
+        value=f"Diagnostic classification; {kind}{', with external evaluation' if _other_hospitals(study) else ''}.",
         source="report.json: cohorts",
     )
 
@@ -135,7 +136,7 @@ def internal(study: Study) -> Fact | None:
 def external(study: Study) -> Fact | None:
     """Return the external scores and the gap; None if no artefact tells."""
     parts = []
-    for result in study.external:
+    for result in _other_hospitals(study):
         pair = internal_external_gap(study.main.report, result.report, study.target) if study.main.internal else None
         gap = f"; {pair[0]} {pair[2].value:.3f} against {pair[1].value:.3f} inside" if pair else ""
         parts.append(
@@ -224,3 +225,8 @@ def fairness(study: Study) -> Fact | None:
         value=f"Accuracy, its gap to the rest and sensitivity are given for {', '.join(groups)}.",
         source="report.json: cohorts[0].subgroups",
     )
+
+
+def _other_hospitals(study: Study) -> list[CohortResult]:
+    """Return the external cohorts but for copies of the network's own dataset."""
+    return [result for result in study.external if result.copied < COPIED_MOST * result.report.num_images]
