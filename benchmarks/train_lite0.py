@@ -2,11 +2,12 @@
 
     python -m benchmarks.train_lite0 --data DATASET --tensorflow-python /path/to/venv/bin/python
 
-DATASET is one that ``covidcxr compile strong`` wrote. Three arms take turns, round by round, on the same cores, all
-with batches of 64 films of the training split, augmented:
+DATASET is one that ``covidcxr compile strong`` wrote. The arms take turns, round by round, on the same cores, all with
+batches of 64 films of the training split, augmented:
 
 - ``covidcxr``: `Loop` itself, as ``train`` runs it, by the rate of its epoch: reading, augmentation, step, averaged
   weights, scores, curves.
+- ``covidcxr, two stages frozen``: the same with stem and first two stages as ImageNet left them, as `robust` has them.
 - ``torch``: the same layers as `torch.nn.Conv2d`, `torch.nn.BatchNorm2d` and `torch.nn.ReLU6` give them, in bfloat16
   autocast and channels-last, AdamW, the same augmentation.
 - ``keras``: Keras' EfficientNetB0 (it has no Lite; B0 adds squeeze-and-excitation and swish) in another interpreter, in
@@ -48,6 +49,7 @@ from covidcxr.training.history import read_history
 from covidcxr.training.loading import finish_images, load_parts, step_generator, unit_images
 
 BATCH = 64
+FROZEN = "covidcxr, two stages frozen"
 PEER = Path(__file__).parent / "peers" / "keras_lite0.py"
 _KINDS = (  # the first whose words are all in an operation's name or shapes
     ("augmentation", ("augmentation",)),
@@ -117,9 +119,10 @@ def torch_rate(packed: PackedImages, recipe: Recipe, *, steps: int) -> float:
     return steps * BATCH / (time.perf_counter() - started)
 
 
-def our_rate(data: Path, *, steps: int) -> float:
+def our_rate(data: Path, *, steps: int, frozen_stages: int = 0) -> float:
     """Return the images a second that ``train`` itself reports of an epoch of ``steps`` steps."""
-    recipe = load_recipe("strong", [f"training.batch_size={BATCH}", "training.epochs=1", f"training.steps={steps}"])
+    changes = [f"training.batch_size={BATCH}", "training.epochs=1", f"training.steps={steps}"]
+    recipe = load_recipe("strong", [*changes, f"network.options.frozen_stages={frozen_stages}"])
     with tempfile.TemporaryDirectory() as folder:
         train(recipe, data, Path(folder), device="cpu")
         history = read_history(Path(folder) / "history.json")
@@ -196,6 +199,7 @@ def main() -> None:
     arms: dict[str, Callable[[], float]] = {
         "torch": lambda: torch_rate(packed, recipe, steps=arguments.steps),
         "covidcxr": lambda: our_rate(arguments.data, steps=arguments.steps),
+        FROZEN: lambda: our_rate(arguments.data, steps=arguments.steps, frozen_stages=2),
     }
     keras: dict[str, Any] = {}
     our_rate(arguments.data, steps=3)  # what only a first step does
@@ -210,7 +214,7 @@ def main() -> None:
     figures: dict[str, Any] = {
         "images_per_second": medians,
         "rounds": dict(rates),
-        "times_plain_torch": medians["covidcxr"] / medians["torch"],
+        "times_plain_torch": {name: medians[name] / medians["torch"] for name in ("covidcxr", FROZEN)},
         "keras": keras,
         "milliseconds_of_a_step_on_one_core": step_profile(packed, recipe),
     }
