@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from covidcxr.core.errors import MissingExtraError
+from covidcxr.core.no_reports import forbid_reports
 
 Batch = TypeVar("Batch")
 Result = TypeVar("Result")
@@ -31,6 +32,7 @@ def map_on_ray(
     Raises:
         MissingExtraError: If Ray is not installed.
     """
+    forbid_reports()
     try:
         ray: Any = importlib.import_module("ray")
     except ImportError as error:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from covidcxr.core.artefacts import atomic_directory
 from covidcxr.core.errors import BundleError, MissingExtraError
+from covidcxr.core.no_reports import forbid_reports
 from covidcxr.export import EXPORTERS
 from covidcxr.export.evidence import licence, seal_folder
 from covidcxr.export.exporter import NO_GATE, ExportRequest, ExportResult, check_parity
@@ -36,6 +37,7 @@ def export_openvino(request: ExportRequest) -> ExportResult:
             f"no {request.variant} variant for OpenVINO: preprocessing is in the graph and needs 32 bits; for bf16 use "
             "covidcxr predict --backend openvino --precision bf16, for int8 --to onnx --variant int8 --data DATASET"
         )
+    forbid_reports()
     import openvino
 
     bundle = request.bundle

@@ -18,8 +18,11 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from covidcxr.core.no_reports import forbid_reports
+
 Answer = list[NDArray[np.float32]]
 
+_first = threading.Lock()  # two threads that enter OpenVINO's Python binding for the first time at once never return
 _bfloat16: ContextVar[bool] = ContextVar("covidcxr_bfloat16", default=False)
 
 
@@ -63,7 +66,6 @@ class _Rounded:
 
     def __init__(self, weights: bytes) -> None:
         self._weights = weights
-        self._lock = threading.Lock()
         self._compiled: Any = None
         self._here = threading.local()
 
@@ -75,13 +77,15 @@ class _Rounded:
         return [np.array(found[number], np.float32) for number in range(len(found))]
 
     def _request(self) -> Any:
-        with self._lock:
+        with _first:
             if self._compiled is None:
+                forbid_reports()
                 import openvino
 
                 core = openvino.Core()
                 model = core.read_model(self._weights)
-                model.reshape([1, *(side.get_length() for side in list(model.inputs[0].get_partial_shape())[1:])])
+                shape = [1, *(side.get_length() for side in list(model.inputs[0].get_partial_shape())[1:])]
+                model.reshape(shape)
                 num = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
                 settings = {
                     "INFERENCE_PRECISION_HINT": "bf16",
@@ -89,5 +93,7 @@ class _Rounded:
                     "INFERENCE_NUM_THREADS": num,
                     "ENABLE_CPU_PINNING": False,  # every decoding process would pin its first thread to one core
                 }
-                self._compiled = core.compile_model(model, "CPU", settings)
+                compiled = core.compile_model(model, "CPU", settings)
+                compiled.create_infer_request().infer({0: np.zeros(shape, np.float32)})
+                self._compiled = compiled
             return self._compiled.create_infer_request()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from covidcxr.core.artefacts import write_text
 from covidcxr.core.errors import MissingExtraError
+from covidcxr.core.no_reports import forbid_reports
 from covidcxr.core.recipe import Recipe
 from covidcxr.training.history import EpochHistory
 
@@ -39,6 +40,7 @@ def follow_in_mlflow(recipe: Recipe, out: Path, uri: str) -> Iterator[Callable[[
     Raises:
         MissingExtraError: If MLflow is not installed.
     """
+    forbid_reports()
     try:
         from mlflow.tracking import MlflowClient
     except ImportError as error:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covidcxr.core.errors import BundleError, MissingExtraError
+from covidcxr.core.no_reports import forbid_reports
 from covidcxr.inference.backends import BACKENDS
 from covidcxr.inference.backends.backend import Backend, Precision
 from covidcxr.inference.decoding import num_processors
@@ -27,6 +28,7 @@ class OpenVinoBackend(Backend):
     def __init__(self, bundle: Bundle, *, device: str, precision: Precision) -> None:
         if find_spec("openvino") is None:
             raise MissingExtraError("openvino", "openvino", "backend openvino")
+        forbid_reports()
         import openvino
 
         path = bundle.int8_path if precision == "int8" else bundle.onnx_path
