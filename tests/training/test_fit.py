@@ -193,7 +193,7 @@ def test_two_processes_give_the_curve_of_one(
     plain = {"epochs": 2, "precision": "float32"}
     recipes = {
         "uneven batches, factored layers": small_recipe(**plain, batch_size=9),
-        "batch normalisation": with_lite0(small_recipe(**plain, batch_size=16, optimizer={"learning_rate": 1e-4})),
+        "batch normalisation": with_lite0(small_recipe(**plain, batch_size=16, optimizer={"learning_rate": 2e-5})),
         "parts": small_recipe(**plain, batch_size=9, accumulate=3),
         "parts, groups, two passes": small_recipe(  # by SGD: Adam makes float noise of such gradients large
             **plain,
