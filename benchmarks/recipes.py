@@ -4,10 +4,10 @@
 
 Nothing is trained here: each BUNDLE was trained by ``covidcxr train`` on its DATASET. ``--outside`` is a dataset of
 sources that the bundle named ``*-held-out`` never saw; ``--adults`` one whose films of nih-chest-xray14 are shown to
-the bundles of recipes that take no NIH film, to count the adults without COVID-19 that they call COVID-19. Test-time
+the bundles of recipes that take none, to count the adults without COVID-19 that they call COVID-19. Test-time
 only the network runs: no gate, no abstention. Classes are told by the most probable one, and COVID-19 also at the
 bundle's own operating points: thresholds that its training chose on validation patients, for a wanted sensitivity.
-"Healthy" leaves out the films of pneumonia.
+"Healthy" leaves out the films of pneumonia; where a recipe has two classes, whatever is not COVID-19 is its other class.
 """
 
 from __future__ import annotations
@@ -46,13 +46,20 @@ def measured(cohort: Cohort, *names: str) -> dict[str, Any]:
             for name, m in metrics.items() if name in names}  # fmt: skip
 
 
+def class_of(label: str, classes: Sequence[str]) -> int:
+    """Return the column of a film's label; of a label that two classes lack, that of what is not COVID-19."""
+    if label not in classes and len(classes) == 2:
+        return 1 - classes.index(TARGET)
+    return classes.index(label)
+
+
 def cohort_of(name: str, classes: Sequence[str], samples: Sequence[Sample], probabilities: np.ndarray) -> Cohort:
     """Return the samples and their probabilities as one cohort."""
     return Cohort(
         name=name,
         classes=tuple(classes),
         record_ids=tuple(sample.record.record_id for sample in samples),
-        labels=np.array([classes.index(sample.label) for sample in samples]),
+        labels=np.array([class_of(sample.label, classes) for sample in samples]),
         probabilities=probabilities,
         groups=np.array([sample.group_id for sample in samples]),
         columns={},
@@ -62,7 +69,8 @@ def cohort_of(name: str, classes: Sequence[str], samples: Sequence[Sample], prob
 def at_operating_points(cohort: Cohort, points: Sequence[OperatingPoint]) -> dict[str, Any]:
     """Return what each threshold does on a cohort: shares as [value, low, high], 95 % intervals by patient."""
     scores = cohort.probabilities[:, cohort.classes.index(TARGET)]
-    target, healthy = (cohort.labels == cohort.classes.index(label) for label in (TARGET, HEALTHY))
+    target = cohort.labels == cohort.classes.index(TARGET)
+    healthy = cohort.labels == cohort.classes.index(HEALTHY) if HEALTHY in cohort.classes else np.zeros_like(target)
 
     def share(called: np.ndarray, rows: np.ndarray) -> list[float] | None:
         if not rows.any():
@@ -84,7 +92,8 @@ def at_operating_points(cohort: Cohort, points: Sequence[OperatingPoint]) -> dic
 
 def detection(cohort: Cohort, points: Sequence[OperatingPoint]) -> dict[str, Any]:
     """Return how COVID-19 is told from the healthy alone, and what the bundle's thresholds do."""
-    rows = np.flatnonzero(np.isin(cohort.labels, [cohort.classes.index(label) for label in (TARGET, HEALTHY)]))
+    named = [cohort.classes.index(label) for label in (TARGET, HEALTHY) if label in cohort.classes]
+    rows = np.flatnonzero(np.isin(cohort.labels, named))
     against = replace(
         cohort,
         record_ids=tuple(cohort.record_ids[row] for row in rows),
@@ -144,8 +153,8 @@ def measure_run(bundle: Path, data: Path, outside: Path | None, adults: Path | N
                 [*(film for film in films if film.label == TARGET), *(test[row] for row in np.flatnonzero(controls))],
                 np.concatenate([seen[rows], probabilities[controls]]),
             )
-    if adults is not None:
-        other = Dataset.open(adults, classes=classes)
+    if adults is not None and ADULTS not in info.recipe["dataset"]["take"]:
+        other = Dataset.open(adults)
         films = tuple(sample for sample in other.samples if sample.record.source == ADULTS)
         seen = predict(predictor, other, films)
         called = seen.argmax(axis=1)
@@ -155,7 +164,7 @@ def measure_run(bundle: Path, data: Path, outside: Path | None, adults: Path | N
                 "called_covid": int(sum(classes[c] == TARGET for c, film in zip(called, films, strict=True)
                                         if film.label == label)),
             }
-            for label in classes if label != TARGET
+            for label in other.classes if label != TARGET
         }  # fmt: skip
         figures["test_covid_against_adults_of_another_hospital"] = figures_of(
             "both",
@@ -177,13 +186,7 @@ def main() -> None:
         name, _, places = run.partition("=")
         bundle, _, data = places.partition(",")
         held_out = name.endswith("-held-out")
-        takes_adults = name.startswith(("robust", "adult"))
-        figures[name] = measure_run(
-            Path(bundle),
-            Path(data),
-            given.outside if held_out else None,
-            None if takes_adults else given.adults,
-        )
+        figures[name] = measure_run(Path(bundle), Path(data), given.outside if held_out else None, given.adults)
     write_result("recipes", figures, **versions("torch"))
 
 

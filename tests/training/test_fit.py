@@ -174,7 +174,8 @@ def test_an_unknown_device_is_refused(small_recipe: Build, films: Path, tmp_path
 def with_lite0(recipe: Recipe) -> Recipe:
     """Return the recipe with EfficientNet-Lite 0 and its weights of ImageNet.
 
-    In a deep network of batch normalisations float32 noise grows tenfold a step; a low rate keeps it small.
+    In a deep network of batch normalisations float32 noise grows tenfold a step (float64 gives one curve to 1e-16); at
+    the low rate used here six seeds stay under 2e-4.
     """
     preprocess = recipe.network.preprocess.model_copy(update={"size": 64})
     changes = {
