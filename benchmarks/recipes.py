@@ -7,7 +7,7 @@ sources that the bundle named ``*-held-out`` never saw; ``--adults`` one whose f
 the bundles of recipes that take none, to count the adults without COVID-19 that they call COVID-19. Test-time
 only the network runs: no gate, no abstention. Classes are told by the most probable one, and COVID-19 also at the
 bundle's own operating points: thresholds that its training chose on validation patients, for a wanted sensitivity.
-"Healthy" leaves out the films of pneumonia; where a recipe has two classes, whatever is not COVID-19 is its other class.
+"Healthy" leaves out films of pneumonia; where a recipe has two classes, what is not COVID-19 is its other class.
 """
 
 from __future__ import annotations
