@@ -5,6 +5,7 @@ import torch
 from sklearn.datasets import load_sample_image
 
 from covidcxr.core.errors import BundleError
+from covidcxr.core.types import PreprocessSpec
 from covidcxr.models.efficientnet_lite import (
     EfficientNetLite,
     EfficientNetLite0,
@@ -12,6 +13,7 @@ from covidcxr.models.efficientnet_lite import (
     EfficientNetLite2,
     fill_from_release,
 )
+from covidcxr.models.network import build_network
 
 # Parameters of the ImageNet networks, as the release counts them: 4.65, 5.42 and 6.09 million.
 PARAMETERS = [(EfficientNetLite0, 4_652_008), (EfficientNetLite1, 5_416_680), (EfficientNetLite2, 6_092_072)]
@@ -87,3 +89,14 @@ def test_weights_of_another_network_are_refused_by_name() -> None:
         fill_from_release(network, {})
     with pytest.raises(BundleError, match=r"'_conv_stem' has shape \(8, 1, 3, 3\), expected \(32, 1, 3, 3\)"):
         fill_from_release(network, {"_conv_stem.weight": torch.zeros(8, 1, 3, 3)})
+
+
+@pytest.mark.parametrize("name", ["efficientnet-lite0", "mobilenet-v2"])
+def test_a_network_from_random_weights_soon_knows_its_statistics(name: str) -> None:
+    network = build_network(name, num_classes=2, preprocess=PreprocessSpec(size=32), options={"dropout": 0.0})
+    images = torch.rand(8, 1, 32, 32)
+    with torch.no_grad():
+        for _ in range(100):  # a short training of a small dataset
+            network.train()(images)
+        learnt, used = (network.train(mode).forward_with_features(images)[1].std() for mode in (True, False))
+    assert float(used) == pytest.approx(float(learnt), rel=0.5)

@@ -33,7 +33,8 @@ _STAGES = (
     (1, 3, 1, 6, 320),
 )
 _STEM, _HEAD = 32, 1280
-_NORM_EPSILON, _NORM_MOMENTUM = 1e-3, 0.01
+_NORM_EPSILON = 1e-3
+_PRETRAINED_MOMENTUM = 0.01  # ImageNet's statistics change slowly; those of random weights have to be found first
 IMAGENET_MEAN, IMAGENET_STD = 127 / 255, 128 / 255  # one value for all channels, so gray input folds exactly
 
 
@@ -49,7 +50,7 @@ class ConvNorm(nn.Module):
     ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(outputs, inputs // groups, kernel, kernel))
-        self.norm = nn.BatchNorm2d(outputs, eps=_NORM_EPSILON, momentum=_NORM_MOMENTUM)
+        self.norm = nn.BatchNorm2d(outputs, eps=_NORM_EPSILON)
         self.kernel, self.stride, self.depthwise, self.activate = kernel, stride, groups > 1, activate
         self.frozen = False
         nn.init.kaiming_normal_(self.weight, mode="fan_out")
@@ -237,6 +238,7 @@ def fill_from_release(network: EfficientNetLite, release: dict[str, Tensor], *, 
         BundleError: If a weight is missing or has another shape.
     """
     for layer, conv, norm in _names(network):
+        layer.norm.momentum = _PRETRAINED_MOMENTUM
         weight = _fetch(release, f"{conv}.weight")
         if weight.shape[1] == 3 and layer.weight.shape[1] == 1:
             weight = weight.sum(dim=1, keepdim=True)
