@@ -8,6 +8,7 @@ What a recipe asks for is read from `AugmentRecipe`; loading images is left to o
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import torch
 from torch import Generator, Tensor
@@ -90,13 +91,14 @@ def _intensity(images: Tensor, recipe: AugmentRecipe, generator: Generator) -> T
     num = len(images)
     if recipe.gamma:
         exponent = _uniform(num, -recipe.gamma, recipe.gamma, generator).exp().view(-1, 1, 1, 1)
-        images = images.clamp(0.0, 1.0).pow(exponent)
+        images = images.clamp(0.0, 1.0).pow_(exponent)
     if recipe.tone:
         images = _tone(images.clamp(0.0, 1.0), _uniform(num, -recipe.tone, recipe.tone, generator).view(-1, 1, 1, 1))
     if recipe.illumination:
         points = torch.randn(num, 1, _FIELD_POINTS, _FIELD_POINTS, generator=generator, device=images.device)
-        field = functional.interpolate(points, size=images.shape[-2:], mode="bicubic", align_corners=True)
-        images = images * (1 + recipe.illumination * field)
+        rows, columns = (_bicubic(size, images.device) for size in images.shape[-2:])
+        field = (rows @ points.mul_(recipe.illumination) @ columns.T).add_(1.0)
+        images = field.mul_(images)
     if recipe.brightness:
         images = images + _uniform(num, -recipe.brightness, recipe.brightness, generator).view(-1, 1, 1, 1)
     if recipe.contrast != (1.0, 1.0):
@@ -110,8 +112,16 @@ def _intensity(images: Tensor, recipe: AugmentRecipe, generator: Generator) -> T
 
 def _tone(images: Tensor, strength: Tensor) -> Tensor:
     """Blend images in [0, 1] towards the curve 3x^2 - 2x^3 for a positive strength, its mirror image for a negative."""
-    curve = images * images * (3 - 2 * images) - images
-    return (images + strength * curve).clamp(0.0, 1.0)
+    curve = images.mul(-2.0).add_(3.0).mul_(images).sub_(1.0).mul_(images)
+    return curve.mul_(strength).add_(images).clamp_(0.0, 1.0)
+
+
+@cache
+def _bicubic(size: int, device: torch.device) -> Tensor:
+    """Return float32 (size, points): the curve through each point of a side alone, interpolated bicubically."""
+    alone = torch.eye(_FIELD_POINTS, device=device).view(_FIELD_POINTS, 1, _FIELD_POINTS, 1)
+    curves = functional.interpolate(alone, size=(size, 1), mode="bicubic", align_corners=True)
+    return curves.view(_FIELD_POINTS, size).T.contiguous()
 
 
 def _coarsen(images: Tensor, probability: float, generator: Generator) -> Tensor:
