@@ -240,7 +240,6 @@ class Prediction:
     prediction_set: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    heat_map: NDArray[np.float32] | None = None
     lung_fraction: float | None = None
     bundle_id: str = ""
     patient: str = ""
