@@ -2,18 +2,19 @@
 
     python -m benchmarks.recipes NAME=BUNDLE,DATASET ... [--outside DATASET] [--adults DATASET]
 
-Nothing is trained here: each BUNDLE was trained by ``covidcxr train`` on its DATASET. ``--outside`` is a dataset of
-sources that the bundle named ``*-held-out`` never saw; ``--adults`` one whose films of nih-chest-xray14 are shown to
-the bundles of recipes that take none, to count the adults without COVID-19 that they call COVID-19. Test-time
-only the network runs: no gate, no abstention. Classes are told by the most probable one, and COVID-19 also at the
-bundle's own operating points: thresholds that its training chose on validation patients, for a wanted sensitivity.
-"Healthy" leaves out films of pneumonia; where a recipe has two classes, what is not COVID-19 is its other class.
+Nothing is trained here: each BUNDLE was trained by ``covidcxr train`` on its DATASET. ``--outside`` is a dataset of all
+sources: of those that the bundle named ``*-held-out`` was trained without, it is shown the films of patients, and the
+films, that no other source has. ``--adults`` is one whose films of nih-chest-xray14 are shown to the bundles of recipes
+that take none, to count the adults without COVID-19 that they call COVID-19. Test-time only the network runs: no gate,
+no abstention. Classes are told by the most probable one, and COVID-19 also at the bundle's own operating points:
+thresholds that its training chose on validation patients, for a wanted sensitivity. "Healthy" leaves out films of
+pneumonia; where a recipe has two classes, what is not COVID-19 is its other class.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,12 @@ def measured(cohort: Cohort, *names: str) -> dict[str, Any]:
     metrics = evaluate_cohort(cohort, rounds=1000, seed=0, subgroups=False).metrics
     return {name: [round(x, 4) if x is not None else None for x in (m.value, m.low, m.high)]
             for name, m in metrics.items() if name in names}  # fmt: skip
+
+
+def never_seen(dataset: Dataset, taken: Collection[str]) -> list[Sample]:
+    """Return the films of sources not taken, less those of a patient, or copies of a film, that a taken source has."""
+    known = {sample.group_id for sample in dataset.samples if sample.record.source in taken}
+    return [film for film in dataset.samples if film.record.source not in taken and film.group_id not in known]
 
 
 def class_of(label: str, classes: Sequence[str]) -> int:
@@ -142,7 +149,7 @@ def measure_run(bundle: Path, data: Path, outside: Path | None, adults: Path | N
     part("test_adults", ~published)
     if outside is not None:
         other = Dataset.open(outside, classes=classes)
-        films = other.samples
+        films = never_seen(other, info.recipe["dataset"]["take"])
         seen = predict(predictor, other, films)
         figures["held_out_sources"] = figures_of("held out", films, seen)
         rows = np.array([film.label == TARGET for film in films])
