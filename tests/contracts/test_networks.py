@@ -50,3 +50,11 @@ def test_it_has_a_logit_for_every_class(name: str, num_classes: int) -> None:
 @pytest.mark.parametrize("name", MODELS.names())
 def test_its_size_as_published_is_counted_without_filling_memory(name: str) -> None:
     assert count_parameters(name) > 10_000
+
+
+@pytest.mark.parametrize("name", MODELS.names())
+def test_of_three_channels_it_takes_one_as_three_equal_ones(name: str) -> None:
+    network = small(name, channels=3)
+    images = torch.rand(1, 1, network.size, network.size)
+    with torch.no_grad():
+        torch.testing.assert_close(network(images), network(images.expand(-1, 3, -1, -1)), rtol=1e-4, atol=1e-5)

@@ -153,7 +153,7 @@ class EfficientNetLite(ChestNetwork):
 
     def forward_with_features(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits (N, num_classes) and the head's map (N, 1280, size/32, size/32)."""
-        x = self.stem(images)
+        x = self.stem(images if self.channels == 1 else images.expand(-1, self.channels, -1, -1))
         for block in self.blocks:
             x = block(x)
         features = self.head(x)
