@@ -31,3 +31,12 @@ def test_same_padding_gives_the_odd_pixel_to_the_right_and_the_bottom() -> None:
     assert same_padding(8, 8, 3, 2) == (0, 1, 0, 1)
     assert same_padding(7, 8, 5, 2) == (1, 2, 2, 2)
     assert same_padding(8, 8, 5, 1) == (2, 2, 2, 2)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_on_another_device_than_a_cpu_the_gradients_stay_there(stride: int) -> None:
+    images = torch.empty(2, 4, 9, 9, device="meta", requires_grad=True)
+    weight = torch.empty(4, 1, 5, 5, device="meta", requires_grad=True)
+    depthwise_conv2d(images, weight, None, stride=stride).sum().backward()
+    assert images.grad is not None
+    assert images.grad.device.type == "meta"

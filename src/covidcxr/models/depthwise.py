@@ -42,7 +42,7 @@ def depthwise_conv2d(images: Tensor, weight: Tensor, bias: Tensor | None, *, str
         (N, C, ceil(H / stride), ceil(W / stride)).
     """
     pads = same_padding(images.shape[2], images.shape[3], weight.shape[-1], stride)
-    if images.is_cuda or not torch.is_grad_enabled() or not (images.requires_grad or weight.requires_grad):
+    if images.device.type != "cpu" or not torch.is_grad_enabled() or not (images.requires_grad or weight.requires_grad):
         images, pad = _padded(images, pads)
         return functional.conv2d(images, weight, bias, stride=stride, padding=pad, groups=images.shape[1])
     out: Tensor = _Depthwise.apply(images, weight, stride, pads)  # type: ignore[no-untyped-call]
