@@ -33,3 +33,8 @@ def test_one_cycle_peaks_at_thirty_percent() -> None:
     assert max(range(101), key=rates.__getitem__) == 30
     assert rates[0] == pytest.approx(0.04)
     assert rates[100] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_warm_up_shorter_than_a_step_does_not_pass_the_peak() -> None:
+    schedule = ScheduleRecipe(name="cosine", warmup_epochs=0.004)
+    assert learning_rate(schedule, 1.0, epoch=0.0, epochs=3) == 1.0

@@ -32,7 +32,7 @@ def learning_rate(schedule: ScheduleRecipe, peak: float, *, epoch: float, epochs
 
 def _cosine(epoch: float, *, warmup: float, epochs: int, low: float) -> float:
     if epoch < warmup:
-        return max(epoch, 0.01) / warmup
+        return min(max(epoch, 0.01) / warmup, 1.0)
     done = (epoch - warmup) / max(epochs - warmup, 1e-9)
     return low + (1 - low) * _half_cosine(done)
 
