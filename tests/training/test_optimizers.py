@@ -29,6 +29,19 @@ def test_each_stage_has_the_rate_of_the_next_one_times_the_decay() -> None:
     }  # fmt: skip
 
 
+class Wrapped(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = nn.ModuleDict({"conv1": nn.Linear(4, 4), "layer1": nn.Sequential(nn.Linear(4, 4))})
+        self.network["fc"] = nn.Linear(4, 2)
+
+
+def test_the_classifier_of_a_wrapped_network_is_its_last_stage() -> None:
+    scales = stage_scales(Wrapped(), 0.5)
+    weights = {name: scale for name, scale in scales.items() if name.endswith("weight")}
+    assert weights == {"network.conv1.weight": 0.25, "network.layer1.0.weight": 0.5, "network.fc.weight": 1.0}
+
+
 @pytest.mark.parametrize("name", ["adam", "adamw", "nadam", "sgd"])
 def test_the_first_step_moves_a_stage_in_proportion_to_its_rate(name: str) -> None:
     torch.manual_seed(0)

@@ -127,11 +127,14 @@ class Optimizer:
 def stage_scales(network: nn.Module, decay: float) -> dict[str, float]:
     """Return each parameter's share of the learning rate: 1 in the last stage, ``decay`` times that a stage earlier.
 
-    A stage is what a name has up to its first number (``blocks.3``, ``backbone.5``), or else its first part.
+    A stage is what a name has up to its first number (``blocks.3``, ``backbone.5``), or else its first part; the name
+    of a module that holds them all, as a wrapped network of timm has one, does not count.
     """
     names = [name for name, _ in network.named_parameters()]
-    stages = list(dict.fromkeys(_stage(name) for name in names))
-    return {name: decay ** (len(stages) - 1 - stages.index(_stage(name))) for name in names}
+    wrapped = len({name.partition(".")[0] for name in names}) == 1
+    stage_of = {name: _stage(name.partition(".")[2] if wrapped else name) for name in names}
+    stages = list(dict.fromkeys(stage_of.values()))
+    return {name: decay ** (len(stages) - 1 - stages.index(stage)) for name, stage in stage_of.items()}
 
 
 def _stage(name: str) -> str:
