@@ -133,3 +133,9 @@ def test_only_recipes_judged_on_the_published_films_keep_edited_copies() -> None
     modes = {name: load_recipe(name).dataset.near_duplicates for name in recipe_names()}
     assert modes.pop("zhong2020") == modes.pop("zhong2020-fixed") == "report"
     assert set(modes.values()) == {"group"}
+
+
+@pytest.mark.parametrize("key", ["training.early_stopping", "training.mixup", "training.augment.blur"])
+def test_true_is_not_taken_for_one(key: str) -> None:
+    with pytest.raises(RecipeError, match=rf"{key}: .*expected a number, found True"):
+        load_recipe("zhong2020", [f"{key}=true"])
