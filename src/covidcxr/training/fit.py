@@ -19,7 +19,7 @@ from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.models.bundle import Bundle, BundleInfo, HistoryInfo, NetworkInfo, PreprocessInfo, save_bundle
 from covidcxr.training.calibrate import calibrate, validation_logits
-from covidcxr.training.check import check_recipe
+from covidcxr.training.check import check_last_batch, check_recipe
 from covidcxr.training.devices import start_fabric
 from covidcxr.training.history import EpochHistory, read_history, write_history
 from covidcxr.training.loading import load_parts
@@ -81,6 +81,7 @@ def train(
     fabric = start_fabric(device, recipe.training.precision)
     with fabric.rank_zero_first(local=True):  # what one process packs, the others find
         parts = load_parts(recipe, dataset, cache=cache, progress=progress)
+    check_last_batch(recipe, len(parts.train.labels))
     started = time.monotonic()
     loop = Loop(
         recipe,
