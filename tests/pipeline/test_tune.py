@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from study_builders import write_dataset
@@ -76,6 +77,9 @@ def test_a_range_is_read_as_written(text: str, axis: Axis) -> None:
         ("training.loss.label_smoothing=0.0..1.5", "less than or equal to 1"),
         ("training.seed=1..9", "cannot be searched"),
         ("dataset.longest_side=64..512", "cannot be searched"),
+        (
+            r"does nothing in recipe zhong2020-fixed because of .*optimizer\.name",
+        ),
     ],
 )
 def test_a_line_that_cannot_be_searched_is_refused_before_anything_runs(line: str, sentence: str) -> None:
@@ -126,6 +130,23 @@ def test_an_interrupted_search_goes_on_as_if_it_had_not_been(place: Path, monkey
     assert parts.best == whole.best
     with pytest.raises(TrainingError, match="another recipe, space, dataset or seed"):
         search(place, "parts", seed=1)
+
+
+def test_what_a_trial_showed_before_it_was_cut_off_still_counts(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("optuna.trial.Trial.should_prune", lambda trial: trial.number > 0)
+    whole = search(place, "whole", trials=2)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("optuna.trial.Trial.should_prune", cut_off_after_the_first)
+        search(place, "parts", trials=2)
+    parts = search(place, "parts", trials=2)
+    assert [(trial.ended, trial.epochs) for trial in whole.trials] == [("finished", 2), ("given up", 1)]
+    assert parts.trials == whole.trials
+
+
+def cut_off_after_the_first(trial: Any) -> bool:
+    if trial.number:
+        raise KeyboardInterrupt
+    return False
 
 
 def test_a_trial_whose_loss_is_no_number_is_one_trial_lost(place: Path) -> None:

@@ -26,7 +26,8 @@ from covidcxr.core.recipe_toml import load_recipe, recipe_toml
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.models.bundle import Bundle
 from covidcxr.pipeline.search_space import DEFAULT_SPACE, Axis, parse_space
-from covidcxr.training.fit import train
+from covidcxr.training.checkpoints import newest_checkpoint
+from covidcxr.training.fit import CHECKPOINTS, train
 from covidcxr.training.history import EpochHistory
 
 if TYPE_CHECKING:
@@ -205,6 +206,8 @@ def _run_trial(
     place = out / TRIALS / json_sha256(recipe.model_dump(mode="json"))[:12]
     trial.set_user_attr("folder", place.name)
     try:
+        for epoch in _trained_epochs(place):  # of a trial that was cut off; training goes on after them
+            look(epoch)
         bundle = train(recipe, dataset, place, device=device, cache=cache, progress=progress, after_epoch=look)
     except TrialPruned:
         trial.set_user_attr("ended", "given up")
@@ -220,6 +223,12 @@ def _run_trial(
     trial.set_user_attr("ended", "finished")
     trial.set_user_attr("epochs", history.epochs)
     study.tell(trial, history.validation["balanced_accuracy"])
+
+
+def _trained_epochs(place: Path) -> list[EpochHistory]:
+    checkpoint = newest_checkpoint(place / CHECKPOINTS)
+    epochs = [] if checkpoint is None else checkpoint.position["epochs"]
+    return [EpochHistory.model_validate(epoch) for epoch in epochs]
 
 
 def _keep_best(study: Study, out: Path) -> None:
