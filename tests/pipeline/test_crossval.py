@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from study_builders import CLASSES, write_dataset
+from study_builders import CLASSES, write_class_folders, write_dataset
 
 from covidcxr.cli.main import run_command
 from covidcxr.core.errors import EvaluationError
@@ -155,3 +155,11 @@ def test_when_no_fold_is_estimable_the_report_still_says_so(tmp_path: Path) -> N
     html = (tmp_path / "run" / "report" / "report.html").read_text(encoding="utf-8")
     assert "Not one fold is estimable" in html
     assert "without home there is no COVID-19 image to train on" in html
+
+
+def test_a_fold_that_leaves_no_patient_to_validate_on_is_not_estimable(tmp_path: Path) -> None:
+    data = write_class_folders(tmp_path / "films", {"COVID-19": 4, "Normal": 4, "Pneumonia": 2})
+    result = crossval(recipe(), data, tmp_path / "run", by="patient", folds=2, rounds=10)
+    assert [entry.fold.reason for entry in result.folds] == [
+        f"without fold-{number} there are too few patients of Pneumonia to train and validate on" for number in (1, 2)
+    ]

@@ -7,7 +7,7 @@ The folder holds ``folds/NAME/`` (each with its bundle) and ``report/``; folds t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from covidcxr.evaluation.report import DEFAULT_ROUNDS, evaluate_cohort
 from covidcxr.evaluation.verdict import target_class
 from covidcxr.pipeline.folds import By, Fold, fold_dataset, make_folds
 from covidcxr.training.check import check_recipe
+from covidcxr.training.loading import carve_validation
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -86,7 +87,7 @@ def crossval(
     check_recipe(recipe)
     dataset = data if isinstance(data, Dataset) else Dataset.open(data, classes=recipe.dataset.classes)
     blind, changed = _blinded(recipe)
-    made = make_folds(dataset, by, folds=folds, seed=seed)
+    made = [_watched(fold, blind, dataset.classes) for fold in make_folds(dataset, by, folds=folds, seed=seed)]
     results, cohorts = [], []
     for number, fold in enumerate(made, start=1):
         progress.message(
@@ -161,6 +162,17 @@ def _measure_fold(
 
     outside = judged(f"{fold.name}, held out", fold.outside)
     return outside, judged(f"inside, without {fold.name}", fold.inside) if fold.inside else None
+
+
+def _watched(fold: Fold, recipe: Recipe, classes: Sequence[str]) -> Fold:
+    """Return ``fold``, as not estimable where its training part leaves a class without a validation patient."""
+    training = recipe.training
+    if fold.reason or not training.validation_fraction:
+        return fold
+    _, validation = carve_validation(fold.train, fraction=training.validation_fraction, seed=training.seed)
+    missing = [label for label in classes if not any(sample.label == label for sample in validation)]
+    words = f"without {fold.name} there are too few patients of {' and '.join(missing)} to train and validate on"
+    return replace(fold, reason=words) if missing else fold
 
 
 def _blinded(recipe: Recipe) -> tuple[Recipe, str]:
