@@ -166,7 +166,9 @@ class Loop:
 
     def _diverged(self, found: str) -> DivergedError:
         """Return the error that says what was found, what is left, and the way on."""
-        advice = f"{found}; train again into another --out with a lower training.optimizer.learning_rate"
+        by_steps = self._recipe.training.schedule.name == "steps"
+        rate = "training.schedule.rates" if by_steps else "training.optimizer.learning_rate"
+        advice = f"{found}; train again into another --out with lower {rate}"
         weights = good_weights(self._checkpoints)
         if weights is None:
             return DivergedError(f"{advice} (no checkpoint was written yet)")
