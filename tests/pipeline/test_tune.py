@@ -78,6 +78,7 @@ def test_a_range_is_read_as_written(text: str, axis: Axis) -> None:
         ("training.seed=1..9", "cannot be searched"),
         ("dataset.longest_side=64..512", "cannot be searched"),
         (
+            "training.optimizer.momentum=0.5..0.8",
             r"does nothing in recipe zhong2020-fixed because of .*optimizer\.name",
         ),
     ],

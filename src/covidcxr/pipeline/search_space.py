@@ -14,6 +14,7 @@ from pathlib import Path
 from covidcxr.core.errors import RecipeError
 from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.training.check import check_recipe
+from covidcxr.training.idle import idle_keys
 
 DEFAULT_SPACE = (
     "training.optimizer.learning_rate=1e-5..1e-2:log",
@@ -98,8 +99,8 @@ def parse_space(lines: Sequence[str], recipe: str | Path, overrides: Sequence[st
     """Return the axes of ``lines``, each checked at both ends against the recipe.
 
     Raises:
-        RecipeError: If a line cannot be understood, names a key twice or one that a search must not vary, or the
-            recipe, or its network, does not take one of the ends.
+        RecipeError: If a line cannot be understood, names a key twice, one that a search must not vary or one that
+            does nothing in this recipe, or the recipe, or its network, does not take one of the ends.
         CovidCxrError: Whatever else `check_recipe` finds at an end.
     """
     axes = tuple(parse_axis(line) for line in lines)
@@ -113,7 +114,14 @@ def parse_space(lines: Sequence[str], recipe: str | Path, overrides: Sequence[st
                 "seed: name a key of training or network"
             )
         for end in axis.ends:
-            check_recipe(load_recipe(recipe, [*overrides, f"{axis.key}={end}"]))
+            changed = load_recipe(recipe, [*overrides, f"{axis.key}={end}"])
+            check_recipe(changed)
+            reason = idle_keys(changed).get(axis.key, "")
+            if reason and reason not in keys:
+                raise RecipeError(
+                    f"--search: {axis.key}={end} does nothing in recipe {changed.name} because of {reason}; search "
+                    "another key, or change that one with --set"
+                )
     return axes
 
 

@@ -22,6 +22,7 @@ from covidcxr.training.calibrate import calibrate, validation_logits
 from covidcxr.training.check import check_last_batch, check_recipe
 from covidcxr.training.devices import start_fabric
 from covidcxr.training.history import EpochHistory, read_history, write_history
+from covidcxr.training.idle import idle_words
 from covidcxr.training.loading import load_parts
 from covidcxr.training.loop import Loop
 from covidcxr.training.processes import is_leader
@@ -62,6 +63,8 @@ def train(
     progress = progress if is_leader() else SILENT
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     check_recipe(recipe)
+    for words in idle_words(recipe) if is_leader() else ():
+        logger.warning("recipe %s: %s", recipe.name, words)
     dataset = data if isinstance(data, Dataset) else Dataset.open(data, classes=recipe.dataset.classes)
     if dataset.classes != recipe.dataset.classes:
         raise TrainingError(
