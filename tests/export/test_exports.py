@@ -218,6 +218,15 @@ def test_int8_is_smaller_and_its_change_is_measured(bundle: Bundle, graph: Expor
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("to", ["openvino", "monai"])
+def test_an_export_never_replaces_a_folder_of_other_things(to: str, bundle: Bundle, tmp_path: Path) -> None:
+    pytest.importorskip(to, reason=f"the extra `{to}` is not installed")
+    (tmp_path / "film.png").write_bytes(b"years of work")
+    with pytest.raises(OutputError, match="holds files, but no .* that could be replaced"):
+        export_bundle(bundle.folder, to, tmp_path)
+    assert (tmp_path / "film.png").is_file()
+
+
 def test_openvino_agrees_with_the_bundle(bundle: Bundle, tmp_path: Path) -> None:
     pytest.importorskip("openvino", reason="the extra `openvino` is not installed")
     result = export_bundle(bundle.folder, "openvino", tmp_path / "model")

@@ -102,3 +102,24 @@ def test_ctrl_c_exits_with_130_and_the_next_run_goes_on(step: str, sources: Path
     assert [name for name in ("dataset", "bundle", "report") if (out / name).exists()] == FINISHED[step]
     assert run_command(verb("run", sources, out)) == 0
     assert (out / "report" / "report.html").is_file()
+
+
+WRITERS = {
+    "evaluate": ["no-bundle", "no-dataset"],
+    "audit": ["no-bundle", "no-dataset"],
+    "compare": ["no-bundle", "no-bundle", "--data", "no-dataset"],
+    "crossval": ["strong", "--data", "no-dataset"],
+    "train-gate": [],
+    "train-lungs": ["--masks", "no-masks"],
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_folder_of_films_is_never_replaced(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    films = tmp_path / "report"
+    films.mkdir()
+    (films / "film.png").write_bytes(b"years of work")
+    out = tmp_path if name == "crossval" else films
+    assert run_command([name, *WRITERS[name], "--out", str(out)]) == 2
+    assert "report: holds files, but no " in capsys.readouterr().err
+    assert (films / "film.png").is_file()

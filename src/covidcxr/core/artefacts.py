@@ -80,6 +80,26 @@ def atomic_directory(target: Path) -> Iterator[Path]:
             shutil.rmtree(retired, ignore_errors=True)
 
 
+def check_place(target: Path, marker: str, what: str) -> None:
+    """Refuse a place whose content a later `atomic_directory` would lose.
+
+    Args:
+        target: The folder to be.
+        marker: A file that an earlier artefact of the same kind has, which may be replaced.
+        what: The kind, in words.
+
+    Raises:
+        OutputError: If ``target`` is a file, or a folder that holds files but no ``marker``.
+    """
+    with writing_to(target):
+        if target.is_dir() and any(target.iterdir()) and not (target / marker).is_file():
+            raise OutputError(
+                f"{target}: holds files, but no {what} that could be replaced; choose another folder with --out"
+            )
+    if target.exists() and not target.is_dir():
+        raise OutputError(f"{target}: is a file; expected a folder, or nothing, to write to; choose another with --out")
+
+
 def clear_leftovers(target: Path) -> None:
     """Remove what processes of this machine that are dead left of an `atomic_directory` at ``target``.
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from covidcxr.core.artefacts import atomic_directory, clear_leftovers, writing_to
-from covidcxr.core.errors import DatasetError, EmptyDatasetError, OutputError, SourceError
+from covidcxr.core.artefacts import atomic_directory, check_place, clear_leftovers, writing_to
+from covidcxr.core.errors import DatasetError, EmptyDatasetError, SourceError
 from covidcxr.core.progress import SILENT, Progress
 from covidcxr.core.recipe import Recipe
 from covidcxr.core.recipe_toml import load_recipe
@@ -67,11 +67,11 @@ def compile_dataset(
     if root is None:
         raise SourceError(
             "no public source found (looked at --sources, COVIDCXR_SOURCES, ./data/sources, ../shared/data/sources); "
-            "fetch them with: covidcxr sources fetch"
+            f"fetch them with: covidcxr sources fetch {' '.join(recipe.dataset.take)}"
         )
     out = Path(out).absolute()
     clear_leftovers(out)
-    _check_place(out)
+    check_place(out, DATASET_FILE, "compiled dataset")
     parts = _read_sources(recipe, root, progress)
     store = ImageStore(
         out,
@@ -121,15 +121,6 @@ def compile_dataset(
         )
     store.discard()
     return Dataset(root=out, manifest=assembly.manifest, recipe=recipe.model_dump(mode="json"))
-
-
-def _check_place(out: Path) -> None:
-    if out.is_dir() and any(out.iterdir()) and not (out / DATASET_FILE).is_file():
-        raise OutputError(
-            f"{out}: holds files, but no compiled dataset that could be replaced; choose another folder with --out"
-        )
-    if out.exists() and not out.is_dir():
-        raise OutputError(f"{out}: is a file; expected a folder, or nothing, to write to; choose another with --out")
 
 
 def _read_sources(recipe: Recipe, root: Path, progress: Progress) -> dict[str, SourcePart]:

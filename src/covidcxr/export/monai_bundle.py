@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import covidcxr
-from covidcxr.core.artefacts import atomic_directory
+from covidcxr.core.artefacts import atomic_directory, check_place
 from covidcxr.core.errors import BundleError, MissingExtraError
 from covidcxr.export import EXPORTERS
 from covidcxr.export.evidence import licence, seal_folder
@@ -51,6 +51,7 @@ def export_monai(request: ExportRequest) -> ExportResult:
         raise BundleError("a MONAI bundle needs a folder of its own and keeps fp32; give --out FOLDER")
     if request.input != "film":
         raise BundleError("a MONAI bundle preprocesses films itself; for the network alone give --to onnx")
+    check_place(request.out, "configs/metadata.json", "MONAI bundle")
     bundle = request.bundle
     trial = choose_trial(request.data, bundle.info.classes)
     with atomic_directory(request.out) as partial:

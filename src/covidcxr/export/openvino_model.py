@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from covidcxr.core.artefacts import atomic_directory
+from covidcxr.core.artefacts import atomic_directory, check_place
 from covidcxr.core.errors import BundleError, MissingExtraError
 from covidcxr.core.no_reports import forbid_reports
 from covidcxr.export import EXPORTERS
@@ -37,6 +37,7 @@ def export_openvino(request: ExportRequest) -> ExportResult:
             f"no {request.variant} variant for OpenVINO: preprocessing is in the graph and needs 32 bits; for bf16 use "
             "covidcxr predict --backend openvino --precision bf16, for int8 --to onnx --variant int8 --data DATASET"
         )
+    check_place(request.out, "model.xml", "OpenVINO model")
     forbid_reports()
     import openvino
 

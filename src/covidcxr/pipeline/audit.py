@@ -13,7 +13,7 @@ from typing import Any
 
 from covidcxr.audit.run import DEFAULT_ROUNDS, Audited, run_audits
 from covidcxr.audit.sections import audit_document, audit_section
-from covidcxr.core.artefacts import atomic_directory
+from covidcxr.core.artefacts import atomic_directory, check_place
 from covidcxr.core.progress import SILENT, Progress
 from covidcxr.core.types import Split
 from covidcxr.core.version import release
@@ -23,6 +23,7 @@ from covidcxr.outputs.html import drawings_of, write_page
 from covidcxr.outputs.page import Facts, Headline, Page, Section, Tile, interval, number
 from covidcxr.outputs.report_json import report_document, write_json
 from covidcxr.pipeline.cohorts import open_dataset, training_cache
+from covidcxr.pipeline.report_folder import JSON
 
 
 def audit(
@@ -59,6 +60,7 @@ def audit(
     Raises:
         CovidCxrError: If the bundle or the dataset is not whole, an audit is unknown, or ``out`` cannot be written.
     """
+    check_place(out, JSON, "report")
     loaded = Bundle.load(bundle)
     audited = run_audits(
         loaded,
@@ -76,7 +78,7 @@ def audit(
         (folder / "figures").mkdir()
         write_page(page, folder / "report.html")
         write_drawings(drawings_of(page), folder / "figures")
-        write_json(document(audited), folder / "report.json")
+        write_json(document(audited), folder / JSON)
     return audited
 
 

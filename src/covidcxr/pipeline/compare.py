@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covidcxr.audit.run import Audited, run_audits
-from covidcxr.core.artefacts import atomic_directory
+from covidcxr.core.artefacts import atomic_directory, check_place
 from covidcxr.core.errors import EvaluationError
 from covidcxr.core.labels import find_label
 from covidcxr.core.progress import SILENT, Progress
@@ -28,6 +28,7 @@ from covidcxr.evaluation.verdict import target_class
 from covidcxr.metrics.comparison import Difference, McNemar, bootstrap_difference, mcnemar, paired_delong
 from covidcxr.models.bundle import Bundle
 from covidcxr.pipeline.cohorts import open_dataset, samples_to_judge, training_cache
+from covidcxr.pipeline.report_folder import JSON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,6 +126,7 @@ def compare(
         raise EvaluationError(
             f"found {len(bundles)} bundles and {len(datasets)} datasets; expected two bundles and one dataset"
         )
+    check_place(out, JSON, "report")
     loaded = [Bundle.load(path) for path in bundles]
     target = _shared_target(loaded)
     models: list[ModelResult] = []

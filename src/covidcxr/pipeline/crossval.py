@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from covidcxr.core.artefacts import atomic_directory
+from covidcxr.core.artefacts import atomic_directory, check_place
 from covidcxr.core.errors import EvaluationError
 from covidcxr.core.progress import SILENT, Progress
 from covidcxr.core.recipe import Recipe
@@ -23,6 +23,7 @@ from covidcxr.evaluation.cohort import Cohort, cohort_from_predictions
 from covidcxr.evaluation.report import DEFAULT_ROUNDS, evaluate_cohort
 from covidcxr.evaluation.verdict import target_class
 from covidcxr.pipeline.folds import By, Fold, fold_dataset, make_folds
+from covidcxr.pipeline.report_folder import JSON
 from covidcxr.training.check import check_recipe
 from covidcxr.training.loading import carve_validation
 
@@ -85,6 +86,7 @@ def crossval(
 
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     check_recipe(recipe)
+    check_place(out / "report", JSON, "report")
     dataset = data if isinstance(data, Dataset) else Dataset.open(data, classes=recipe.dataset.classes)
     blind, changed = _blinded(recipe)
     made = [_watched(fold, blind, dataset.classes) for fold in make_folds(dataset, by, folds=folds, seed=seed)]

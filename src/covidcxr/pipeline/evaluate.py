@@ -16,7 +16,7 @@ from covidcxr.audit.findings import audit_findings
 from covidcxr.audit.result import AuditResult
 from covidcxr.audit.run import run_audits
 from covidcxr.audit.shortcuts.age_alarms import age_alarms
-from covidcxr.core.artefacts import atomic_directory
+from covidcxr.core.artefacts import atomic_directory, check_place
 from covidcxr.core.digests import file_sha256, json_sha256
 from covidcxr.core.errors import EvaluationError, ExplainError
 from covidcxr.core.progress import SILENT, Progress
@@ -40,7 +40,7 @@ from covidcxr.pipeline.cohorts import (
 from covidcxr.pipeline.history import read_history
 from covidcxr.pipeline.prediction_files import PredictionFile
 from covidcxr.pipeline.provenance import provenance
-from covidcxr.pipeline.report_folder import read_reports, write_report
+from covidcxr.pipeline.report_folder import JSON, read_reports, write_report
 from covidcxr.pipeline.study import CohortResult, Study
 
 if TYPE_CHECKING:
@@ -109,11 +109,12 @@ def evaluate(
         BundleError: If the bundle is missing, partial or altered.
         DatasetError: If a dataset is missing, altered, or has a class that the bundle does not know.
         EvaluationError: If nothing can be evaluated, or predictions do not fit.
-        OutputError: If ``out`` cannot be written.
+        OutputError: If ``out`` cannot be written, or holds something else.
     """
     start = time.perf_counter()
     if not datasets:
         raise EvaluationError("no dataset to evaluate on; expected at least one compiled dataset or class-folder tree")
+    check_place(out, JSON, "report")
     loaded = Bundle.load(bundle)
     info = loaded.info
     rounds = rounds or int(_of_recipe(info, "evaluation", "bootstrap_rounds") or DEFAULT_ROUNDS)
