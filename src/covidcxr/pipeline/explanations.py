@@ -89,7 +89,7 @@ def explain_cohort(
             for label in cohort.classes
             if any(row.target == label for row in rows)
         },
-        metrics=_metrics(rows, groups, rounds=rounds, seed=seed) | outside_by_class(rows, groups),
+        metrics=map_shares(rows, groups, rounds=rounds, seed=seed) | outside_by_class(rows, groups),
     )
 
 
@@ -123,7 +123,8 @@ def outside_by_class(rows: Sequence[Row], groups: Sequence[str]) -> dict[str, Me
     return metrics
 
 
-def _metrics(rows: Sequence[Row], groups: Sequence[str], *, rounds: int, seed: int) -> dict[str, Metric]:
+def map_shares(rows: Sequence[Row], groups: Sequence[str], *, rounds: int, seed: int) -> dict[str, Metric]:
+    """Return ``heat_map_failed`` and ``heat_map_peak_outside`` with intervals by patient (``groups``)."""
     counted = {
         FAILED: [(float(row.status == "failed"), 1.0) for row in rows],
         PEAK_OUTSIDE: [(float(row.peak_in_lungs is False), float(row.peak_in_lungs is not None)) for row in rows],
@@ -139,10 +140,13 @@ def _metrics(rows: Sequence[Row], groups: Sequence[str], *, rounds: int, seed: i
     metrics = {}
     for column, name in enumerate(counted):
         interval = drawn.interval(column)
-        number = int(values[column, :, 1].sum())
+        is_counted = values[column, :, 1] > 0
+        number = int(is_counted.sum())
         if not number:
             metrics[name] = Metric(name=name, value=None, reason="no lungs were found on any film")
             continue
+        if interval.value in (0.0, 1.0):  # every round repeats it, which is no certainty
+            interval = clustered_wilson(values[column, is_counted, 0] > 0, np.asarray(groups)[is_counted])
         limits = (interval.low, interval.high) if np.isfinite(interval.low) else (None, None)
         metrics[name] = Metric(
             name=name,
