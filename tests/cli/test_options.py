@@ -15,7 +15,7 @@ def test_rates_are_told_by_the_second_or_by_the_minute(per_second: float | None,
     assert rate_words(per_second) == words
 
 
-def test_a_bar_shows_its_rate_and_takes_a_corrected_total() -> None:
+def test_a_bar_takes_a_corrected_total() -> None:
     progress = TerminalProgress()
     items = progress.track(iter(range(3)), total=10, label="predict")
     next(items)
@@ -24,9 +24,19 @@ def test_a_bar_shows_its_rate_and_takes_a_corrected_total() -> None:
     progress.expect(3)
     task = bars.tasks[0]
     assert task.total == 3
-    task.finished_speed = 42.0
-    shown = io.StringIO()
-    Console(file=shown, width=120).print(bars.make_tasks_table([task]))
-    assert "42.0/s" in shown.getvalue()
     assert list(items) == [1, 2]
     progress.expect(5)  # nothing is drawn any more
+
+
+def test_the_rate_is_that_of_the_whole_way_also_where_items_come_in_one_burst() -> None:
+    progress = TerminalProgress()
+    items = progress.track(iter(range(12)), total=12, label="predict")
+    next(items)
+    bars = progress._bars
+    assert bars is not None
+    task = bars.tasks[0]
+    list(items)
+    task.finished_time = 4.0
+    shown = io.StringIO()
+    Console(file=shown, width=120).print(bars.make_tasks_table([task]))
+    assert "12/12 3.0/s" in shown.getvalue()

@@ -29,7 +29,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps; auto takes the fastest there is.")]
 SourcesOption = Annotated[
     Path | None,
-    typer.Option("--sources", help="Folder of the public sources; else COVIDCXR_SOURCES, then ./data/sources."),
+    typer.Option(
+        "--sources",
+        help="Folder of the public sources; else COVIDCXR_SOURCES, ./data/sources or ../shared/data/sources.",
+    ),
 ]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Processes; by default one a core.")]
 PrevalenceOption = Annotated[
@@ -174,7 +177,8 @@ def _bars() -> RichProgress:
 
     class RateColumn(ProgressColumn):
         def render(self, task: RichTask) -> Text:
-            return Text(rate_words(task.finished_speed or task.speed))
+            elapsed = task.finished_time or task.elapsed  # rich's own speed is that of the last burst of items
+            return Text(rate_words(task.completed / elapsed if elapsed else None))
 
     return Progress(
         TextColumn("{task.description}"),
