@@ -278,6 +278,17 @@ def test_a_missing_source_is_named_with_the_next_step(sources: Path, tmp_path: P
         compile_dataset(recipe(), tmp_path / "data", sources=sources, workers=1)
 
 
+def test_without_any_source_the_command_to_fetch_the_recipes_own_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.delenv("COVIDCXR_SOURCES", raising=False)
+    asked = recipe(take={"figure1": ["COVID-19"], "chest-xray-pneumonia": ["Normal", "Pneumonia"]})
+    with pytest.raises(SourceError, match=r"fetch them with: covidcxr sources fetch figure1 chest-xray-pneumonia$"):
+        compile_dataset(asked, tmp_path / "data")
+
+
 def test_a_source_that_was_renamed_inside_says_what_is_there(sources: Path, tmp_path: Path) -> None:
     folder = sources / "Figure1-COVID-chestxray-dataset"
     (folder / "images").rename(folder / "pictures")

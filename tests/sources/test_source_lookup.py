@@ -123,6 +123,8 @@ def test_a_source_that_is_not_there_names_what_is_and_how_to_fetch_it(tmp_path: 
     (tmp_path / "other").mkdir()
     with pytest.raises(SourceError, match=r"no folder of source 'figure1' \(found: other\).*sources fetch figure1"):
         read_source("figure1", tmp_path)
+    with pytest.raises(SourceError, match=r"no folder of source 'csv' .*; put your own table and images into csv/$"):
+        read_source("csv", tmp_path)
     with pytest.raises(RegistryError, match="did you mean 'figure1'"):
         read_source("figure2", tmp_path)
 

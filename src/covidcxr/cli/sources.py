@@ -50,7 +50,9 @@ def fetch_sources(
     names: Annotated[
         list[str], typer.Argument(metavar="NAME...", help="Sources, as `covidcxr sources list` names them.")
     ],
-    sources: SourcesOption = None,
+    sources: Annotated[
+        Path | None, typer.Option("--sources", help="Folder to fetch into; else COVIDCXR_SOURCES, then ./data/sources.")
+    ] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:

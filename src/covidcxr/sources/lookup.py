@@ -34,7 +34,7 @@ def find_sources_root(explicit: Path | None = None, *, environment: Mapping[str,
         if not root.is_dir():
             raise SourceError(
                 f"{root}: no such folder ({named[1]}); expected one that holds the public sources, "
-                "for example covid-chestxray-dataset/; fetch them with: covidcxr sources fetch"
+                f"for example covid-chestxray-dataset/; fetch them with: covidcxr sources fetch NAME --sources {root}"
             )
         return root
     return next((place for place in USUAL_PLACES if place.is_dir() and locate_sources(place)), None)
@@ -71,12 +71,12 @@ def find_folder(source: Source, root: Path) -> Path:
     folder = source.find(root)
     if folder is not None:
         return folder
-    name = source.info.name
     present = ", ".join(sorted(child.name for child in root.iterdir() if child.is_dir())) if root.is_dir() else ""
     raise SourceError(
-        f"{root}: no folder of source {name!r} (found: {present or 'nothing'}); expected "
+        f"{root}: no folder of source {source.info.name!r} (found: {present or 'nothing'}); expected "
         f"{source.info.folders[0]}/ with {source.info.layout}; "
-        f"fetch it with: covidcxr sources fetch {name} --sources {root}"
+        + source.how_to_get()
+        + ("" if source.plan is None else f" --sources {root}")
     )
 
 

@@ -158,11 +158,14 @@ class Source(ABC):
         """
         if self.has_layout(folder):
             return
-        how = f"fetch it with: covidcxr sources fetch {self.info.name}" if self.plan is not None else self.fetch_hint
         raise SourceError(
             f"{folder}: found {_contents(folder) or 'no files'}; expected {self.info.layout} ({self.info.title}); "
-            f"change the folder so, or {how}"
+            f"change the folder so, or {self.how_to_get()}"
         )
+
+    def how_to_get(self) -> str:
+        """Return what to do for its folder: the command that fetches it or, where none can, what a person does."""
+        return self.fetch_hint if self.plan is None else f"fetch it with: covidcxr sources fetch {self.info.name}"
 
 
 def _contents(folder: Path) -> str:
