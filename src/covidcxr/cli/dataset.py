@@ -139,7 +139,8 @@ def _print_some(lines: Iterable[str]) -> None:
 def export(
     dataset: DatasetArgument,
     to: Annotated[
-        str, typer.Option("--to", help="class-folders, csv, parquet, imagefolder (Hugging Face) or webdataset.")
+        str,
+        typer.Option("--to", help="class-folders, archive (a ZIP of them), csv, parquet, imagefolder or webdataset."),
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder to write; for csv and parquet, a file.")],
     quiet: QuietOption = False,

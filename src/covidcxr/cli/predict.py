@@ -15,7 +15,6 @@ from covidcxr.cli.options import (
     DeviceOption,
     EngineOption,
     GateOption,
-    JsonOption,
     QuietOption,
     TurnOption,
     asked_gate,
@@ -108,9 +107,12 @@ def predict_verb(
     engine: EngineOption = "local",
     device: DeviceOption = "auto",
     quiet: QuietOption = False,
-    as_json: JsonOption = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON an input on stdout.")] = False,
 ) -> None:
-    """Print a calibrated probability for each class and input, or why there is none; --json prints a line an input."""
+    """Print a calibrated probability for each class and input, or why there is none.
+
+    Exit code 2 only if no input at all could be read; otherwise what could not be is a row with its reason.
+    """
     from covidcxr.inference.dicomweb import is_url
     from covidcxr.inference.inputs import expand_named
     from covidcxr.inference.intake import Intake

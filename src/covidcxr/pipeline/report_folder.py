@@ -70,7 +70,7 @@ def report_page(study: Study, *extra: Section) -> Page:
         headline=headline(study),
         sections=tuple(section for section in sections if section is not None),
         synthetic=study.synthetic,
-        footer=f"covidcxr {release()}. Every number is also in report.json, every case in predictions.csv.",
+        footer=f"covidcxr {release()}. Metrics and findings are also in report.json, every case in predictions.csv.",
     )
 
 
