@@ -115,3 +115,9 @@ def test_reading_a_bundle_does_not_import_torch(saved: Bundle) -> None:
         f"Bundle.load({str(saved.folder)!r}); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_dataset_given_for_a_bundle_is_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "SHA256SUMS").write_text(f"{'0' * 64}  images/test/Normal/film.jpg\n")
+    with pytest.raises(BundleError, match="of a training run, not a dataset"):
+        Bundle.load(tmp_path)

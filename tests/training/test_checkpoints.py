@@ -40,3 +40,9 @@ def test_what_older_checkpoints_take_counts_as_room(tmp_path: Path, free: Callab
     (tmp_path / "step-00000001").mkdir()
     (tmp_path / "step-00000001" / "network.safetensors").write_bytes(bytes(600))
     check_room(tmp_path, num_bytes=1000)
+
+
+def test_a_place_that_cannot_be_written_is_told_before_any_step(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("a file")
+    with pytest.raises(OutputError, match="run"):
+        check_room(tmp_path / "run" / "checkpoints", num_bytes=1)

@@ -282,7 +282,10 @@ def _read_sums(folder: Path) -> dict[str, str]:
     for line in path.read_text(encoding="utf-8").splitlines():
         digest, _, name = line.partition("  ")
         if len(digest) != 64 or not name or "/" in name or "\\" in name:
-            raise BundleError(f"{path}: cannot understand the line {line!r}; expected '<sha256>  <file name>'")
+            raise BundleError(
+                f"{path}: cannot understand the line {line!r}; expected '<sha256>  <file name>', and the folder `bundle` "
+                "of a training run, not a dataset"
+            )
         digests[name] = digest
     return digests
 

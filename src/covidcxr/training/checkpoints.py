@@ -80,12 +80,12 @@ def save_checkpoint(
 
 
 def check_room(folder: Path, *, num_bytes: int) -> None:
-    """Refuse to begin where checkpoints of ``num_bytes`` each have no room beside each other.
+    """Make ``folder``; refuse to begin where checkpoints of ``num_bytes`` each have no room beside each other.
 
     An old one goes only once the new one stands; what lies there already is counted as room.
 
     Raises:
-        OutputError: If the disk has not that much space left.
+        OutputError: If the disk has not that much space left, or the folder cannot be made.
     """
     place = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.is_dir())
     with writing_to(folder):
@@ -97,6 +97,8 @@ def check_room(folder: Path, *, num_bytes: int) -> None:
             f"{folder}: {disk.free / 1e6:,.0f} MB are free, the checkpoints of this training need up to "
             f"{needed / 1e6:,.0f} MB; free some space, or choose another place with --out"
         )
+    with writing_to(folder):
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 def newest_checkpoint(folder: Path) -> Checkpoint | None:
