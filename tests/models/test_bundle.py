@@ -119,5 +119,5 @@ def test_reading_a_bundle_does_not_import_torch(saved: Bundle) -> None:
 
 def test_a_dataset_given_for_a_bundle_is_told_apart(tmp_path: Path) -> None:
     (tmp_path / "SHA256SUMS").write_text(f"{'0' * 64}  images/test/Normal/film.jpg\n")
-    with pytest.raises(BundleError, match="of a training run, not a dataset"):
+    with pytest.raises(BundleError, match="of a training run, not in a dataset"):
         Bundle.load(tmp_path)

@@ -23,7 +23,7 @@ def synthetic(evidence: Evidence) -> list[Finding]:
     """Phantoms say nothing."""
     if not evidence.synthetic:
         return []
-    sentence = "Synthetic phantoms trained the network, or tested it: nothing measured here says anything about patients."
+    sentence = "Synthetic phantoms trained the network, or tested it: nothing measured says anything about patients."
     return [Finding(rule="synthetic", weight="against", sentence=sentence, change="real radiographs", about="data")]
 
 

@@ -283,8 +283,8 @@ def _read_sums(folder: Path) -> dict[str, str]:
         digest, _, name = line.partition("  ")
         if len(digest) != 64 or not name or "/" in name or "\\" in name:
             raise BundleError(
-                f"{path}: cannot understand the line {line!r}; expected '<sha256>  <file name>', and the folder `bundle` "
-                "of a training run, not a dataset"
+                f"{path}: cannot understand the line {line!r}; expected '<sha256>  <file name>', in the folder "
+                "`bundle` of a training run, not in a dataset"
             )
         digests[name] = digest
     return digests
