@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks.record import versions, write_result
-from covidcxr.core.progress import SILENT
+from covidcxr.cli.options import TerminalProgress
 from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.models.bundle import Bundle
 from covidcxr.pipeline.backbones import backbones
@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("recipe", nargs="?", default="covidx-net")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
-    document = comparison_document(backbones(load_recipe(given.recipe), given.out, progress=SILENT))
+    document = comparison_document(backbones(load_recipe(given.recipe), given.out, progress=TerminalProgress()))
     figures = {}
     for model in document["models"]:
         (cohort,) = model["cohorts"]

@@ -3,12 +3,12 @@
     python -m benchmarks.recipes NAME=BUNDLE,DATASET ... [--outside DATASET] [--adults DATASET]
 
 Nothing is trained here: each BUNDLE was trained by ``covidcxr train`` on its DATASET. ``--outside`` is a dataset of all
-sources: of those that the bundle named ``*-held-out`` was trained without, it is shown the films of patients, and the
-films, that no other source has. ``--adults`` is one whose films of nih-chest-xray14 are shown to the bundles of recipes
-that take none, to count the adults without COVID-19 that they call COVID-19. Test-time only the network runs: no gate,
-no abstention. Classes are told by the most probable one, and COVID-19 also at the bundle's own operating points:
-thresholds that its training chose on validation patients, for a wanted sensitivity. "Healthy" leaves out films of
-pneumonia; where a recipe has two classes, what is not COVID-19 is its other class.
+sources: of those that the bundle named ``*-held-out`` was trained without, it is shown the films that have neither a
+copy nor a film of the same patient in a source it was trained on. ``--adults`` is one whose films of nih-chest-xray14
+are shown to the bundles of recipes that take none, to count the adults without COVID-19 that they call COVID-19.
+Test-time only the network runs: no gate, no abstention. Classes are told by the most probable one, and COVID-19 also at
+the bundle's own operating points: thresholds that its training chose on validation patients, for a wanted sensitivity.
+"Healthy" leaves out films of pneumonia; where a recipe has two classes, what is not COVID-19 is its other class.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 
 import pytest
 from rich.console import Console
+from rich.progress import Progress
 
 from covidcxr.cli.options import TerminalProgress, rate_words
 
@@ -15,25 +17,25 @@ def test_rates_are_told_by_the_second_or_by_the_minute(per_second: float | None,
     assert rate_words(per_second) == words
 
 
+def tracked(progress: TerminalProgress, num: int, *, total: int) -> tuple[Iterator[int], Progress]:
+    """Return items of which the first is taken, and the bars on the terminal."""
+    items = progress.track(iter(range(num)), total=total, label="predict")
+    next(items)
+    assert progress._bars is not None
+    return items, progress._bars
+
+
 def test_a_bar_takes_a_corrected_total() -> None:
     progress = TerminalProgress()
-    items = progress.track(iter(range(3)), total=10, label="predict")
-    next(items)
-    bars = progress._bars
-    assert bars is not None
+    items, bars = tracked(progress, 3, total=10)
     progress.expect(3)
-    task = bars.tasks[0]
-    assert task.total == 3
+    assert bars.tasks[0].total == 3
     assert list(items) == [1, 2]
     progress.expect(5)  # nothing is drawn any more
 
 
 def test_the_rate_is_that_of_the_whole_way_also_where_items_come_in_one_burst() -> None:
-    progress = TerminalProgress()
-    items = progress.track(iter(range(12)), total=12, label="predict")
-    next(items)
-    bars = progress._bars
-    assert bars is not None
+    items, bars = tracked(TerminalProgress(), 12, total=12)
     task = bars.tasks[0]
     list(items)
     task.finished_time = 4.0

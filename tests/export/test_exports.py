@@ -217,7 +217,6 @@ def test_int8_is_smaller_and_its_change_is_measured(bundle: Bundle, graph: Expor
     assert 0.0 < small.parity.largest_difference < 0.2
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("to", ["openvino", "monai"])
 def test_an_export_never_replaces_a_folder_of_other_things(to: str, bundle: Bundle, tmp_path: Path) -> None:
     pytest.importorskip(to, reason=f"the extra `{to}` is not installed")
@@ -227,6 +226,7 @@ def test_an_export_never_replaces_a_folder_of_other_things(to: str, bundle: Bund
     assert (tmp_path / "film.png").is_file()
 
 
+@pytest.mark.slow
 def test_openvino_agrees_with_the_bundle(bundle: Bundle, tmp_path: Path) -> None:
     pytest.importorskip("openvino", reason="the extra `openvino` is not installed")
     result = export_bundle(bundle.folder, "openvino", tmp_path / "model")

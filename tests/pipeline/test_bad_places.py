@@ -109,8 +109,8 @@ WRITERS = {
     "audit": ["no-bundle", "no-dataset"],
     "compare": ["no-bundle", "no-bundle", "--data", "no-dataset"],
     "crossval": ["strong", "--data", "no-dataset"],
-    "train-gate": [],
-    "train-lungs": ["--masks", "no-masks"],
+    "train-gate": ["--sources", "."],
+    "train-lungs": ["--masks", "no-masks", "--sources", "."],
 }
 
 

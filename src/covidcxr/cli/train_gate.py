@@ -29,12 +29,10 @@ def train_gate(
     quiet: QuietOption = False,
 ) -> None:
     """Train the network that tells frontal chest films from other pictures, measure it, and export it."""
-    from covidcxr.core.artefacts import check_place
     from covidcxr.core.errors import SourceError
     from covidcxr.sources.lookup import find_sources_root
     from covidcxr.training.gate import GateTraining, release_gate
 
-    check_place(out, "gate.json", "gate")
     root = find_sources_root(sources)
     if root is None:
         raise SourceError("no public source found; say where they are with --sources, or COVIDCXR_SOURCES")

@@ -30,12 +30,10 @@ def train_lungs(
     """Train the lung network on masks and on films it labels itself, measure it on other patients, and export it."""
     from dataclasses import replace
 
-    from covidcxr.core.artefacts import check_place
     from covidcxr.core.errors import SourceError
     from covidcxr.sources.lookup import find_sources_root
     from covidcxr.training.lungs_release import LungRelease, release_lungs
 
-    check_place(out, "lungs.json", "lung network")
     root = find_sources_root(sources)
     if root is None:
         raise SourceError("no public source found; say where they are with --sources, or COVIDCXR_SOURCES")

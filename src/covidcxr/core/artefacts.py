@@ -55,10 +55,7 @@ def atomic_directory(target: Path) -> Iterator[Path]:
         OutputError: If the place cannot be written, or ``target`` is a file.
     """
     target = target.absolute()
-    if target.exists() and not target.is_dir():
-        raise OutputError(
-            f"{target}: is a file; expected a folder, or nothing, to write to; choose another place with --out"
-        )
+    _refuse_file(target)
     partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
     retired = target.with_name(f".{target.name}.retired-{os.getpid()}")
     with writing_to(target):
@@ -96,8 +93,14 @@ def check_place(target: Path, marker: str, what: str) -> None:
             raise OutputError(
                 f"{target}: holds files, but no {what} that could be replaced; choose another folder with --out"
             )
+    _refuse_file(target)
+
+
+def _refuse_file(target: Path) -> None:
     if target.exists() and not target.is_dir():
-        raise OutputError(f"{target}: is a file; expected a folder, or nothing, to write to; choose another with --out")
+        raise OutputError(
+            f"{target}: is a file; expected a folder, or nothing, to write to; choose another place with --out"
+        )
 
 
 def clear_leftovers(target: Path) -> None:

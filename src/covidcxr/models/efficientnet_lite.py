@@ -231,6 +231,8 @@ class EfficientNetLite2(EfficientNetLite):
 def fill_from_release(network: EfficientNetLite, release: dict[str, Tensor], *, classifier: bool = False) -> None:
     """Copy a release's weights, by the names its port to PyTorch gave them, into ``network``.
 
+    Its batch statistics then follow slowly, because they are good already.
+
     A three-colour stem is summed over its colours for a one-channel network. The classifier is copied only on
     demand, and only fits a network of 1000 classes.
 

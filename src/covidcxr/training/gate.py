@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from covidcxr.core.artefacts import atomic_directory
+from covidcxr.core.artefacts import atomic_directory, check_place
 from covidcxr.core.digests import bytes_sha256
 from covidcxr.core.errors import TrainingError
 from covidcxr.core.progress import SILENT, Progress
@@ -145,7 +145,9 @@ def release_gate(
 
     Raises:
         TrainingError: If there is no lateral film or CT slice among the sources, or no source ``leave_out``.
+        OutputError: If ``out`` cannot be written, or holds something else.
     """
+    check_place(out, "gate.json", "gate")
     if leave_out and leave_out not in SOURCES:
         raise TrainingError(f"no source {leave_out!r} that could be left out; known: {', '.join(SOURCES.names())}")
     films = gather_gate_films(root, children=children, generator=np.random.default_rng(2020), progress=progress)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from covidcxr.core.artefacts import atomic_directory
+from covidcxr.core.artefacts import atomic_directory, check_place
 from covidcxr.core.digests import bytes_sha256
 from covidcxr.core.errors import ImageReadError
 from covidcxr.core.progress import SILENT, Progress
@@ -79,7 +79,9 @@ def release_lungs(
 
     Raises:
         MissingExtraError: If the ImageNet weights that the teacher starts from are not installed.
+        OutputError: If ``out`` cannot be written, or holds something else.
     """
+    check_place(out, "lungs.json", "lung network")
     generator = np.random.default_rng(settings.seed)
     films = gather_lung_films(
         root, masks, size=settings.size, children=settings.children, generator=generator, progress=progress
