@@ -15,7 +15,7 @@ from covidcxr.cli.options import TerminalProgress
 from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.models.bundle import Bundle
 from covidcxr.pipeline.backbones import backbones
-from covidcxr.pipeline.compare_report import comparison_document
+from covidcxr.report.comparison import comparison_document
 
 _METRICS = ("accuracy", "sensitivity/COVID-19", "specificity/COVID-19", "auroc/COVID-19", "ece")
 

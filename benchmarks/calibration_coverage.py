@@ -1,7 +1,7 @@
 """Conformal coverage and calibration error on real predictions: 20 random divisions of a test part by patient.
 
 Each division fits temperature, vector scaling and class-conditional 90 % sets on one half of the patients and measures
-them on the other; the sets are those that `covidcxr.inference.calibration.prediction_set` gives, as every prediction
+them on the other; the sets are those that `covidcxr.metrics.prediction_sets.prediction_set` gives, as every prediction
 does. Bars, as means over the divisions: sets hold the true class in 88-92 % of the cases; the calibration error after
 scaling is at most 0.03 (``debiased_vector``: less what chance adds to it in bins of some 36 cases). ``with_best``: the
 coverage if the most probable class were in every set, which is at least the accuracy.
@@ -18,7 +18,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.record import versions, write_result
-from covidcxr.inference.calibration import prediction_set
 from covidcxr.metrics.calibration import (
     debiased_calibration_error,
     expected_calibration_error,
@@ -26,6 +25,7 @@ from covidcxr.metrics.calibration import (
     fit_vector_scaling,
 )
 from covidcxr.metrics.conformal import fit_conformal, set_coverage
+from covidcxr.metrics.prediction_sets import prediction_set
 
 DIVISIONS = 20
 COVERAGE = 0.9

@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 
 from benchmarks.record import RESULTS, versions, write_result
 from benchmarks.views import NUM_FOLDS, LabelledFilm, labelled_films
-from covidcxr.imaging.colour import colour_score
-from covidcxr.imaging.drawn_marks import mark_scores
-from covidcxr.imaging.picture_checks import MIN_COLOUR, MIN_FLAT_MARK, MIN_MARKS
 from covidcxr.imaging.plain_jpeg import read_plain_first
+from covidcxr.imaging.screening.colour import colour_score
+from covidcxr.imaging.screening.drawn_marks import mark_scores
+from covidcxr.imaging.screening.picture_checks import MIN_COLOUR, MIN_FLAT_MARK, MIN_MARKS
 
 SHIPPED = (MIN_MARKS, MIN_FLAT_MARK, MIN_COLOUR)
 GRID = ((0.85, 0.88, 0.9, 0.92, 0.94, 0.96, 0.98), (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8), (0.2, 0.3, 0.5))

@@ -15,8 +15,8 @@ import torch
 
 from benchmarks.record import versions, write_result
 from benchmarks.views import labelled_films, squeezed
-from covidcxr.training.marks_network import SIZE, train_marks_network
-from covidcxr.training.small_onnx import export_onnx
+from covidcxr.shipped.marks.fit import SIZE, train_marks_network
+from covidcxr.shipped.small_onnx import export_onnx
 
 TARGET = Path(__file__).parent.parent / "src/covidcxr/imaging/drawn_marks.onnx"
 NUM_CHILDREN = 1400

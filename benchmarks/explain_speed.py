@@ -21,7 +21,7 @@ from covidcxr.core.types import PreprocessSpec
 from covidcxr.explain.batch import Wanted, explain_files
 from covidcxr.explain.explainer import Explainer
 from covidcxr.imaging.overlays import encode_png
-from covidcxr.models.network import build_network
+from covidcxr.models.build import build_network
 from covidcxr.sources.lookup import locate_sources, read_source
 from covidcxr.sources.phantom_films import draw_film
 

@@ -22,7 +22,7 @@ from covidcxr.core.types import PreprocessSpec, Radiograph
 from covidcxr.explain.explainer import Explainer
 from covidcxr.explain.focus import peak_hits, share_inside
 from covidcxr.explain.methods import METHODS
-from covidcxr.imaging.lungs import LungFields, segment_lungs
+from covidcxr.imaging.lungs.segment import LungFields, segment_lungs
 from covidcxr.imaging.preprocess import squeeze
 from covidcxr.imaging.reading import read
 from covidcxr.models.network import ChestNetwork

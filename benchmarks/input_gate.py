@@ -17,11 +17,11 @@ from benchmarks.record import write_result
 from covidcxr.core.errors import ImageReadError
 from covidcxr.core.types import Radiograph, View
 from covidcxr.imaging import gate_kinds
-from covidcxr.imaging.gate import gate_film
+from covidcxr.imaging.gate.gate import gate_film
 from covidcxr.imaging.reading import read
+from covidcxr.shipped.lungs.data import is_held_out
+from covidcxr.shipped.not_radiographs import is_kept_unseen, scikit_image_pictures
 from covidcxr.sources.lookup import locate_sources, read_source
-from covidcxr.training.lungs_data import is_held_out
-from covidcxr.training.not_radiographs import is_kept_unseen, scikit_image_pictures
 
 Named = tuple[str, Radiograph]
 

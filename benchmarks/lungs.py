@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from benchmarks.record import write_result
 from covidcxr.core.errors import ImageReadError
 from covidcxr.core.types import Record
-from covidcxr.imaging.lungs import lung_network_card, segment_lungs
+from covidcxr.imaging.lungs.segment import lung_network_card, segment_lungs
 from covidcxr.imaging.reading import read
+from covidcxr.shipped.lungs.data import DrawnMasks, drawn_masks, is_held_out
+from covidcxr.shipped.lungs.selftrain import BOX_MARGIN, box_overlaps, read_lung_boxes
 from covidcxr.sources.lookup import locate_sources, read_source
-from covidcxr.training.lungs_data import DrawnMasks, drawn_masks, is_held_out
-from covidcxr.training.lungs_selftrain import BOX_MARGIN, box_overlaps, read_lung_boxes
 
 
 def main() -> None:

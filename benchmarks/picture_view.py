@@ -22,8 +22,8 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks.record import versions, write_result
 from benchmarks.views import NUM_FOLDS, LabelledFilm, labelled_films, squeezed
-from covidcxr.imaging.picture_view import KINDS, MIN_FRONTAL, view_features
-from covidcxr.training.not_radiographs import draw_other_picture
+from covidcxr.imaging.screening.view import KINDS, MIN_FRONTAL, view_features
+from covidcxr.shipped.not_radiographs import draw_other_picture
 
 TARGET = Path(__file__).parent.parent / "src/covidcxr/imaging/picture_view.safetensors"
 SIDE = 256

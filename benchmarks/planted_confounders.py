@@ -26,7 +26,8 @@ from covidcxr.audit.shortcuts import AUDITS
 from covidcxr.core.types import PreprocessSpec
 from covidcxr.imaging.preprocess import squeeze
 from covidcxr.metrics.probabilities import softmax
-from covidcxr.models.network import ChestNetwork, build_network
+from covidcxr.models.build import build_network
+from covidcxr.models.network import ChestNetwork
 from covidcxr.sources.phantom_films import draw_film
 
 CLASSES = ("COVID-19", "Normal")

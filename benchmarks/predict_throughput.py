@@ -45,8 +45,9 @@ def make_bundle(folder: Path) -> Path:
     """Save a bundle of random weights, with its model.onnx."""
     from covidcxr.core.types import PreprocessSpec
     from covidcxr.export.exporter import export_bundle
-    from covidcxr.models.bundle import BundleInfo, NetworkInfo, PreprocessInfo, save_bundle
-    from covidcxr.models.network import build_network
+    from covidcxr.models.build import build_network
+    from covidcxr.models.bundle import save_bundle
+    from covidcxr.models.bundle_info import BundleInfo, NetworkInfo, PreprocessInfo
 
     spec = PreprocessSpec(size=SIZE, channels=3)
     network = build_network("zhong2020", num_classes=3, preprocess=spec, options={})

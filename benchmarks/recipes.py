@@ -28,7 +28,7 @@ from covidcxr.evaluation.cohort import Cohort
 from covidcxr.evaluation.report import evaluate_cohort
 from covidcxr.inference.predictor import Predictor
 from covidcxr.metrics.intervals import clustered_wilson
-from covidcxr.models.bundle import OperatingPoint
+from covidcxr.models.bundle_info import OperatingPoint
 
 TARGET, HEALTHY, ADULTS = "COVID-19", "Normal", "nih-chest-xray14"
 Chosen = Callable[[Sample], bool]

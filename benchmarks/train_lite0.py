@@ -43,9 +43,9 @@ from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.dataset.packed import PackedImages
 from covidcxr.models.efficientnet_lite import ConvNorm, EfficientNetLite0
+from covidcxr.models.history import read_history
 from covidcxr.training.augment import augment
 from covidcxr.training.fit import train
-from covidcxr.training.history import read_history
 from covidcxr.training.loading import finish_images, load_parts, step_generator, unit_images
 
 BATCH = 64

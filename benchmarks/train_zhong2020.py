@@ -34,8 +34,8 @@ from typing import Any
 
 from benchmarks.record import versions, write_result
 from covidcxr.core.recipe_toml import load_recipe
+from covidcxr.models.history import read_history
 from covidcxr.training.fit import train
-from covidcxr.training.history import read_history
 
 STEPS, BATCH = 163, 32
 PEER = Path(__file__).parent / "peers" / "keras_zhong2020.py"

@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.record import versions, write_result
 from covidcxr.models.bundle import Bundle
-from covidcxr.training.history import EpochHistory, read_history
+from covidcxr.models.history import EpochHistory, read_history
 
 PUBLISHED = {"loss": 0.5632, "accuracy": 0.873, "precision": 0.8967, "recall": 0.8446, "recall/COVID-19": 0.97}
 METRICS = ("loss", "accuracy", "precision", "recall", "balanced_accuracy")

@@ -11,8 +11,9 @@ import torch
 from covidcxr.audit.judge import BundleJudge
 from covidcxr.core.types import PreprocessSpec
 from covidcxr.imaging.preprocess import finish
-from covidcxr.models.bundle import Bundle, BundleInfo, NetworkInfo, PreprocessInfo, save_bundle
-from covidcxr.models.network import build_network
+from covidcxr.models.build import build_network
+from covidcxr.models.bundle import Bundle, save_bundle
+from covidcxr.models.bundle_info import BundleInfo, NetworkInfo, PreprocessInfo
 
 PREPROCESS = {"size": 96, "channels": 1, "intensity": "standardize", "mean": 0.4, "std": 0.2}
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from audit_films import brightness_score, corner_score, lung_score, make_context
 
+from audit_films import brightness_score, corner_score, lung_score, make_context
 from covidcxr.audit.context import AuditContext
 from covidcxr.audit.plants import plant
 from covidcxr.audit.result import AuditResult

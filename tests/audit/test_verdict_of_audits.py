@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from audit_films import SIZE, lung_score, make_context
 
+from audit_films import SIZE, lung_score, make_context
 from covidcxr.audit.context import AuditContext, ImageSet
 from covidcxr.audit.findings import audit_findings
 from covidcxr.audit.shortcuts import AUDITS

@@ -1,16 +1,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
+import bundles
 from covidcxr.cli.main import run_command
 from covidcxr.models.bundle import Bundle
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
-import bundles
 
 
 @pytest.fixture(scope="module")

@@ -2,25 +2,20 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from covidcxr.cli.main import run_command
-from covidcxr.core.types import Radiograph
-from covidcxr.imaging import dicom_facts
-from covidcxr.imaging.gate import GateReason, GateResult
-from covidcxr.models.bundle import Bundle
-from covidcxr.sources.phantom_films import draw_film
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "imaging"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "pipeline"))
 import bundles
 import films
+from covidcxr.cli.main import run_command
+from covidcxr.core.types import Radiograph
+from covidcxr.imaging.dicom import facts as dicom_facts
+from covidcxr.imaging.gate.gate import GateReason, GateResult
+from covidcxr.models.bundle import Bundle
+from covidcxr.sources.phantom_films import draw_film
 from study_builders import write_bundle
 
 
@@ -101,7 +96,7 @@ def test_what_the_gate_refuses_gets_no_probability(
         reason = GateReason(name="lateral", verdict="refuse", detail="a lateral film")
         return GateResult(origin=film.origin, verdict="refuse", reasons=(reason,))
 
-    monkeypatch.setattr("covidcxr.imaging.gate.gate_film", refuse)
+    monkeypatch.setattr("covidcxr.imaging.gate.gate.gate_film", refuse)
     assert run_command(["predict", str(bundle.folder), str(folder), "--json", "--gate"]) == 0
     first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert (first["status"], first["probabilities"], first["reasons"]) == ("refuse", {}, ["lateral: a lateral film"])

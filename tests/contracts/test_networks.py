@@ -8,7 +8,8 @@ import torch
 from covidcxr.core.errors import MissingExtraError, RecipeError
 from covidcxr.core.types import PreprocessSpec
 from covidcxr.models import MODELS
-from covidcxr.models.network import ChestNetwork, build_network, count_parameters
+from covidcxr.models.build import build_network, count_parameters
+from covidcxr.models.network import ChestNetwork
 
 
 def small(name: str, *, channels: int, num_classes: int = 3) -> ChestNetwork:

@@ -4,12 +4,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from miniature import Counting, recipe
 
 from covidcxr.curation import image_store
 from covidcxr.curation.compile import compile_dataset
 from covidcxr.dataset import Dataset
 from covidcxr.sources.phantoms import write_phantom_sources
+from miniature import Counting, recipe
 
 
 @pytest.fixture(scope="session")

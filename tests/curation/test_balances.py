@@ -4,8 +4,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from candidates_builder import patients
 
+from candidates_builder import patients
 from covidcxr.core.errors import RecipeError
 from covidcxr.core.recipe import BalanceRecipe
 from covidcxr.core.types import Split

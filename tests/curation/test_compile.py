@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from miniature import Counting, csv_source, recipe
 from PIL import Image
 
 from covidcxr.core.errors import DatasetError, MissingExtraError, OutputError, SourceError
@@ -20,6 +19,7 @@ from covidcxr.curation import image_store, near_duplicates
 from covidcxr.curation.compile import compile_dataset
 from covidcxr.curation.image_work import ImageFacts, ImageJob
 from covidcxr.dataset import Dataset, manifest
+from miniature import Counting, csv_source, recipe
 
 
 def test_every_image_is_in_the_manifest_or_in_the_exclusions(compiled: Dataset, phantoms: Path) -> None:

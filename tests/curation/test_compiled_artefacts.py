@@ -8,11 +8,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from miniature import recipe
 from PIL import Image
 
 from covidcxr.curation.compile import compile_dataset
 from covidcxr.dataset import Dataset
+from miniature import recipe
 
 
 def test_synthetic_data_are_called_so_in_every_artefact(compiled: Dataset) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from miniature import Counting, recipe
 from PIL import Image
 
 from covidcxr.core.recipe import Recipe
@@ -18,6 +17,7 @@ from covidcxr.curation.duplicates import Confirmation, find
 from covidcxr.curation.leak_file import read_leaks
 from covidcxr.curation.leaks import LeakReport
 from covidcxr.dataset import Dataset
+from miniature import Counting, recipe
 
 NORMAL = "chest-xray-pneumonia/train/NORMAL"
 PNEUMONIA = "chest-xray-pneumonia/train/PNEUMONIA"

@@ -3,7 +3,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from candidates_builder import facts
-
 from covidcxr.core.types import Record
 from covidcxr.curation.groups import find_films, find_groups
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from covidcxr.curation.image_work import SCORES, ImageJob, compute_image
 from covidcxr.curation.rules import RULES
-from covidcxr.imaging.picture_checks import MIN_COLOUR
+from covidcxr.imaging.screening.picture_checks import MIN_COLOUR
 
 
 def job(path: Path, look: tuple[str, ...]) -> ImageJob:

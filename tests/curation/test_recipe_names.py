@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from miniature import recipe
 
 from covidcxr.core.errors import CovidCxrError
 from covidcxr.core.recipe_toml import load_recipe, recipe_names
 from covidcxr.curation.recipe_names import check_names
+from miniature import recipe
 
 BOTH = {"csv": ["COVID-19", "Normal"]}
 

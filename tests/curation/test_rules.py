@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from candidates_builder import RECIPE, candidate
 
+from candidates_builder import RECIPE, candidate
 from covidcxr.core.types import View
 from covidcxr.curation.candidates import Candidate, contradict
 from covidcxr.curation.licences import allowed_uses

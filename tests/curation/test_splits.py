@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from candidates_builder import candidate, patients
 from hypothesis import given
 from hypothesis import strategies as st
 
+from candidates_builder import candidate, patients
 from covidcxr.core.errors import RecipeError, SplitError
 from covidcxr.core.recipe import SplitRecipe
 from covidcxr.core.types import Sample, Split

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from dataset_builders import compiled_dataset, sample, write_image
 
 from covidcxr.core.errors import DatasetError
 from covidcxr.dataset import Dataset
+from dataset_builders import compiled_dataset, sample, write_image
 
 
 def test_a_compiled_dataset_opens_with_its_manifest(tmp_path: Path) -> None:

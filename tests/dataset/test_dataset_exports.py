@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from dataset_builders import compiled_dataset, sample
 
 from covidcxr.core.errors import OutputError
 from covidcxr.core.progress import SILENT
 from covidcxr.dataset import Dataset
 from covidcxr.dataset.exports import EXPORTS
+from dataset_builders import compiled_dataset, sample
 
 
 @pytest.fixture

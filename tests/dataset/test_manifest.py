@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from dataset_builders import manifest, sample
 
 from covidcxr.core.errors import DatasetError
 from covidcxr.core.types import Exclusion, Record, View
 from covidcxr.dataset.manifest import make_manifest, read_dataset_file, read_manifest, write_manifest
 from covidcxr.dataset.tables import age_group, parse_sample, sample_row
+from dataset_builders import manifest, sample
 
 
 def test_a_manifest_comes_back_as_it_was_written(tmp_path: Path) -> None:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset_builders import compiled_dataset, sample
 from PIL import Image
 
 from covidcxr.core.errors import DatasetError, ImageReadError
 from covidcxr.dataset import Dataset
 from covidcxr.dataset.packed import pack
+from dataset_builders import compiled_dataset, sample
 
 
 def _dataset(root: Path) -> Dataset:

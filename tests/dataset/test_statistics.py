@@ -3,12 +3,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from dataset_builders import manifest, sample
 
 from covidcxr.core.errors import DatasetError
 from covidcxr.core.types import Exclusion
 from covidcxr.dataset.compare import Change, Fate, compare
 from covidcxr.dataset.statistics import Count, count_by
+from dataset_builders import manifest, sample
 
 
 def test_counts_are_of_images_and_of_groups() -> None:

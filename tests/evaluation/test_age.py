@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cohort_builders import CLASSES
 
+from cohort_builders import CLASSES
 from covidcxr.evaluation.age import AgeReading, read_age
 from covidcxr.evaluation.age_rule import age_finding, age_sentence, age_weight
 from covidcxr.evaluation.cohort import Cohort

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from cohort_builders import CLASSES, prediction, random_cohort, sample
 
+from cohort_builders import CLASSES, prediction, random_cohort, sample
 from covidcxr.core.errors import EvaluationError
 from covidcxr.core.types import Prediction, Sex
 from covidcxr.evaluation.cohort import age_band, cohort_from_predictions

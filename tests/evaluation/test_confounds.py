@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from cohort_builders import CLASSES, sample
-
 from covidcxr.evaluation.confounds import find_confounding
 
 

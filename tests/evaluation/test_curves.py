@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cohort_builders import cohort_of_counts, random_cohort
 from sklearn.metrics import precision_recall_curve, roc_auc_score, roc_curve
 
+from cohort_builders import cohort_of_counts, random_cohort
 from covidcxr.evaluation.curves import confidence_reliability, pr_band, roc_band
 
 

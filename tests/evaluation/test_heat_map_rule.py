@@ -3,8 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from cohort_builders import CLASSES, cohort_of_counts, sample
 
+from cohort_builders import CLASSES, cohort_of_counts, sample
 from covidcxr.core.types import Metric
 from covidcxr.evaluation.confounds import find_confounding
 from covidcxr.evaluation.evidence import CohortEvidence, Evidence

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cohort_builders import random_cohort
 
+from cohort_builders import random_cohort
 from covidcxr.core.errors import EvaluationError
 from covidcxr.core.types import Metric
 from covidcxr.evaluation.nuisance import intensity_features, nuisance_baseline, retained_skill

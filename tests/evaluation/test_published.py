@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from cohort_builders import CLASSES, cohort_of_counts
 
+from cohort_builders import CLASSES, cohort_of_counts
 from covidcxr.core.errors import EvaluationError
 from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.core.types import Metric

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from cohort_builders import CLASSES, cohort_of_counts, random_cohort
 
+from cohort_builders import CLASSES, cohort_of_counts, random_cohort
 from covidcxr.evaluation.published import ZHONG2020
 from covidcxr.evaluation.report import evaluate_cohort
 

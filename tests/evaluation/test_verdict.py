@@ -3,8 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from cohort_builders import CLASSES, cohort_of_counts, random_cohort, sample
 
+from cohort_builders import CLASSES, cohort_of_counts, random_cohort, sample
 from covidcxr.core.types import Metric
 from covidcxr.evaluation.confounds import Confounding, find_confounding
 from covidcxr.evaluation.evidence import part_in_training

@@ -2,19 +2,16 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+import bundles
 from covidcxr.cli.main import run_command
 from covidcxr.models.bundle import Bundle
 from covidcxr.sources.phantom_films import draw_film
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
-import bundles
 
 
 @pytest.fixture(scope="module")

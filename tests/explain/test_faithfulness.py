@@ -11,7 +11,7 @@ from covidcxr.explain.explanation import Explanation, judge
 from covidcxr.explain.faithfulness import Checks, area, deletion_insertion, shuffled_network
 from covidcxr.explain.methods import METHODS
 from covidcxr.explain.rows import summarise, to_row
-from covidcxr.imaging.lungs import LungFields
+from covidcxr.imaging.lungs.segment import LungFields
 from covidcxr.models.network import ChestNetwork
 
 

@@ -16,8 +16,8 @@ from covidcxr.explain.focus import (
     to_film,
     zone_shares,
 )
-from covidcxr.imaging.lung_zones import lung_zones
-from covidcxr.imaging.lungs import LungFields
+from covidcxr.imaging.lungs.segment import LungFields
+from covidcxr.imaging.lungs.zones import lung_zones
 
 
 def _mask() -> np.ndarray:

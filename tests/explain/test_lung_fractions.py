@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +12,6 @@ from covidcxr.explain.lung_fractions import LungFractions
 from covidcxr.inference.predictor import Predictor
 from covidcxr.models.bundle import Bundle, update_info
 from covidcxr.sources.phantom_films import draw_film
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "pipeline"))
 from study_builders import write_bundle
 
 

@@ -12,17 +12,16 @@ import onnxruntime
 import pytest
 import torch
 
+import bundles
 from covidcxr.core.errors import BundleError, OutputError, RegistryError
 from covidcxr.core.types import PreprocessSpec
-from covidcxr.export.exporter import ExportResult, check_parity, export_bundle
+from covidcxr.export.exporter import check_parity, export_bundle
 from covidcxr.export.film_network import FilmNetwork, squeeze_matrix
 from covidcxr.export.parity import Parity, compare, computed_trial
+from covidcxr.export.request import ExportResult
 from covidcxr.imaging.preprocess import finish, squeeze
 from covidcxr.inference.predictor import Predictor
 from covidcxr.models.bundle import Bundle, update_info
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
-import bundles
 
 pytest.importorskip("onnxscript", reason="the extra `export` is not installed")
 

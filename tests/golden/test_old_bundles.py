@@ -10,7 +10,8 @@ import pytest
 from covidcxr.core.errors import BundleError
 from covidcxr.core.types import Radiograph
 from covidcxr.inference.predictor import Predictor
-from covidcxr.models.bundle import FORMAT_VERSION, Bundle, refresh_sums, write_sums
+from covidcxr.models.bundle import Bundle, refresh_sums, write_sums
+from covidcxr.models.bundle_info import FORMAT_VERSION
 
 HERE = Path(__file__).parent
 # What the release that wrote the bundle said of `film`; weights are rounded random ones, kept once, with format 1.

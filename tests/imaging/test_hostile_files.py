@@ -3,11 +3,11 @@ from __future__ import annotations
 import resource
 import time
 
-import crafted
-import hostile
 import numpy as np
 import pytest
 
+import crafted
+import hostile
 from covidcxr.core.errors import ImageReadError
 from covidcxr.imaging.reading import REASONS, read
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from covidcxr.core.errors import ImageReadError
-from covidcxr.imaging.lungs import LungFields
+from covidcxr.imaging.lungs.segment import LungFields
 from covidcxr.imaging.overlays import LEFT_COLOUR, RIGHT_COLOUR, colour_table, encode_png, heat_overlay, outline_lungs
 
 

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import films
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import films
 from covidcxr.core.types import PreprocessSpec, Radiograph
 from covidcxr.imaging.encoding import encode_jpeg, shrink, to_uint8
 from covidcxr.imaging.phash import hamming, perceptual_hash

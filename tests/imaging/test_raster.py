@@ -4,12 +4,12 @@ import io
 from pathlib import Path
 
 import cv2
-import films
 import numpy as np
 import pytest
 from PIL import Image
 
 import covidcxr.imaging
+import films
 from covidcxr.core.errors import ImageReadError, ImageTooLargeError
 from covidcxr.imaging.reading import REASONS, read, read_frames, read_gray8
 

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from covidcxr.core.types import Radiograph
-from covidcxr.imaging import drawn_marks, gate_kinds, lungs, small_network
-from covidcxr.imaging.gate import gate_film
+from covidcxr.imaging import small_network
+from covidcxr.imaging.gate import kinds as gate_kinds
+from covidcxr.imaging.gate.gate import gate_film
+from covidcxr.imaging.lungs import segment as lungs
+from covidcxr.imaging.screening import drawn_marks
 from covidcxr.imaging.small_network import in_bfloat16
 from covidcxr.sources.phantom_films import draw_film
 

@@ -11,11 +11,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import bundles
 import pytest
 
+import bundles
 from covidcxr.core.errors import OutputError
-from covidcxr.imaging.gate import GateResult
+from covidcxr.imaging.gate.gate import GateResult
 from covidcxr.inference.bulk import parts_folder, predict_to_table
 from covidcxr.inference.inputs import expand
 from covidcxr.inference.intake import Intake, Naming
@@ -113,8 +113,10 @@ def test_parts_of_another_gate_or_release_or_without_what_is_asked_are_not_taken
     change: str, predictor: Predictor, films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card, release = {"sha256": "old"}, ["1"]
-    monkeypatch.setattr("covidcxr.imaging.gate_kinds.gate_network_card", lambda: card)
-    monkeypatch.setattr("covidcxr.imaging.gate.gate_film", lambda film: GateResult(origin=film.origin, verdict="ok"))
+    monkeypatch.setattr("covidcxr.imaging.gate.kinds.gate_network_card", lambda: card)
+    monkeypatch.setattr(
+        "covidcxr.imaging.gate.gate.gate_film", lambda film: GateResult(origin=film.origin, verdict="ok")
+    )
     monkeypatch.setattr("covidcxr.inference.bulk.release", lambda: release[0])
     gated = Predictor(predictor.bundle, predictor.backend, batch_size=4, gated=True)
     out = tmp_path / "found.csv"

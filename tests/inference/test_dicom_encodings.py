@@ -1,16 +1,13 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-import bundles
 import numpy as np
 
-from covidcxr.inference.predictor import Predictor
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "imaging"))
+import bundles
 import films
 import variants
+from covidcxr.inference.predictor import Predictor
 
 
 def test_one_film_in_over_a_hundred_encodings_gives_one_prediction(tmp_path: Path) -> None:

@@ -4,10 +4,11 @@ import json
 import sys
 from pathlib import Path
 
-import archives
-import bundles
 import pytest
 
+import archives
+import bundles
+import films
 from covidcxr.cli.main import run_command
 from covidcxr.core.errors import ArchiveError, ImageReadError, MissingExtraError
 from covidcxr.inference import dicomweb
@@ -18,9 +19,6 @@ from covidcxr.inference.inputs import expand, expand_named
 from covidcxr.inference.predictor import Predictor
 from covidcxr.models.bundle import Bundle
 from covidcxr.outputs.predictions import read_parquet_rows
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "imaging"))
-import films
 
 pytest.importorskip("requests", reason="the extra `dicomweb` is not installed")
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import bundles
 import pytest
 
+import bundles
 from covidcxr.core.errors import ImageReadError
 from covidcxr.inference.inputs import expand
 

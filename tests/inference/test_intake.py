@@ -1,23 +1,20 @@
 from __future__ import annotations
 
-import sys
 from datetime import date
 from pathlib import Path
 
-import bundles
 import numpy as np
 import pytest
 
+import bundles
+import films
+import hostile
 from covidcxr.core.types import View
-from covidcxr.imaging import dicom_deflated
-from covidcxr.imaging.dicom_facts import read_facts
+from covidcxr.imaging.dicom import deflated as dicom_deflated
+from covidcxr.imaging.dicom.facts import read_facts
 from covidcxr.inference.decoding import Item
 from covidcxr.inference.dicomweb import RemoteFilm
 from covidcxr.inference.intake import HeaderFilter, Intake, Naming
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "imaging"))
-import films
-import hostile
 
 KEY = b"k" * 32
 

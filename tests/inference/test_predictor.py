@@ -7,25 +7,24 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import bundles
 import numpy as np
 import pytest
 import torch
 
+import bundles
+import films
 from covidcxr.cli.main import run_command
 from covidcxr.core.errors import BundleError, ImageReadError, RegistryError
 from covidcxr.core.types import Prediction, Radiograph
-from covidcxr.imaging import gate_kinds, small_network
-from covidcxr.imaging.gate import GateReason, GateResult
-from covidcxr.imaging.lungs import LungFields
+from covidcxr.imaging import small_network
+from covidcxr.imaging.gate import kinds as gate_kinds
+from covidcxr.imaging.gate.gate import GateReason, GateResult
+from covidcxr.imaging.lungs.segment import LungFields
 from covidcxr.imaging.preprocess import preprocess
 from covidcxr.imaging.reading import read
 from covidcxr.inference import decoding
 from covidcxr.inference.predictor import Predictor
 from covidcxr.models.bundle import Bundle, update_info
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "imaging"))
-import films
 
 
 @pytest.fixture(scope="module")
@@ -247,10 +246,10 @@ def test_lungs_that_the_gate_found_are_not_looked_for_again(tmp_path: Path, monk
     field[10:30, 5:35] = True
     lungs = LungFields(right=field, left=field, confidence=1.0, found=True, box=(5, 10, 30, 20))
     monkeypatch.setattr(
-        "covidcxr.imaging.gate.gate_film", lambda film: GateResult(origin=film.origin, verdict="ok", lungs=lungs)
+        "covidcxr.imaging.gate.gate.gate_film", lambda film: GateResult(origin=film.origin, verdict="ok", lungs=lungs)
     )
     looked = []
-    monkeypatch.setattr("covidcxr.imaging.lung_region.segment_lungs", lambda pixels: looked.append(1) or lungs)
+    monkeypatch.setattr("covidcxr.imaging.lungs.region.segment_lungs", lambda pixels: looked.append(1) or lungs)
     gated = Predictor.load(folder, gated=True).predict_one(bundles.png(1))
     assert not looked
     free = Predictor.load(folder, gated=False).predict_one(bundles.png(1))
@@ -268,7 +267,7 @@ def test_the_gate_is_rounded_where_the_backend_is(
         found.append(small_network._bfloat16.get())
         return GateResult(origin=film.origin, verdict="ok")
 
-    monkeypatch.setattr("covidcxr.imaging.gate.gate_film", look)
+    monkeypatch.setattr("covidcxr.imaging.gate.gate.gate_film", look)
     predictor = Predictor.load(bundle.folder, gated=True)
     monkeypatch.setattr(predictor.backend, "is_rounded", is_rounded)
     assert predictor.predict_one(bundles.png(1)).status == "ok"
@@ -345,7 +344,7 @@ def test_a_gated_predictor_refuses_warns_and_judges(bundle: Bundle, monkeypatch:
         reasons = (GateReason(name="few-pixels", verdict=verdict, detail="small"),) if verdict != "ok" else ()
         return GateResult(origin=film.origin, verdict=verdict, reasons=reasons)
 
-    monkeypatch.setattr("covidcxr.imaging.gate.gate_film", answer)
+    monkeypatch.setattr("covidcxr.imaging.gate.gate.gate_film", answer)
     inputs = [bundles.png(number) for number in range(3)]
     free = list(Predictor.load(bundle.folder).predict(inputs, verdicts))
     gated = list(Predictor.load(bundle.folder, gated=True).predict(inputs, verdicts))

@@ -7,9 +7,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import bundles
 import pytest
 
+import bundles
 from covidcxr.cli.main import run_command
 from covidcxr.core.errors import MissingExtraError
 from covidcxr.core.ray_tasks import map_on_ray

@@ -12,8 +12,9 @@ from covidcxr.core.errors import MissingExtraError, RecipeError
 from covidcxr.core.types import PreprocessSpec
 from covidcxr.explain.methods import METHODS
 from covidcxr.models import MODELS
-from covidcxr.models.bundle import BundleInfo, NetworkInfo, PreprocessInfo, save_bundle
-from covidcxr.models.network import build_network, count_parameters
+from covidcxr.models.build import build_network, count_parameters
+from covidcxr.models.bundle import save_bundle
+from covidcxr.models.bundle_info import BundleInfo, NetworkInfo, PreprocessInfo
 
 MONAI = ("densenet121", "densenet201", "resnet50", "se-resnet50", "efficientnet-b0")
 

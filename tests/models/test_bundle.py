@@ -11,8 +11,10 @@ import torch
 from covidcxr.core.errors import BundleError
 from covidcxr.core.types import PreprocessSpec
 from covidcxr.models import bundle as bundles
-from covidcxr.models.bundle import Bundle, BundleInfo, NetworkInfo, PreprocessInfo, save_bundle, update_info
-from covidcxr.models.network import ChestNetwork, build_network
+from covidcxr.models.build import build_network
+from covidcxr.models.bundle import Bundle, save_bundle, update_info
+from covidcxr.models.bundle_info import BundleInfo, NetworkInfo, PreprocessInfo
+from covidcxr.models.network import ChestNetwork
 
 CLASSES = ("COVID-19", "Normal", "Pneumonia")
 
@@ -119,5 +121,5 @@ def test_reading_a_bundle_does_not_import_torch(saved: Bundle) -> None:
 
 def test_a_dataset_given_for_a_bundle_is_told_apart(tmp_path: Path) -> None:
     (tmp_path / "SHA256SUMS").write_text(f"{'0' * 64}  images/test/Normal/film.jpg\n")
-    with pytest.raises(BundleError, match="of a training run, not in a dataset"):
+    with pytest.raises(BundleError, match="of a training run, not a dataset"):
         Bundle.load(tmp_path)

@@ -6,6 +6,7 @@ from sklearn.datasets import load_sample_image
 
 from covidcxr.core.errors import BundleError
 from covidcxr.core.types import PreprocessSpec
+from covidcxr.models.build import build_network
 from covidcxr.models.efficientnet_lite import (
     EfficientNetLite,
     EfficientNetLite0,
@@ -13,7 +14,6 @@ from covidcxr.models.efficientnet_lite import (
     EfficientNetLite2,
     fill_from_release,
 )
-from covidcxr.models.network import build_network
 
 # Parameters of the ImageNet networks, as the release counts them: 4.65, 5.42 and 6.09 million.
 PARAMETERS = [(EfficientNetLite0, 4_652_008), (EfficientNetLite1, 5_416_680), (EfficientNetLite2, 6_092_072)]

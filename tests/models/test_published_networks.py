@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from covidcxr.core.errors import RecipeError
+from covidcxr.models.build import count_parameters
 from covidcxr.models.covid19_cnn import Covid19Cnn
 from covidcxr.models.haghanifar2020 import Haghanifar2020
-from covidcxr.models.network import count_parameters
 
 
 @pytest.mark.parametrize(

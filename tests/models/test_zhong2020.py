@@ -5,7 +5,8 @@ import torch
 
 from covidcxr.core.errors import RecipeError
 from covidcxr.core.types import PreprocessSpec
-from covidcxr.models.network import GrayConv2d, build_network, count_parameters
+from covidcxr.models.build import build_network, count_parameters
+from covidcxr.models.network import GrayConv2d
 from covidcxr.models.zhong2020 import Zhong2020
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from page_builders import drawing
 from PIL import Image
 
 from covidcxr.outputs.figures.benefit import BenefitCurve, RiskCurve, draw_benefit
@@ -16,6 +15,7 @@ from covidcxr.outputs.figures.forest import ForestRow, draw_forest
 from covidcxr.outputs.figures.history import EpochSeries, draw_history
 from covidcxr.outputs.figures.probability import ClassProbabilities, draw_true_probability
 from covidcxr.outputs.figures.style import Drawing, inline_svg, png_bytes, svg_text, write_drawings
+from page_builders import drawing
 
 GRID = np.linspace(0, 1, 21)
 CURVES = [

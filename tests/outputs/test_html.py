@@ -5,11 +5,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from page_builders import page
 
 from covidcxr.core.errors import OutputError
+from covidcxr.core.notice import NOTICE, SYNTHETIC_NOTICE
 from covidcxr.outputs.html import drawings_of, render_page, write_page
-from covidcxr.outputs.page import NOTICE, SYNTHETIC_NOTICE
+from page_builders import page
 
 _VOID = {"meta", "img", "br", "hr", "link", "input"}
 

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from covidcxr.core.errors import OutputError
+from covidcxr.core.notice import ROW_NOTICE
 from covidcxr.core.types import Prediction
 from covidcxr.outputs.predictions import (
-    NOTICE,
     check_suffix,
     columns,
     document,
@@ -73,7 +73,7 @@ def test_a_csv_holds_every_prediction_in_order(tmp_path: Path) -> None:
     assert list(rows[0]) == columns(CLASSES)
     assert (rows[0]["probability/Normal"], rows[0]["warnings"]) == ("0.75", "overlay left out | mirrored")
     assert [row["lung_fraction"] for row in rows] == ["0.8712", ""]
-    assert (rows[1]["status"], rows[1]["probability/Normal"], rows[1]["notice"]) == ("error", "", NOTICE)
+    assert (rows[1]["status"], rows[1]["probability/Normal"], rows[1]["notice"]) == ("error", "", ROW_NOTICE)
 
 
 def test_a_parquet_file_holds_the_same(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_parquet_file_holds_the_same(tmp_path: Path) -> None:
     table = pq.read_table(tmp_path / "found.parquet")
     assert table.column_names == columns(CLASSES)
     assert table["probability/COVID-19"].to_pylist() == [0.25, None]
-    assert table.schema.metadata[b"notice"] == NOTICE.encode()
+    assert table.schema.metadata[b"notice"] == ROW_NOTICE.encode()
     assert [row_document(row) for row in read_parquet_rows(tmp_path / "found.parquet")] == [
         document(FOUND),
         document(FAILED),

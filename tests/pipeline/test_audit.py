@@ -14,8 +14,9 @@ from PIL import Image
 from covidcxr.cli.main import run_command
 from covidcxr.core.types import PreprocessSpec
 from covidcxr.dataset.dataset import Dataset
-from covidcxr.models.bundle import Bundle, BundleInfo, NetworkInfo, PreprocessInfo, save_bundle
-from covidcxr.models.network import build_network
+from covidcxr.models.build import build_network
+from covidcxr.models.bundle import Bundle, save_bundle
+from covidcxr.models.bundle_info import BundleInfo, NetworkInfo, PreprocessInfo
 
 CLASSES = ("COVID-19", "Normal")
 SIZE = 96

@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
-from study_builders import write_dataset
 
 from covidcxr.cli.main import run_command
 from covidcxr.core.errors import RecipeError, RegistryError
 from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.models import MODELS
 from covidcxr.pipeline.backbones import backbones, with_network
+from study_builders import write_dataset
 
 RECIPE = """
 name = "mini"

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from study_builders import CLASSES, write_bundle, write_dataset
 
 from covidcxr.cli.main import run_command
 from covidcxr.core.errors import EvaluationError
 from covidcxr.evaluation.cohort import Cohort
 from covidcxr.pipeline.compare import _pair, compare
+from study_builders import CLASSES, write_bundle, write_dataset
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from study_builders import CLASSES, write_class_folders, write_dataset
 
 from covidcxr.cli.main import run_command
 from covidcxr.core.errors import EvaluationError
@@ -13,8 +12,9 @@ from covidcxr.core.recipe import Recipe
 from covidcxr.core.recipe_toml import resolve_recipe
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.evaluation.cohort import Cohort
+from covidcxr.evaluation.folds import fold_dataset, make_folds
 from covidcxr.pipeline.crossval import crossval, pool
-from covidcxr.pipeline.folds import fold_dataset, make_folds
+from study_builders import CLASSES, write_class_folders, write_dataset
 
 RECIPE = """
 name = "mini"

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from study_builders import CLASSES, write_bundle, write_class_folders, write_dataset
 
 from covidcxr.audit.run import run_audits
 from covidcxr.cli.main import run_command
@@ -15,6 +14,7 @@ from covidcxr.core.digests import file_sha256
 from covidcxr.core.errors import BundleError, DatasetError, EvaluationError, OutputError
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.pipeline.evaluate import evaluate
+from study_builders import CLASSES, write_bundle, write_class_folders, write_dataset
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +199,7 @@ def test_synthetic_data_are_announced(tmp_path: Path) -> None:
     bundle = write_bundle(tmp_path, manifest.digest, synthetic=True)
     evaluate(bundle, [tmp_path / "dataset"], tmp_path / "report", rounds=10, cache=tmp_path / "cache")
     assert document(tmp_path / "report")["synthetic"] is True
-    assert "Synthetic data: these are computed phantoms" in (tmp_path / "report" / "report.html").read_text()
+    assert "SYNTHETIC DATA: computed phantoms" in (tmp_path / "report" / "report.html").read_text()
 
 
 def test_a_class_the_bundle_does_not_know_is_refused_or_mapped(home: Path, tmp_path: Path) -> None:

@@ -7,13 +7,13 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from study_builders import CLASSES, write_bundle, write_dataset
 
 from covidcxr.cli.main import run_command
 from covidcxr.evaluation.cohort import Cohort
 from covidcxr.explain.rows import Row
 from covidcxr.pipeline.evaluate import evaluate
 from covidcxr.pipeline.explanations import chosen_cases, map_shares, outside_by_class
+from study_builders import CLASSES, write_bundle, write_dataset
 
 
 @pytest.fixture(scope="module")

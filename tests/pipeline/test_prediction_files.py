@@ -8,11 +8,11 @@ import re
 from pathlib import Path
 
 import pytest
-from study_builders import CLASSES, write_bundle, write_dataset
 
 from covidcxr.cli.main import run_command
 from covidcxr.core.errors import EvaluationError
 from covidcxr.pipeline.prediction_files import PredictionFile
+from study_builders import CLASSES, write_bundle, write_dataset
 
 SHARES = ("0.7", "0.2", "0.1")
 

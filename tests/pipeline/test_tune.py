@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from study_builders import write_dataset
 
 from covidcxr.cli.main import run_command
 from covidcxr.core.errors import MissingExtraError, RecipeError, TrainingError
@@ -15,6 +14,7 @@ from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.pipeline import tune as tuning
 from covidcxr.pipeline.search_space import Axis, parse_axis, parse_space
 from covidcxr.pipeline.tune import tune
+from study_builders import write_dataset
 
 pytest.importorskip("optuna", reason="the extra `tune` is not installed")
 

@@ -9,14 +9,14 @@ import pytest
 from PIL import Image
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
-from study_builders import CLASSES, write_bundle, write_class_folders, write_dataset
 
 from covidcxr.cli.main import run_command
 from covidcxr.core.errors import DatasetError, EvaluationError
 from covidcxr.core.types import Sex, View
+from covidcxr.dataset.hospital import open_hospital_folder
 from covidcxr.pipeline.evaluate import evaluate
-from covidcxr.pipeline.hospital import open_hospital_folder
 from covidcxr.pipeline.validate import validate
+from study_builders import CLASSES, write_bundle, write_class_folders, write_dataset
 
 COMPUTED_RADIOGRAPHY = "1.2.840.10008.5.1.4.1.1.1"
 

@@ -2,10 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from source_trees import actualmed, only, rules
-
 from covidcxr.core.types import View
 from covidcxr.sources.actualmed import Actualmed
+from source_trees import actualmed, only, rules
 
 
 def test_findings_read_and_a_blank_one_is_inconclusive(tmp_path: Path) -> None:

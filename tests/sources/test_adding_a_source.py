@@ -5,10 +5,10 @@ import types
 from pathlib import Path
 
 import pytest
-from source_trees import touch, write_table
 
 from covidcxr.sources import SOURCES
 from covidcxr.sources.lookup import locate_sources, read_source
+from source_trees import touch, write_table
 
 GUIDE = Path(__file__).parents[2] / "docs" / "adding-a-source.md"
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from source_trees import chest_xray_pneumonia, only, rules, touch
 
 from covidcxr.core.errors import SourceError
 from covidcxr.sources.chest_xray_pneumonia import ChestXrayPneumonia, read_patient
+from source_trees import chest_xray_pneumonia, only, rules, touch
 
 
 @pytest.mark.parametrize(

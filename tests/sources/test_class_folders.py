@@ -2,10 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from source_trees import rules, touch
-
 from covidcxr.sources.class_folders import ClassFolders
 from covidcxr.sources.lookup import locate_sources
+from source_trees import rules, touch
 
 
 def test_class_names_match_without_case_or_punctuation_in_any_split(tmp_path: Path) -> None:

@@ -3,11 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from source_trees import covid_chestxray, only, rules, touch, write_table
 
 from covidcxr.core.errors import SourceError
 from covidcxr.core.types import Sex, View
 from covidcxr.sources.covid_chestxray import CovidChestXray, read_finding
+from source_trees import covid_chestxray, only, rules, touch, write_table
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from source_trees import rules, touch
-
 from covidcxr.sources.covid_cxnet import CovidCxnet
+from source_trees import rules, touch
 
 
 def test_labels_come_from_the_class_folders_and_patients_stay_unknown(tmp_path: Path) -> None:

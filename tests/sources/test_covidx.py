@@ -3,10 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from source_trees import only, rules, touch
 
 from covidcxr.core.errors import SourceError
 from covidcxr.sources.covidx import Covidx, read_line
+from source_trees import only, rules, touch
 
 
 def tree(folder: Path, *files: str, train: str, test: str = "", name: str = "COVIDx6") -> Path:

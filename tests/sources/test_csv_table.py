@@ -3,11 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from source_trees import only, rules, touch, write_table
 
 from covidcxr.core.errors import SourceError
 from covidcxr.core.types import Sex, View
 from covidcxr.sources.csv_table import CsvTable
+from source_trees import only, rules, touch, write_table
 
 
 def test_paths_and_labels_alone_are_enough(tmp_path: Path) -> None:

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from http_origin import Origin, serving
-from source_trees import chest_xray_pneumonia, covid_chestxray, nih
 
 from covidcxr.core.errors import MissingExtraError, SourceError
 from covidcxr.sources import SOURCES
 from covidcxr.sources.fetch import MIRROR_VARIABLE, Origins, fetch_source, fetchable_sources
 from covidcxr.sources.lookup import read_source
+from http_origin import Origin, serving
+from source_trees import chest_xray_pneumonia, covid_chestxray, nih
 
 WHOLE = ("train/PNEUMONIA/person1_virus_6.jpeg", "test/NORMAL/IM-0003-0001.jpeg", "test/PNEUMONIA/person2_virus_1.jpeg")
 COHEN = SOURCES.get("covid-chestxray-dataset").plan

@@ -3,10 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from source_trees import figure1, only, rules
 
 from covidcxr.core.types import View
 from covidcxr.sources.figure1 import Figure1
+from source_trees import figure1, only, rules
 
 
 def test_the_file_is_found_by_its_stem_whatever_its_ending(tmp_path: Path) -> None:

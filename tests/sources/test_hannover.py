@@ -2,10 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from source_trees import only, rules, touch, write_table
-
 from covidcxr.core.types import Sex, View
 from covidcxr.sources.hannover import Hannover
+from source_trees import only, rules, touch, write_table
 
 HEADER = (
     "patient_id,image_id,sex,age,size,weight,admission_offset,icu_admission_offset,icu_release_offset,death_offset,modality,"

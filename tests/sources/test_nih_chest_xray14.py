@@ -3,11 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from source_trees import nih, only, rules, touch
 
 from covidcxr.core.errors import SourceError
 from covidcxr.core.types import Sex, View
 from covidcxr.sources.nih_chest_xray14 import NihChestXray14, read_findings
+from source_trees import nih, only, rules, touch
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
-from source_trees import touch, write_table
 
 from covidcxr.core.errors import SourceError
 from covidcxr.core.types import Sex, View
 from covidcxr.sources.rsna_pneumonia import RsnaPneumonia
+from source_trees import touch, write_table
 
 OPACITY, NORMAL, OTHER = "0004cfab-14fd", "003d8fa0-6bf1", "00322d4d-1c29"
 

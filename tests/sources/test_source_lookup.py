@@ -3,13 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from source_trees import actualmed, chest_xray_pneumonia, covid_chestxray, figure1, nih, touch
 
 from covidcxr.core.errors import RegistryError, SourceError
 from covidcxr.sources import SOURCES
 from covidcxr.sources.lookup import find_sources_root, locate_sources, read_source
 from covidcxr.sources.phantoms import write_phantom_sources
 from covidcxr.sources.survey import survey
+from source_trees import actualmed, chest_xray_pneumonia, covid_chestxray, figure1, nih, touch
 
 
 def test_the_first_five_sources_are_registered() -> None:

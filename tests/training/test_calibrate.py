@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from covidcxr.core.recipe import CalibrationRecipe
-from covidcxr.models.bundle import BundleInfo, NetworkInfo, PreprocessInfo
+from covidcxr.models.bundle_info import BundleInfo, NetworkInfo, PreprocessInfo
 from covidcxr.training.calibrate import calibrate, operating_point
 
 CLASSES = ("COVID-19", "Normal", "Pneumonia")

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from trainings import KilledAfter, curve
 
 from covidcxr.core.errors import TrainingError
 from covidcxr.core.recipe import CalibrationRecipe, Recipe
 from covidcxr.models.bundle import Bundle
+from covidcxr.models.history import read_history
 from covidcxr.training.fit import train
-from covidcxr.training.history import read_history
+from trainings import KilledAfter, curve
 
 Build = Callable[..., Recipe]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from trainings import curve
 
 from covidcxr.core.recipe import Recipe
+from trainings import curve
 
 Case = tuple[dict[str, Any], list[float]]
 CASES: dict[str, Case] = {

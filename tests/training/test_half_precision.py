@@ -9,12 +9,12 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision
 from torch import nn
 from torch.amp import GradScaler
-from trainings import KilledAfter, curve
 
 from covidcxr.core.errors import TrainingError
 from covidcxr.core.recipe import OptimizerRecipe, Recipe
 from covidcxr.training.devices import start_fabric
 from covidcxr.training.optimizers import Optimizer
+from trainings import KilledAfter, curve
 
 Build = Callable[..., Recipe]
 

@@ -10,7 +10,7 @@ import pytest
 
 from covidcxr.core.errors import MissingExtraError, TrainingError
 from covidcxr.core.recipe import Recipe
-from covidcxr.training.history import EpochHistory
+from covidcxr.models.history import EpochHistory
 from covidcxr.training.mlflow_curves import follow_in_mlflow
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,6 @@ from covidcxr.core.errors import SourceError, TrainingError
 from covidcxr.models.haghanifar2020 import Haghanifar2020
 from covidcxr.models.mobilenet_v2 import MobileNetV2
 from covidcxr.training.weights import start_weights
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "sources"))
 from http_origin import Origin, serving
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.summary.writer.record_writer import RecordWriter
-from trainings import KilledAfter, curve
 
 from covidcxr.core.recipe import Recipe
+from trainings import KilledAfter, curve
 
 Build = Callable[..., Recipe]
 

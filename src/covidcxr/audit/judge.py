@@ -37,7 +37,7 @@ class BundleJudge:
     def __init__(self, bundle: Bundle, *, device: str = "auto") -> None:
         import torch
 
-        from covidcxr.training.devices import has_fast_bfloat16
+        from covidcxr.models.devices import has_fast_bfloat16
 
         self._device = torch.device(choose_device(device))
         network = bundle.network().to(self._device)

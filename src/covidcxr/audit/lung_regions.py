@@ -30,7 +30,7 @@ class FieldMasker:
 
     def regions(self, films: Images) -> LungRegions:
         """Return the segmented lungs of each film (N, M, M), the central box where none were found."""
-        from covidcxr.imaging.lungs import segment_lungs_batch
+        from covidcxr.imaging.lungs.segment import segment_lungs_batch
 
         fields = segment_lungs_batch(films)
         tracked = self._progress.track(fields, total=len(films), label="find lungs")

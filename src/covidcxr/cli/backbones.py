@@ -46,7 +46,7 @@ def backbones_verb(
     """Train a recipe with several networks on the same images and compare them; trained networks are kept."""
     from covidcxr.core.recipe_toml import load_recipe
     from covidcxr.pipeline.backbones import backbones
-    from covidcxr.pipeline.compare_report import comparison_document
+    from covidcxr.report.comparison import comparison_document
 
     result = backbones(
         load_recipe(recipe, settings or ()),

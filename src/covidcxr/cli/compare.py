@@ -18,7 +18,7 @@ from covidcxr.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from covidcxr.pipeline.compare import CompareResult
+    from covidcxr.report.comparison_result import CompareResult
 
 _EXAMPLE = (
     "Example: covidcxr compare runs/zhong2020/bundle runs/ours/bundle --data runs/zhong2020/dataset --out compare"
@@ -52,7 +52,7 @@ def compare_verb(
 ) -> None:
     """Compare bundles: accuracy, AUROC, calibration, audits, parameters, time, and how sure the differences are."""
     from covidcxr.pipeline.compare import compare
-    from covidcxr.pipeline.compare_report import comparison_document
+    from covidcxr.report.comparison import comparison_document
 
     result = compare(
         bundles,

@@ -101,14 +101,9 @@ def _print_summary(dataset: Dataset) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from covidcxr.core.notice import SYNTHETIC_NOTICE
     from covidcxr.curation.leak_file import LEAKS_FILE, read_leaks
-    from covidcxr.dataset.manifest import (
-        EXCLUSIONS_FILE,
-        SYNTHETIC_NOTICE,
-        count_exclusions,
-        count_samples,
-        read_dataset_file,
-    )
+    from covidcxr.dataset.manifest import EXCLUSIONS_FILE, count_exclusions, count_samples, read_dataset_file
 
     console = Console()
     if dataset.synthetic:

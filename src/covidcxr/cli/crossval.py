@@ -19,7 +19,7 @@ from covidcxr.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from covidcxr.pipeline.crossval import CrossvalResult
+    from covidcxr.report.crossval_result import CrossvalResult
 
 _EXAMPLE = "Example: covidcxr crossval zhong2020 --data runs/zhong2020/dataset --by source --out runs/crossval"
 
@@ -45,7 +45,7 @@ def crossval_verb(
     """Train once a fold and measure each network on what was held out; trained folds are kept."""
     from covidcxr.core.recipe_toml import load_recipe
     from covidcxr.pipeline.crossval import crossval
-    from covidcxr.pipeline.crossval_report import crossval_document
+    from covidcxr.report.crossval import crossval_document
 
     result = crossval(
         load_recipe(recipe, settings or ()),

@@ -72,7 +72,7 @@ def evaluate_verb(
 ) -> None:
     """Measure a bundle on datasets and write report.html, report.json, predictions.csv and figures."""
     from covidcxr.pipeline.evaluate import evaluate
-    from covidcxr.pipeline.evidence.statements import read_statements
+    from covidcxr.report.checklists.statements import read_statements
 
     reports = evaluate(
         bundle,

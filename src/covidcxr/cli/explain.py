@@ -132,7 +132,7 @@ def _write_summary(path: Path, summary: Summary, facts: dict[str, Any]) -> None:
     from dataclasses import asdict
 
     from covidcxr.core.artefacts import write_text
-    from covidcxr.explain.explanation import NOTICE
+    from covidcxr.core.notice import NOTICE
 
     document = {**facts, **asdict(summary), "notice": NOTICE}
     write_text(path, json.dumps(document, indent=1) + "\n")

@@ -11,7 +11,7 @@ import typer
 from covidcxr.cli.options import JsonOption, QuietOption, print_json
 
 if TYPE_CHECKING:
-    from covidcxr.export.exporter import ExportResult
+    from covidcxr.export.request import ExportResult
 
 _EPILOG = "Example: covidcxr export runs/zhong2020/bundle --to onnx --out zhong2020.onnx"
 

@@ -13,7 +13,7 @@ import typer
 from covidcxr.cli.options import QuietOption, progress_for
 
 if TYPE_CHECKING:
-    from covidcxr.imaging.gate import GateResult
+    from covidcxr.imaging.gate.gate import GateResult
 
 _EPILOG = "Example: covidcxr gate film.dcm folder/ --json. Research use only, not a diagnosis."
 
@@ -38,7 +38,7 @@ def gate(
     collage, without lungs, or unlike anything known. Exit code 2 if an input was refused.
     """
     from covidcxr.core.artefacts import free_name
-    from covidcxr.imaging.gate import gate as gate_one
+    from covidcxr.imaging.gate.gate import gate as gate_one
     from covidcxr.inference.inputs import expand
 
     items = [item for item in expand(inputs) if isinstance(item.source, Path)]
@@ -68,7 +68,7 @@ def gate(
 def _put_right(path: Path, result: GateResult, target: Path) -> None:
     from covidcxr.core.artefacts import write_bytes
     from covidcxr.imaging.encoding import to_uint8, to_uint16
-    from covidcxr.imaging.gate import right_film
+    from covidcxr.imaging.gate.gate import right_film
     from covidcxr.imaging.overlays import encode_png
     from covidcxr.imaging.reading import read
 

@@ -12,7 +12,7 @@ import typer
 from covidcxr.cli.options import QuietOption, progress_for
 
 if TYPE_CHECKING:
-    from covidcxr.imaging.lungs import LungFields
+    from covidcxr.imaging.lungs.segment import LungFields
 
 _EXAMPLE = "Example: covidcxr lungs films/ --out masks --json. Research use only, not a diagnosis."
 
@@ -69,7 +69,7 @@ def _mask_names(paths: list[Path]) -> dict[Path, str]:
 
 def _one(path: Path, target: Path, *, overlay: bool, sides: bool) -> dict[str, Any]:
     from covidcxr.core.errors import ImageReadError
-    from covidcxr.imaging.lungs import segment_lungs
+    from covidcxr.imaging.lungs.segment import segment_lungs
     from covidcxr.imaging.reading import read
 
     line: dict[str, Any] = {"input": str(path), "status": "error", "mask": None}

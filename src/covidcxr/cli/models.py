@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 def list_models(as_json: JsonOption = False) -> None:
     """List the networks with their size as published, the weights they can start from, and their `network.options`."""
     from covidcxr.models import MODELS
-    from covidcxr.models.network import count_parameters, network_options
+    from covidcxr.models.build import count_parameters, network_options
 
     rows: list[dict[str, Any]] = [
         {

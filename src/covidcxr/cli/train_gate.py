@@ -30,8 +30,8 @@ def train_gate(
 ) -> None:
     """Train the network that tells frontal chest films from other pictures, measure it, and export it."""
     from covidcxr.core.errors import SourceError
+    from covidcxr.shipped.gate.release import GateTraining, release_gate
     from covidcxr.sources.lookup import find_sources_root
-    from covidcxr.training.gate import GateTraining, release_gate
 
     root = find_sources_root(sources)
     if root is None:

@@ -31,8 +31,8 @@ def train_lungs(
     from dataclasses import replace
 
     from covidcxr.core.errors import SourceError
+    from covidcxr.shipped.lungs.release import LungRelease, release_lungs
     from covidcxr.sources.lookup import find_sources_root
-    from covidcxr.training.lungs_release import LungRelease, release_lungs
 
     root = find_sources_root(sources)
     if root is None:

@@ -57,8 +57,8 @@ def validate_verb(
     as_json: JsonOption = False,
 ) -> None:
     """Measure a bundle on your own labelled images, offline; no name and, by default, no image enters the report."""
-    from covidcxr.pipeline.evidence.statements import read_statements
     from covidcxr.pipeline.validate import validate
+    from covidcxr.report.checklists.statements import read_statements
 
     report = validate(
         bundle,

@@ -12,10 +12,10 @@ from collections import defaultdict
 from collections.abc import Mapping
 from importlib import resources
 
+from covidcxr.core.notice import NOTICE, SYNTHETIC_NOTICE
 from covidcxr.core.types import Exclusion, Sample
 from covidcxr.curation.assemble import Assembly
 from covidcxr.curation.image_work import ImageFacts
-from covidcxr.dataset.manifest import NOTICE, SYNTHETIC_NOTICE
 from covidcxr.dataset.tables import age_group
 
 _COLUMNS = (

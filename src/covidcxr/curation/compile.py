@@ -5,7 +5,6 @@ It only leads: sources read metadata, the image store does the work on files, `a
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from pydantic import ValidationError
 
 from covidcxr.core.artefacts import atomic_directory, check_place, clear_leftovers, writing_to
 from covidcxr.core.errors import DatasetError, EmptyDatasetError, SourceError
+from covidcxr.core.processors import num_processors
 from covidcxr.core.progress import SILENT, Progress
 from covidcxr.core.recipe import Recipe
 from covidcxr.core.recipe_toml import load_recipe
@@ -28,7 +28,7 @@ from covidcxr.curation.near_duplicates import find_near_duplicates, find_near_ha
 from covidcxr.curation.publish import SourcePart, error_with_list, publish
 from covidcxr.curation.recipe_names import check_names
 from covidcxr.dataset.dataset import Dataset
-from covidcxr.dataset.manifest import DATASET_FILE, SUMS_FILE
+from covidcxr.dataset.manifest import DATASET_FILE
 from covidcxr.sources import SOURCES
 from covidcxr.sources.lookup import find_folder, find_sources_root, is_synthetic
 
@@ -83,7 +83,7 @@ def compile_dataset(
     earlier = _earlier_dataset(out)
     if earlier is not None:
         store.offer_pictures(_pictures(earlier))
-    workers = workers or _num_processors()
+    workers = workers or num_processors()
     jobs = [
         store.job(record.record_id, record.path, record.path.relative_to(part.folder).as_posix())
         for part in parts.values()
@@ -162,11 +162,7 @@ def _earlier_dataset(out: Path) -> Dataset | None:
 
 
 def _pictures(earlier: Dataset) -> dict[str, tuple[Path, str]]:
-    sums = earlier.root / SUMS_FILE
-    if not sums.is_file():
-        return {}
-    lines = (line.partition("  ") for line in sums.read_text(encoding="utf-8").splitlines())
-    digests = {name: digest for digest, _, name in lines}
+    digests = earlier.image_digests
     return {sample.sha256: (earlier.image_path(sample), digests.get(sample.image, "")) for sample in earlier.samples}
 
 
@@ -188,7 +184,3 @@ def _says(earlier: Mapping[str, Any] | None, recipe: Recipe) -> bool:
     return all(
         getattr(before, name) == getattr(recipe, name) for name in ("name", "title", "citation", "notes", "dataset")
     )
-
-
-def _num_processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

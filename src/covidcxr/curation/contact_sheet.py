@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from covidcxr.core.notice import NOTICE, SYNTHETIC_NOTICE
 from covidcxr.core.types import Manifest, Sample
-from covidcxr.dataset.manifest import NOTICE, SYNTHETIC_NOTICE
 
 _TILE = 112
 _PER_ROW = 12

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from covidcxr.core.notice import NOTICE, SYNTHETIC_NOTICE
 from covidcxr.core.types import Manifest
-from covidcxr.dataset.manifest import MANIFEST_FILE, NOTICE, SYNTHETIC_NOTICE
+from covidcxr.dataset.manifest import MANIFEST_FILE
 from covidcxr.dataset.tables import MANIFEST_COLUMNS
 
 _CONTEXT: dict[str, Any] = {

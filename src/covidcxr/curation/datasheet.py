@@ -9,13 +9,14 @@ import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from covidcxr.core.notice import NOTICE, SYNTHETIC_NOTICE
 from covidcxr.core.recipe import Recipe
 from covidcxr.core.types import Manifest, Sample
 from covidcxr.curation.assemble import BALANCE_PREFIX, CROSSES_SPLIT, Assembly
 from covidcxr.curation.copy_report import CopyReport
 from covidcxr.curation.leaks import LeakReport
 from covidcxr.curation.rules import RULES
-from covidcxr.dataset.manifest import NOTICE, SYNTHETIC_NOTICE, count_exclusions, count_samples
+from covidcxr.dataset.manifest import count_exclusions, count_samples
 from covidcxr.dataset.tables import age_group
 from covidcxr.sources.source import SourceInfo, SourceListing
 

@@ -190,25 +190,25 @@ def picture_scores(pixels: NDArray[np.uint8], data: bytes, look: tuple[str, ...]
 
 
 def _view_scores(pixels: NDArray[np.uint8], _data: bytes) -> dict[str, float]:
-    from covidcxr.imaging.picture_view import picture_view
+    from covidcxr.imaging.screening.view import picture_view
 
     return {f"view/{kind}": value for kind, value in asdict(picture_view(pixels)).items()}
 
 
 def _range_score(pixels: NDArray[np.uint8], _data: bytes) -> dict[str, float]:
-    from covidcxr.imaging.picture_checks import gray_range
+    from covidcxr.imaging.screening.picture_checks import gray_range
 
     return {"gray_range": gray_range(pixels)}
 
 
 def _marks_scores(pixels: NDArray[np.uint8], _data: bytes) -> dict[str, float]:
-    from covidcxr.imaging.drawn_marks import mark_scores
+    from covidcxr.imaging.screening.drawn_marks import mark_scores
 
     return asdict(mark_scores(pixels))
 
 
 def _colour_score(_pixels: NDArray[np.uint8], data: bytes) -> dict[str, float]:
-    from covidcxr.imaging.colour import colour_score
+    from covidcxr.imaging.screening.colour import colour_score
 
     return {"colour": colour_score(data)}
 

@@ -7,11 +7,11 @@ import html
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from covidcxr.core.notice import NOTICE, SYNTHETIC_NOTICE
 from covidcxr.core.types import SPLITS, Manifest
 from covidcxr.curation.candidates import Candidate
 from covidcxr.curation.copy_report import CopyPair, CopyReport
 from covidcxr.curation.duplicates import DuplicatePair, DuplicatePairs
-from covidcxr.dataset.manifest import NOTICE, SYNTHETIC_NOTICE
 from covidcxr.imaging.encoding import encode_jpeg, shrink
 from covidcxr.imaging.reading import read_gray8
 

@@ -16,8 +16,10 @@ from typing import Any
 from PIL import Image
 
 from covidcxr.core.artefacts import write_bytes, write_text
+from covidcxr.core.checksums import SUMS_FILE, checksum_lines
 from covidcxr.core.digests import file_sha256
 from covidcxr.core.errors import DatasetError, EmptyDatasetError, OutputError
+from covidcxr.core.notice import SYNTHETIC_NOTICE
 from covidcxr.core.progress import Progress
 from covidcxr.core.recipe import Recipe
 from covidcxr.core.types import Manifest
@@ -36,15 +38,7 @@ from covidcxr.curation.near_duplicates import PAIRS_FILE, search_key, searched, 
 from covidcxr.curation.pair_gallery import pair_gallery
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.dataset.exports.archive import archive_name, write_archive
-from covidcxr.dataset.manifest import (
-    EXCLUSIONS_FILE,
-    MANIFEST_FILE,
-    SUMS_FILE,
-    SYNTHETIC_NOTICE,
-    exclusions_table,
-    write_dataset_file,
-    write_tables,
-)
+from covidcxr.dataset.manifest import EXCLUSIONS_FILE, MANIFEST_FILE, exclusions_table, write_dataset_file, write_tables
 from covidcxr.sources.source import SourceInfo, SourceListing
 
 
@@ -158,7 +152,7 @@ def _croissant(
 def _place_images(
     folder: Path, manifest: Manifest, facts: Mapping[str, ImageFacts], store: ImageStore, progress: Progress
 ) -> None:
-    sums = []
+    digests = {}
     for place in {(folder / sample.image).parent for sample in manifest.samples}:
         place.mkdir(parents=True, exist_ok=True)
     for sample in progress.track(manifest.samples, total=len(manifest.samples), label="place"):
@@ -167,8 +161,8 @@ def _place_images(
         if picture is None:
             raise OutputError(f"{sample.record.record_id}: its converted image has gone while compiling; compile again")
         link_or_copy(picture, folder / sample.image)
-        sums.append(f"{item.image_sha256}  {sample.image}\n")
-    (folder / SUMS_FILE).write_text("".join(sums), encoding="utf-8")
+        digests[sample.image] = item.image_sha256
+    (folder / SUMS_FILE).write_text(checksum_lines(digests), encoding="utf-8")
 
 
 def link_or_copy(source: Path, target: Path) -> None:

@@ -11,20 +11,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
+from covidcxr.core.checksums import SUMS_FILE, parse_checksums
 from covidcxr.core.digests import file_sha256
 from covidcxr.core.errors import DatasetError
 from covidcxr.core.labels import match_label
 from covidcxr.core.progress import SILENT, Progress
 from covidcxr.core.types import Manifest, Sample, Split
 from covidcxr.dataset.class_folders import read_class_folders
-from covidcxr.dataset.manifest import (
-    DATASET_FILE,
-    MANIFEST_FILE,
-    SUMS_FILE,
-    make_manifest,
-    read_dataset_file,
-    read_manifest,
-)
+from covidcxr.dataset.manifest import DATASET_FILE, MANIFEST_FILE, make_manifest, read_dataset_file, read_manifest
 
 IMAGES_FOLDER = "images"
 
@@ -125,11 +119,18 @@ class Dataset:
 
     def digests_of(self, sample: Sample) -> frozenset[str]:
         """Return the SHA-256 of the sample's source file and, in a compiled dataset, of the image made of it."""
-        return frozenset({sample.sha256, self._stored_digests.get(sample.image, sample.sha256)})
+        return frozenset({sample.sha256, self.image_digests.get(sample.image, sample.sha256)})
 
     @cached_property
-    def _stored_digests(self) -> Mapping[str, str]:
-        return self._read_sums() if self.compiled else {}
+    def image_digests(self) -> Mapping[str, str]:
+        """Image path, relative to the folder, to its SHA-256 as the compiler stored it; empty for class folders."""
+        path = self.root / SUMS_FILE
+        if not self.compiled or not path.is_file():
+            return {}
+        try:
+            return parse_checksums(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise DatasetError(f"{path}: {error}; compile the dataset again") from None
 
     def verify(self, progress: Progress = SILENT) -> tuple[Problem, ...]:
         """Read every image again and return what is missing, altered or unlisted; empty if all is well.
@@ -140,7 +141,7 @@ class Dataset:
         if not self.compiled:
             missing = (sample.image for sample in self.samples if not self.image_path(sample).is_file())
             return tuple(Problem(path=image, detail="missing") for image in missing)
-        expected = self._read_sums()
+        expected = self.image_digests
         problems: list[Problem] = []
         for image in progress.track(sorted(expected), total=len(expected), label="verify"):
             problems += self._compared(image, expected[image], listed_in=SUMS_FILE)
@@ -164,13 +165,6 @@ class Dataset:
         if file_sha256(path) != digest:
             return [Problem(path=name, detail=f"altered: its SHA-256 is not the one in {listed_in}")]
         return []
-
-    def _read_sums(self) -> dict[str, str]:
-        path = self.root / SUMS_FILE
-        if not path.is_file():
-            return {}
-        lines = (line.partition("  ") for line in path.read_text(encoding="utf-8").splitlines() if line)
-        return {name: digest for digest, _, name in lines}
 
     def _verify_digest(self) -> list[Problem]:
         info = read_dataset_file(self.root)

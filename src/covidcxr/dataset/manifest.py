@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from covidcxr.core.artefacts import write_bytes, write_text
 from covidcxr.core.digests import bytes_sha256, file_sha256, json_sha256
 from covidcxr.core.errors import DatasetError
+from covidcxr.core.notice import NOTICE, SYNTHETIC_NOTICE
 from covidcxr.core.types import SPLITS, Exclusion, Manifest, Sample
 from covidcxr.core.version import release
 from covidcxr.dataset.tables import (
@@ -37,11 +38,6 @@ EXCLUSIONS_FILE = "exclusions.csv"
 DATASET_FILE = "dataset.json"
 SUMS_FILE = "SHA256SUMS"
 FORMAT_VERSION = 1
-NOTICE = "Research use only, not a diagnosis."
-SYNTHETIC_NOTICE = (
-    "SYNTHETIC DATA: computed phantoms, not radiographs of people. "
-    "Nothing measured on them says anything about patients."
-)
 # Stored, and guarded by the file digests of dataset.json, but no part of what names the dataset. A perceptual hash
 # rests on floating-point sums, whose last bit may differ between processors, as do the scores of ``measured_rules``.
 # The two verbatim columns were added when digests had been published; they only word what other columns say.

@@ -6,7 +6,6 @@ normalisation are left to `covidcxr.imaging.preprocess` and to training.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from covidcxr.core.artefacts import atomic_file
 from covidcxr.core.digests import json_sha256
 from covidcxr.core.errors import DatasetError
+from covidcxr.core.processors import num_processors
 from covidcxr.core.progress import SILENT, Progress
 from covidcxr.core.types import Region, Sample
 from covidcxr.dataset.dataset import Dataset
@@ -75,7 +75,7 @@ def pack(
     path = cache / f"packed-{size}-{key[:16]}.npy"
     shape = (len(samples), size, size)
     if not _is_whole(path, shape):
-        threads = workers or _num_processors()
+        threads = workers or num_processors()
         _write(path, shape, dataset, samples, region=region, crop=crop, workers=threads, progress=progress)
     positions = {label: position for position, label in enumerate(dataset.classes)}
     return PackedImages(
@@ -126,7 +126,3 @@ def _is_whole(path: Path, shape: tuple[int, int, int]) -> bool:
     except (OSError, ValueError):
         return False
     return bool(found.shape == shape and found.dtype == np.uint8)
-
-
-def _num_processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

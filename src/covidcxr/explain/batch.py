@@ -15,8 +15,8 @@ from covidcxr.core.errors import ImageReadError
 from covidcxr.core.types import Radiograph
 from covidcxr.explain.explainer import Explainer
 from covidcxr.explain.rows import Row, to_row
-from covidcxr.imaging.gate import admit
-from covidcxr.imaging.lungs import LungFields
+from covidcxr.imaging.gate.gate import admit
+from covidcxr.imaging.lungs.segment import LungFields
 from covidcxr.imaging.overlays import encode_png
 from covidcxr.imaging.reading import read
 

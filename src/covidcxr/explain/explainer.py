@@ -1,6 +1,6 @@
 """The explainer: a bundle and a method, films in, explanations out.
 
-The network runs in torch, because a gradient is needed; lung fields come from `covidcxr.imaging.lungs`.
+The network runs in torch, because a gradient is needed; lung fields come from `covidcxr.imaging.lungs.segment`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from covidcxr.explain.explanation import Explanation, judge
 from covidcxr.explain.faithfulness import Checks, check, shuffled_network
 from covidcxr.explain.method import Method
 from covidcxr.explain.methods import METHODS
-from covidcxr.imaging.lung_region import lung_region
-from covidcxr.imaging.lungs import Box, LungFields, segment_lungs_batch
+from covidcxr.imaging.lungs.region import lung_region
+from covidcxr.imaging.lungs.segment import Box, LungFields, segment_lungs_batch
 from covidcxr.imaging.preprocess import preprocess
 from covidcxr.models.bundle import Bundle
 from covidcxr.models.devices import choose_device

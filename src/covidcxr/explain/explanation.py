@@ -21,11 +21,9 @@ from covidcxr.explain.focus import (
     to_film,
 )
 from covidcxr.explain.focus import zone_shares as shares_of
-from covidcxr.imaging.lung_zones import Zone, lung_zones
-from covidcxr.imaging.lungs import Box, LungFields
+from covidcxr.imaging.lungs.segment import Box, LungFields
+from covidcxr.imaging.lungs.zones import Zone, lung_zones
 from covidcxr.imaging.overlays import heat_overlay
-
-NOTICE = "Research use only, not a diagnosis."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

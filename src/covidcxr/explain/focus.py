@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from covidcxr.core.errors import ExplainError
 from covidcxr.core.types import PreprocessSpec
-from covidcxr.imaging.lung_zones import Zone
-from covidcxr.imaging.lungs import Box
+from covidcxr.imaging.lungs.segment import Box
+from covidcxr.imaging.lungs.zones import Zone
 
 MIN_LUNG_FRACTION = 0.5
 COUNTED_FROM = 0.2  # of the peak: the cut of Zhou 2016, arXiv:1512.04150, section 3.2, for localising by heat maps

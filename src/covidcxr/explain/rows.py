@@ -12,8 +12,9 @@ from typing import Any, Literal
 import numpy as np
 
 from covidcxr.core.artefacts import atomic_file
-from covidcxr.explain.explanation import NOTICE, Explanation
-from covidcxr.imaging.lung_zones import ZONES, Zone
+from covidcxr.core.notice import NOTICE
+from covidcxr.explain.explanation import Explanation
+from covidcxr.imaging.lungs.zones import ZONES, Zone
 
 _JOINT = "; "
 

@@ -7,6 +7,6 @@ from typing import TYPE_CHECKING
 from covidcxr.core.registry import Registry
 
 if TYPE_CHECKING:
-    from covidcxr.export.exporter import Exporter
+    from covidcxr.export.request import Exporter
 
 EXPORTERS: Registry[Exporter] = Registry("export format", "covidcxr.export")

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from covidcxr.core.artefacts import write_text
+from covidcxr.core.checksums import SUMS_FILE, checksum_lines, write_checksums
 from covidcxr.core.digests import file_sha256
+from covidcxr.core.notice import NOTICE
 from covidcxr.core.version import release
-from covidcxr.export.exporter import NO_GATE, TOLERANCE, ExportRequest
 from covidcxr.export.parity import Parity
-from covidcxr.models.bundle import NOTICE, SUMS, Bundle
+from covidcxr.export.request import NO_GATE, TOLERANCE, ExportRequest
+from covidcxr.models.bundle import Bundle
 
 PARITY = "parity.json"
 
@@ -35,16 +37,16 @@ def parity_report(request: ExportRequest, parity: Parity) -> str:
 def seal_folder(folder: Path, request: ExportRequest, parity: Parity) -> None:
     """Write parity.json into an export's folder, and SHA256SUMS over everything in it (`sha256sum --check`)."""
     write_text(folder / PARITY, parity_report(request, parity))
-    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    write_text(folder / SUMS, "".join(f"{file_sha256(folder / name)}  {name}\n" for name in names))
+    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    write_checksums(folder, names)
 
 
 def seal_file(path: Path, request: ExportRequest, parity: Parity) -> None:
     """Write ``NAME.parity.json`` and ``NAME.SHA256SUMS`` beside an export that is one file."""
     report = path.with_name(f"{path.stem}.{PARITY}")
     write_text(report, parity_report(request, parity))
-    sums = "".join(f"{file_sha256(one)}  {one.name}\n" for one in (path, report))
-    write_text(path.with_name(f"{path.stem}.{SUMS}"), sums)
+    sums = checksum_lines({one.name: file_sha256(one) for one in (path, report)})
+    write_text(path.with_name(f"{path.stem}.{SUMS_FILE}"), sums)
 
 
 def licence(bundle: Bundle) -> str:

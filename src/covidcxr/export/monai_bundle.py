@@ -12,15 +12,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import covidcxr
 from covidcxr.core.artefacts import atomic_directory, check_place
 from covidcxr.core.errors import BundleError, MissingExtraError
+from covidcxr.core.notice import NOTICE
+from covidcxr.core.version import release
 from covidcxr.export import EXPORTERS
 from covidcxr.export.evidence import licence, seal_folder
-from covidcxr.export.exporter import NO_GATE, ExportRequest, ExportResult, check_parity
+from covidcxr.export.exporter import check_parity
 from covidcxr.export.onnx_graph import graph_judge, original_probabilities, require_onnx, write_graph
 from covidcxr.export.parity import choose_trial, compare
-from covidcxr.models.bundle import NOTICE, Bundle
+from covidcxr.export.request import NO_GATE, ExportRequest, ExportResult
+from covidcxr.models.bundle import Bundle
 from covidcxr.models.card import model_card
 
 _SCHEMA = "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20240725.json"
@@ -80,7 +82,7 @@ def bundle_metadata(bundle: Bundle) -> dict[str, Any]:
     return {
         "schema": _SCHEMA,
         "version": "1.0.0",
-        "changelog": {"1.0.0": f"exported by covidcxr {covidcxr.__version__} from bundle {bundle.bundle_id}"},
+        "changelog": {"1.0.0": f"exported by covidcxr {release()} from bundle {bundle.bundle_id}"},
         "monai_version": metadata.version("monai"),
         "pytorch_version": metadata.version("torch").partition("+")[0],
         "numpy_version": metadata.version("numpy"),

@@ -22,13 +22,15 @@ from numpy.typing import NDArray
 
 from covidcxr.core.artefacts import atomic_file, write_text
 from covidcxr.core.errors import BundleError, MissingExtraError
+from covidcxr.core.notice import NOTICE
 from covidcxr.core.types import Radiograph
 from covidcxr.export import EXPORTERS
 from covidcxr.export.evidence import PARITY, parity_report, seal_file
-from covidcxr.export.exporter import NO_GATE, ExportRequest, ExportResult, Input, check_parity
+from covidcxr.export.exporter import check_parity
 from covidcxr.export.parity import Judge, Parity, Trial, choose_trial, compare, computed_trial, radiographs
+from covidcxr.export.request import NO_GATE, ExportRequest, ExportResult, Input
 from covidcxr.imaging.preprocess import preprocess
-from covidcxr.models.bundle import INT8, NOTICE, ONNX, Bundle, refresh_sums
+from covidcxr.models.bundle import INT8, ONNX, Bundle, refresh_sums
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from covidcxr.core.artefacts import atomic_directory, check_place
 from covidcxr.core.errors import BundleError, MissingExtraError
 from covidcxr.core.no_reports import forbid_reports
+from covidcxr.core.notice import NOTICE
 from covidcxr.export import EXPORTERS
 from covidcxr.export.evidence import licence, seal_folder
-from covidcxr.export.exporter import NO_GATE, ExportRequest, ExportResult, check_parity
+from covidcxr.export.exporter import check_parity
 from covidcxr.export.onnx_graph import Feed, feed_of, original_probabilities, require_onnx, write_graph
 from covidcxr.export.parity import Judge, choose_trial, compare
-from covidcxr.models.bundle import NOTICE
+from covidcxr.export.request import NO_GATE, ExportRequest, ExportResult
 
 
 @EXPORTERS.register("openvino")

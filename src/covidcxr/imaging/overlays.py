@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from covidcxr.core.errors import ImageReadError
 from covidcxr.imaging.encoding import to_uint8
-from covidcxr.imaging.lungs import LungFields
+from covidcxr.imaging.lungs.segment import LungFields
 
 Colour = tuple[int, int, int]  # red, green, blue
 

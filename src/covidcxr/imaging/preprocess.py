@@ -16,7 +16,7 @@ from covidcxr.core.types import Intensity, PreprocessSpec, Radiograph, Region
 from covidcxr.imaging.encoding import to_uint8
 
 if TYPE_CHECKING:
-    from covidcxr.imaging.lungs import LungFields
+    from covidcxr.imaging.lungs.segment import LungFields
 
 Film = TypeVar("Film", bound=NDArray[np.uint8] | NDArray[np.float32])
 
@@ -66,11 +66,11 @@ def part_of(pixels: Film, region: Region, lungs: LungFields | None = None) -> Fi
     """Return the part of (H, W) pixels that a network sees, as a view; ``lungs`` are its lung fields, if known.
 
     Raises:
-        ImageReadError, BundleError: As `covidcxr.imaging.lungs.segment_lungs`, where the region is ``lungs``.
+        ImageReadError, BundleError: As `covidcxr.imaging.lungs.segment.segment_lungs`, where the region is ``lungs``.
     """
     if region == "film":
         return pixels
-    from covidcxr.imaging.lung_region import cut_to_lungs
+    from covidcxr.imaging.lungs.region import cut_to_lungs
 
     return cut_to_lungs(pixels, lungs)
 

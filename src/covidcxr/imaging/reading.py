@@ -77,7 +77,7 @@ def read_frames(source: Readable, *, origin: str | None = None, max_pixels: int 
     if sniff(data[:HEAD_BYTES]) is not FileFormat.DICOM:
         yield read(data, origin=origin, max_pixels=max_pixels)
         return
-    from covidcxr.imaging.dicom import count_frames, decode_dicom
+    from covidcxr.imaging.dicom.image import count_frames, decode_dicom
 
     num_frames = count_frames(data, origin=origin)
     for frame in range(num_frames):
@@ -126,7 +126,7 @@ def _decode(data: bytes, origin: str, max_pixels: int, *, probe_colour: bool, fr
         reason, words = describe_unknown(data[:HEAD_BYTES])
         raise ImageReadError(f"{origin}: is {words}; {_EXPECTED}", reason=reason)
     if file_format is FileFormat.DICOM:
-        from covidcxr.imaging.dicom import decode_dicom
+        from covidcxr.imaging.dicom.image import decode_dicom
 
         return decode_dicom(data, origin=origin, max_pixels=max_pixels, frame=frame)
     if file_format is FileFormat.NIFTI:

@@ -7,7 +7,6 @@ asked. ONNX Runtime computes in fp32 on the calling thread; OpenVINO, for networ
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from covidcxr.core.no_reports import forbid_reports
+from covidcxr.core.processors import num_processors
 
 Answer = list[NDArray[np.float32]]
 
@@ -86,7 +86,7 @@ class _Rounded:
                 model = core.read_model(self._weights)
                 shape = [1, *(side.get_length() for side in list(model.inputs[0].get_partial_shape())[1:])]
                 model.reshape(shape)
-                num = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+                num = num_processors()
                 settings = {
                     "INFERENCE_PRECISION_HINT": "bf16",
                     "NUM_STREAMS": num,

@@ -145,8 +145,8 @@ def _open_journal(folder: Path, predictor: Predictor, part_rows: int) -> None:
 
 def _other_weights(predictor: Predictor) -> list[str]:
     """Return the digests of the networks that look at a film before the bundle's does."""
-    from covidcxr.imaging.gate_kinds import gate_network_card
-    from covidcxr.imaging.lungs import lung_network_card
+    from covidcxr.imaging.gate.kinds import gate_network_card
+    from covidcxr.imaging.lungs.segment import lung_network_card
 
     gate = [gate_network_card()] if predictor.gated else []
     has_lungs = predictor.gated or predictor.spec.region == "lungs" or predictor.lung_fraction is not None

@@ -7,7 +7,6 @@ be the fault of every input (`prepare` says which) is one. What becomes of the a
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -19,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covidcxr.core.errors import CovidCxrError, ImageReadError
+from covidcxr.core.processors import num_processors
 from covidcxr.core.types import PreprocessSpec, Radiograph
 from covidcxr.core.worker_processes import exit_with_parent
 from covidcxr.imaging.formats import HEAD_BYTES, FileFormat, sniff
-from covidcxr.imaging.lungs import MIN_SIDE, LungFields, segment_lungs
+from covidcxr.imaging.lungs.segment import MIN_SIDE, LungFields, segment_lungs
 from covidcxr.imaging.preprocess import check_pixels, finish, part_of, squeeze
 from covidcxr.imaging.reading import Readable, read
 from covidcxr.imaging.small_network import in_bfloat16
@@ -130,7 +130,7 @@ def _prepared(item: Item, preparation: Preparation) -> Ready | Fault:
     said: tuple[str, ...] = ()
     lungs = None
     if preparation.is_gated:
-        from covidcxr.imaging.gate import admit
+        from covidcxr.imaging.gate.gate import admit
 
         radiograph, result = admit(radiograph, turn=preparation.is_turned)
         said = tuple(str(reason) for reason in result.reasons)
@@ -282,8 +282,3 @@ def _start_worker() -> None:
 
     exit_with_parent()
     cv2.setNumThreads(1)
-
-
-def num_processors() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

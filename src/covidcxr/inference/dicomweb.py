@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, urlsplit
 from covidcxr.core.errors import ArchiveError, ImageReadError, ImageTooLargeError, MissingExtraError
 
 if TYPE_CHECKING:
-    from covidcxr.imaging.dicom_facts import DicomFacts
+    from covidcxr.imaging.dicom.facts import DicomFacts
 
 TOKEN_VARIABLE = "COVIDCXR_DICOMWEB_TOKEN"  # noqa: S105
 _PAGE = 200
@@ -80,7 +80,7 @@ class RemoteFilm:
         Raises:
             ArchiveError: If the archive does not answer, or not to us.
         """
-        from covidcxr.imaging.dicom_facts import FACT_TAGS, facts_of
+        from covidcxr.imaging.dicom.facts import FACT_TAGS, facts_of
 
         with _get(self.root, f"{self.url}/metadata", accept="application/dicom+json") as response:
             try:

@@ -20,7 +20,7 @@ from covidcxr.inference.decoding import Item
 from covidcxr.inference.dicomweb import RemoteFilm
 
 if TYPE_CHECKING:
-    from covidcxr.imaging.dicom_facts import DicomFacts
+    from covidcxr.imaging.dicom.facts import DicomFacts
 
 _DIGITS = 20
 _MAX_FRAMES = 1000  # an image of more is no radiograph, or a header that lies
@@ -138,7 +138,7 @@ class Intake:
         asks = asks or naming.with_patients or (naming.key is not None and not naming.only_remote)
         if not asks or not isinstance(source, str | Path):
             return None
-        from covidcxr.imaging.dicom_facts import read_facts
+        from covidcxr.imaging.dicom.facts import read_facts
 
         return read_facts(Path(source))
 

@@ -20,11 +20,10 @@ from covidcxr.core.types import Prediction, PreprocessSpec, Radiograph
 from covidcxr.imaging.preprocess import check_values, finish
 from covidcxr.inference.backends import BACKENDS
 from covidcxr.inference.backends.backend import Backend, Precision
-from covidcxr.inference.calibration import calibrated, decide, prediction_set, undecided
 from covidcxr.inference.decoding import Fault, Item, Preparation, Ready, Source, prepare_all
+from covidcxr.metrics.prediction_sets import calibrated, decide, prediction_set, undecided
 from covidcxr.models.bundle import Bundle
 
-NOTICE = "research use only, not a diagnosis"
 _PREFERRED = ("onnxruntime", "torch")
 BATCH_SIZE = 64
 
@@ -85,8 +84,8 @@ class Predictor:
             batch_size: Inputs a pass of the network takes at most.
             precision: ``bf16`` is faster where the hardware has it, and changes probabilities a little; so is
                 ``int8``, which is for backend ``openvino`` and needs a bundle that was exported with it.
-            gated: Refuse what is no frontal chest film (`covidcxr.imaging.gate`) instead of judging it; None does so
-                unless the bundle was trained on phantoms, which are no films to the gate.
+            gated: Refuse inputs that are not frontal chest radiographs (`covidcxr.imaging.gate.gate`); None does so
+                unless the bundle was trained on phantoms, which the gate does not take for radiographs.
             turning: Turn or invert what the gate would refuse for that alone, with a warning.
             explained_by: Makes what fills `Prediction.lung_fraction` from the bundle and the device:
                 `covidcxr.explain.lung_fractions.LungFractions.of_bundle`. None leaves it empty.
@@ -100,7 +99,7 @@ class Predictor:
         if gated is None:
             gated = not loaded.info.synthetic
         if gated:
-            from covidcxr.imaging.gate_kinds import shipped_network
+            from covidcxr.imaging.gate.kinds import shipped_network
 
             shipped_network()  # a gate that cannot be loaded is told now, not at the first film
         name = backend or _choose_backend(loaded, device, precision)

@@ -11,146 +11,26 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from covidcxr.core.artefacts import atomic_directory, write_text
+from covidcxr.core.checksums import SUMS_FILE, parse_checksums, write_checksums
 from covidcxr.core.digests import bytes_sha256, file_sha256
 from covidcxr.core.errors import BundleError
-from covidcxr.core.types import Intensity, PreprocessSpec, Region
-from covidcxr.core.version import release
+from covidcxr.models.bundle_info import FORMAT_VERSION, BundleInfo, BundleVersion
 from covidcxr.models.card import model_card
 
 if TYPE_CHECKING:
     from covidcxr.models.network import ChestNetwork
 
-FORMAT_VERSION = 2  # 2: prediction sets by class, operating points
 WEIGHTS = "model.safetensors"
 ONNX = "model.onnx"
 INT8 = "model-int8.onnx"
 INFO = "bundle.json"
 CARD = "MODEL_CARD.md"
-SUMS = "SHA256SUMS"
-NOTICE = "Research use only, not a diagnosis."
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class BundleVersion(BaseModel):
-    """The one field of bundle.json that every release understands."""
-
-    format_version: int = FORMAT_VERSION
-
-
-class NetworkInfo(_Table):
-    """The architecture: ``name`` in the registry, its options, and its number of parameters."""
-
-    name: str
-    options: dict[str, Any] = {}
-    num_parameters: int
-
-
-class PreprocessInfo(_Table):
-    """`PreprocessSpec` as JSON."""
-
-    size: int
-    channels: Literal[1, 3] = 1
-    region: Region = "film"
-    crop: float = 1.0
-    intensity: Intensity = "none"
-    mean: float = 0.0
-    std: float = 1.0
-
-    def spec(self) -> PreprocessSpec:
-        """Return the type that travels."""
-        return PreprocessSpec(**self.model_dump())
-
-
-class HistoryInfo(_Table):
-    """A training in a few numbers; ``train`` and ``validation`` are those of the epoch that was kept.
-
-    Attributes:
-        epochs: Epochs trained.
-        kept_epoch: 1-based epoch whose weights these are.
-        seconds: Wall time of the training.
-        device: Where it was trained, and in which precision.
-        validation_split: ``test`` where the recipe is faithful to a published fault, else ``patients``.
-        train, validation: Metric name to value.
-    """
-
-    epochs: int = 0
-    kept_epoch: int = 0
-    seconds: float = 0.0
-    device: str = ""
-    validation_split: str = ""
-    train: dict[str, float] = {}
-    validation: dict[str, float] = {}
-
-
-class OperatingPoint(_Table):
-    """From which probability a class counts as found, if so much sensitivity is wanted; chosen on validation patients.
-
-    Attributes:
-        label: The class.
-        target: The sensitivity wanted.
-        threshold: The largest probability that reaches it.
-        sensitivity, specificity: What it has on the validation images.
-        num_cases: Validation images of the class.
-    """
-
-    label: str
-    target: float
-    threshold: float
-    sensitivity: float
-    specificity: float
-    num_cases: int
-
-
-class BundleInfo(_Table):
-    """Everything about a trained network but its weights.
-
-    Attributes:
-        format_version: Of this file; a reader refuses a newer one.
-        release: The covidcxr release that wrote it.
-        name, title: Of the recipe.
-        network: Architecture and options.
-        classes: In the order of the outputs.
-        preprocess: How a radiograph becomes the network's input.
-        temperature: Logits are divided by it before softmax; 1.0 if not calibrated.
-        thresholds: Class to the probability from which it counts as positive; empty means the largest wins.
-        conformal: Coverage ("0.90") to the quantile of the conformal score of each class (one for all of them in
-            format 1); empty if not calibrated.
-        operating_points: Thresholds for wanted sensitivities, for a reader to choose from; they change no label.
-        dataset_digest: Of the dataset it was trained on.
-        recipe: The resolved recipe.
-        history: The training in a few numbers.
-        results: Measured results, by cohort name; filled by evaluation.
-        synthetic: True if it was trained on computed phantoms.
-        notes: What a reader must know (the recipe's notes).
-        notice: Always "Research use only, not a diagnosis."
-    """
-
-    format_version: int = FORMAT_VERSION
-    release: str = Field(default_factory=release)
-    name: str
-    title: str = ""
-    network: NetworkInfo
-    classes: tuple[str, ...] = Field(min_length=2)
-    preprocess: PreprocessInfo
-    temperature: float = Field(default=1.0, gt=0.0)
-    thresholds: dict[str, float] = {}
-    conformal: dict[str, float | dict[str, float]] = {}
-    operating_points: tuple[OperatingPoint, ...] = ()
-    dataset_digest: str = ""
-    recipe: dict[str, Any] = {}
-    history: HistoryInfo = HistoryInfo()
-    results: dict[str, Any] = {}
-    synthetic: bool = False
-    notes: tuple[str, ...] = ()
-    notice: str = NOTICE
+_NOT_A_BUNDLE = "; expected the folder `bundle` of a training run, not a dataset"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,7 +60,7 @@ class Bundle:
         for name in (INFO, WEIGHTS, *digests):
             if not (folder / name).is_file() or name not in digests:
                 raise BundleError(
-                    f"{folder}: no {name} (or not in {SUMS}); the bundle is partial, train or copy it again"
+                    f"{folder}: no {name} (or not in {SUMS_FILE}); the bundle is partial, train or copy it again"
                 )
         info_text = (folder / INFO).read_bytes()
         if verify:
@@ -195,7 +75,7 @@ class Bundle:
         """
         from safetensors.torch import load_file
 
-        from covidcxr.models.network import network_with_weights
+        from covidcxr.models.build import network_with_weights
 
         info = self.info
         try:
@@ -230,7 +110,7 @@ def _verify(folder: Path, digests: dict[str, str], info_text: bytes) -> None:
     for name, digest in digests.items():
         if found[name] != digest:
             raise BundleError(
-                f"{folder / name}: SHA-256 is {found[name][:12]}..., {SUMS} says {digest[:12]}...; "
+                f"{folder / name}: SHA-256 is {found[name][:12]}..., {SUMS_FILE} says {digest[:12]}...; "
                 "the file was altered or damaged, copy the bundle again"
             )
 
@@ -267,26 +147,22 @@ def refresh_sums(folder: Path) -> Bundle:
 
 def write_sums(folder: Path) -> None:
     """Write SHA256SUMS over every other file of ``folder``, in the format of ``sha256sum --check``."""
-    names = sorted(
-        path.name for path in folder.iterdir() if path.is_file() and path.name != SUMS and path.name[0] != "."
-    )
-    write_text(folder / SUMS, "".join(f"{file_sha256(folder / name)}  {name}\n" for name in names))
+    names = (path.name for path in folder.iterdir() if path.is_file() and path.name[0] != ".")
+    write_checksums(folder, (name for name in names if name != SUMS_FILE))
 
 
 def _read_sums(folder: Path) -> dict[str, str]:
-    path = folder / SUMS
+    path = folder / SUMS_FILE
     if not path.is_file():
-        found = "no such folder" if not folder.is_dir() else f"no {SUMS} in it"
+        found = "no such folder" if not folder.is_dir() else f"no {SUMS_FILE} in it"
         raise BundleError(f"{folder}: {found}; expected a bundle, the folder `bundle` of a training run")
-    digests = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        digest, _, name = line.partition("  ")
-        if len(digest) != 64 or not name or "/" in name or "\\" in name:
-            raise BundleError(
-                f"{path}: cannot understand the line {line!r}; expected '<sha256>  <file name>', in the folder "
-                "`bundle` of a training run, not in a dataset"
-            )
-        digests[name] = digest
+    try:
+        digests = parse_checksums(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BundleError(f"{path}: {error}{_NOT_A_BUNDLE}") from None
+    for name in digests:
+        if "/" in name or "\\" in name:
+            raise BundleError(f"{path}: cannot understand the file name {name!r}{_NOT_A_BUNDLE}")
     return digests
 
 

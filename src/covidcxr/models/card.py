@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from covidcxr.models.bundle import BundleInfo, HistoryInfo, OperatingPoint
+    from covidcxr.models.bundle_info import BundleInfo, HistoryInfo, OperatingPoint
 
 
 def model_card(info: BundleInfo) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+
 from covidcxr.core.errors import BundleError
 
 
@@ -28,3 +30,14 @@ def _has_number(kind: str, number: str) -> bool:
 
     count = torch.cuda.device_count() if kind == "cuda" else 1
     return number.isdecimal() and int(number) < count
+
+
+def has_fast_bfloat16(accelerator: str) -> bool:
+    """Return whether the device multiplies bfloat16 in hardware (AVX512-BF16 or AMX; Ampere or newer)."""
+    import torch
+
+    if accelerator == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if accelerator != "cpu" or platform.machine() not in ("x86_64", "AMD64"):
+        return False
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

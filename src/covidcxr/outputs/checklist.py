@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from covidcxr.outputs.page import NOTICE
+from covidcxr.core.notice import NOTICE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

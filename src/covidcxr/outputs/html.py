@@ -13,8 +13,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from covidcxr.core.artefacts import write_text
+from covidcxr.core.notice import NOTICE, SYNTHETIC_NOTICE
 from covidcxr.outputs.figures.style import Drawing, inline_svg
-from covidcxr.outputs.page import NOTICE, SYNTHETIC_NOTICE, FigureBlock, Page, Table
+from covidcxr.outputs.page import FigureBlock, Page, Table
 
 
 def render_page(page: Page) -> str:

@@ -12,11 +12,6 @@ from covidcxr.core.types import Metric
 from covidcxr.outputs.figures.style import Drawing
 
 Tone = Literal["", "good", "warn", "bad", "muted"]
-NOTICE = "Research use only, not a diagnosis."
-SYNTHETIC_NOTICE = (
-    "Synthetic data: these are computed phantoms, not radiographs of people. "
-    "No number on this page says anything about patients or about any clinic."
-)
 NOT_ESTIMABLE = "not estimable"
 
 

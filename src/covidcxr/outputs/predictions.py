@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from covidcxr.core.errors import OutputError
+from covidcxr.core.notice import ROW_NOTICE
 from covidcxr.core.types import Prediction
 
-NOTICE = "research use only, not a diagnosis"
 Row = dict[str, Any]
 _DECIMALS = 6
 _ROWS_A_GROUP = 4096
@@ -37,7 +37,7 @@ def document(prediction: Prediction) -> dict[str, Any]:
         "warnings": list(prediction.warnings),
         _LUNGS: prediction.lung_fraction,
         "bundle": prediction.bundle_id,
-        "notice": NOTICE,
+        "notice": ROW_NOTICE,
     }
 
 
@@ -140,7 +140,7 @@ class _ParquetTable:
         floats = {_LUNGS, *(_SHARE + name for name in classes)}
         fields = [pa.field(name, pa.float32() if name in floats else pa.string()) for name in columns(classes)]
         self._table = pa.Table
-        self._schema = pa.schema(fields, metadata={"notice": NOTICE})
+        self._schema = pa.schema(fields, metadata={"notice": ROW_NOTICE})
         self._writer = pq.ParquetWriter(path, self._schema)
         self._rows: list[Row] = []
 

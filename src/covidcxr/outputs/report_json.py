@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from covidcxr.core.artefacts import write_text
+from covidcxr.core.notice import NOTICE, SYNTHETIC_NOTICE
 from covidcxr.core.types import EvaluationReport, Metric
-from covidcxr.outputs.page import NOTICE, SYNTHETIC_NOTICE
 
 
 def report_document(

@@ -23,7 +23,7 @@ from covidcxr.outputs.html import drawings_of, write_page
 from covidcxr.outputs.page import Facts, Headline, Page, Section, Tile, interval, number
 from covidcxr.outputs.report_json import report_document, write_json
 from covidcxr.pipeline.cohorts import open_dataset, training_cache
-from covidcxr.pipeline.report_folder import JSON
+from covidcxr.report.folder import JSON
 
 
 def audit(

@@ -16,8 +16,9 @@ from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.curation.compile import compile_dataset
 from covidcxr.evaluation.published import published_result
 from covidcxr.evaluation.report import DEFAULT_ROUNDS
-from covidcxr.pipeline.compare import CompareResult, compare
+from covidcxr.pipeline.compare import compare
 from covidcxr.pipeline.run import sources_for
+from covidcxr.report.comparison_result import CompareResult
 from covidcxr.training.check import check_recipe
 from covidcxr.training.fit import train
 

@@ -17,6 +17,7 @@ from covidcxr.core.labels import find_label
 from covidcxr.core.progress import Progress
 from covidcxr.core.types import SPLITS, Prediction, Radiograph, Sample, Split, View
 from covidcxr.dataset.dataset import Dataset
+from covidcxr.dataset.hospital import SOURCE
 from covidcxr.dataset.packed import pack
 from covidcxr.dataset.tables import age_span
 from covidcxr.evaluation.cohort import Cohort, cohort_from_predictions
@@ -27,11 +28,10 @@ from covidcxr.evaluation.report import evaluate_cohort
 from covidcxr.imaging.encoding import encode_jpeg, shrink, to_uint8
 from covidcxr.imaging.reading import read
 from covidcxr.metrics.bootstrap import Method
-from covidcxr.models.bundle import BundleInfo
+from covidcxr.models.bundle_info import BundleInfo
 from covidcxr.outputs.page import Picture
 from covidcxr.pipeline.explanations import explain_cohort
-from covidcxr.pipeline.hospital import SOURCE
-from covidcxr.pipeline.study import CohortResult, DatasetFacts
+from covidcxr.report.study import CohortResult, DatasetFacts
 
 if TYPE_CHECKING:
     from covidcxr.explain.explainer import Explainer

@@ -8,97 +8,33 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from covidcxr.audit.run import Audited, run_audits
+from covidcxr.audit.run import run_audits
 from covidcxr.core.artefacts import atomic_directory, check_place
 from covidcxr.core.errors import EvaluationError
 from covidcxr.core.labels import find_label
 from covidcxr.core.progress import SILENT, Progress
-from covidcxr.core.types import EvaluationReport, Metric, Prediction, Sample, Split
+from covidcxr.core.types import Prediction, Sample, Split
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.evaluation.cohort import Cohort, cohort_from_predictions
 from covidcxr.evaluation.report import DEFAULT_ROUNDS, evaluate_cohort
 from covidcxr.evaluation.verdict import target_class
-from covidcxr.metrics.comparison import Difference, McNemar, bootstrap_difference, mcnemar, paired_delong
+from covidcxr.metrics.comparison import bootstrap_difference, mcnemar, paired_delong
 from covidcxr.models.bundle import Bundle
 from covidcxr.pipeline.cohorts import open_dataset, samples_to_judge, training_cache
-from covidcxr.pipeline.report_folder import JSON
+from covidcxr.report.comparison_result import CompareResult, ModelCohort, ModelResult, Paired
+from covidcxr.report.folder import JSON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from covidcxr.inference.predictor import Predictor
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class ModelCohort:
-    """One bundle on one dataset; ``internal`` if it was trained on that dataset."""
-
-    cohort: Cohort
-    report: EvaluationReport
-    internal: bool
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Paired:
-    """A bundle against the first one, on the cases that both judged in one dataset.
-
-    Attributes:
-        dataset: Name of the cohort.
-        num_cases: Cases that both judged.
-        auroc: Difference of the AUROC of the target class, by DeLong with patients as clusters.
-        mcnemar: Who alone was right how often.
-        metrics: Differences by bootstrap on the same resampled patients; empty if the classes differ.
-    """
-
-    dataset: str
-    num_cases: int
-    auroc: Difference
-    mcnemar: McNemar
-    metrics: Mapping[str, Metric]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class ModelResult:
-    """One bundle.
-
-    Attributes:
-        name: What to call it, unique among those compared.
-        bundle: Its description and digest.
-        cohorts: One a dataset, in the order given.
-        seconds_per_image: From file to probability, all datasets together.
-        device: Where it ran.
-        paired: Against the first bundle, one a dataset; empty for the first.
-        audited: Its shortcut audits on the first dataset; None if none were asked for.
-    """
-
-    name: str
-    bundle: Bundle
-    cohorts: tuple[ModelCohort, ...]
-    seconds_per_image: float
-    device: str
-    paired: tuple[Paired, ...] = ()
-    audited: Audited | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class CompareResult:
-    """All bundles, the reference first, and the class whose detection matters.
-
-    ``published`` is a network of the registry to the accuracy that a publication gives it.
-    """
-
-    models: tuple[ModelResult, ...]
-    target: str
-    split: str
-    synthetic: bool
-    published: Mapping[str, float] = field(default_factory=dict)
 
 
 def compare(
@@ -147,7 +83,7 @@ def compare(
     result = CompareResult(
         models=tuple(models), target=target, split=split, synthetic=synthetic, published=published or {}
     )
-    from covidcxr.pipeline.compare_report import write_comparison
+    from covidcxr.report.comparison import write_comparison
 
     with atomic_directory(out) as folder:
         write_comparison(result, folder, command=command)

@@ -7,7 +7,7 @@ The folder holds ``folds/NAME/`` (each with its bundle) and ``report/``; folds t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,47 +17,16 @@ from covidcxr.core.errors import EvaluationError
 from covidcxr.core.progress import SILENT, Progress
 from covidcxr.core.recipe import Recipe
 from covidcxr.core.recipe_toml import load_recipe
-from covidcxr.core.types import EvaluationReport, Sample
+from covidcxr.core.types import Sample
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.evaluation.cohort import Cohort, cohort_from_predictions
+from covidcxr.evaluation.folds import By, Fold, fold_dataset, make_folds
 from covidcxr.evaluation.report import DEFAULT_ROUNDS, evaluate_cohort
 from covidcxr.evaluation.verdict import target_class
-from covidcxr.pipeline.folds import By, Fold, fold_dataset, make_folds
-from covidcxr.pipeline.report_folder import JSON
+from covidcxr.report.crossval_result import CrossvalResult, FoldResult
+from covidcxr.report.folder import JSON
 from covidcxr.training.check import check_recipe
 from covidcxr.training.loading import carve_validation
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class FoldResult:
-    """One fold; both reports are None where it is not estimable, ``inside`` also where there is nothing inside."""
-
-    fold: Fold
-    outside: EvaluationReport | None = None
-    inside: EvaluationReport | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class CrossvalResult:
-    """All folds, and every held-out case together, each judged by the network that had not seen it.
-
-    Attributes:
-        recipe: What was trained.
-        by: What was held out.
-        folds: One result a fold.
-        pooled: The held-out cases of all estimable folds together; None if no fold was.
-        target: The class whose detection matters.
-        synthetic: Whether the images are phantoms.
-        changed: What the folds changed in the recipe; empty if nothing.
-    """
-
-    recipe: Recipe
-    by: By
-    folds: tuple[FoldResult, ...]
-    pooled: EvaluationReport | None
-    target: str
-    synthetic: bool
-    changed: str = ""
 
 
 def crossval(
@@ -82,7 +51,7 @@ def crossval(
     Raises:
         CovidCxrError: If recipe or dataset do not fit, no fold can be made, or ``out`` cannot be written.
     """
-    from covidcxr.pipeline.crossval_report import write_crossval
+    from covidcxr.report.crossval import write_crossval
 
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     check_recipe(recipe)

@@ -27,7 +27,8 @@ from covidcxr.evaluation.published import PublishedResult, published_result
 from covidcxr.evaluation.report import DEFAULT_ROUNDS
 from covidcxr.evaluation.verdict import Evidence, judge, target_class
 from covidcxr.metrics.bootstrap import Method
-from covidcxr.models.bundle import Bundle, BundleInfo
+from covidcxr.models.bundle import Bundle
+from covidcxr.models.bundle_info import BundleInfo
 from covidcxr.pipeline.cohorts import (
     Answers,
     evaluate_dataset,
@@ -37,11 +38,11 @@ from covidcxr.pipeline.cohorts import (
     training_cache,
     with_nuisance,
 )
-from covidcxr.pipeline.history import read_history
 from covidcxr.pipeline.prediction_files import PredictionFile
-from covidcxr.pipeline.provenance import provenance
-from covidcxr.pipeline.report_folder import JSON, read_reports, write_report
-from covidcxr.pipeline.study import CohortResult, Study
+from covidcxr.report.folder import JSON, read_reports, write_report
+from covidcxr.report.history import read_history
+from covidcxr.report.provenance import provenance
+from covidcxr.report.study import CohortResult, Study
 
 if TYPE_CHECKING:
     from covidcxr.explain.explainer import Explainer
@@ -97,7 +98,7 @@ def evaluate(
         audit: Also run the shortcut audits on the leading cohort (minutes).
         explain: Also make Grad-CAM heat maps of up to 200 films a cohort, and say how much of them is lung.
         before: What was measured of the bundle before, to be laid beside where no dataset is internal.
-        statements: What the author states for the checklists (`covidcxr.pipeline.evidence.statements`).
+        statements: What the author states for the checklists (`covidcxr.report.checklists.statements`).
         command: What was typed, for the provenance.
         cache: Folder of packed images; by default the training's.
         progress: Who follows the work.

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from itertools import chain, zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,46 +18,17 @@ from covidcxr.core.progress import Progress
 from covidcxr.core.types import Metric
 from covidcxr.evaluation.cohort import Cohort
 from covidcxr.evaluation.heat_map_rule import HEAT_MAP_OUTSIDE
-from covidcxr.explain.rows import Row, Summary, summarise, to_row
+from covidcxr.explain.rows import Row, summarise, to_row
 from covidcxr.imaging.reading import read
 from covidcxr.metrics.bootstrap import bootstrap
 from covidcxr.metrics.checks import FloatArray
 from covidcxr.metrics.intervals import clustered_wilson
+from covidcxr.report.heat_maps import FAILED, PEAK_OUTSIDE, CohortExplanations
 
 if TYPE_CHECKING:
     from covidcxr.explain.explainer import Explainer
 
 MAX_FILMS = 200
-FAILED, PEAK_OUTSIDE = "heat_map_failed", "heat_map_peak_outside"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CohortExplanations:
-    """The heat maps of some films of one cohort, each of the class that was predicted.
-
-    Attributes:
-        method: Name of the explanation method.
-        num_images: Films in the cohort, of which ``overall.num_films`` were explained.
-        overall: Over all of them.
-        by_class: Over the films called each class; classes that none was called are missing.
-        metrics: ``heat_map_failed`` and ``heat_map_peak_outside``, shares with intervals; and, of the films called a
-            class, ``heat_map_outside/CLASS`` with Wilson's interval by patient.
-    """
-
-    method: str
-    num_images: int
-    overall: Summary
-    by_class: Mapping[str, Summary]
-    metrics: Mapping[str, Metric]
-
-    def document(self) -> dict[str, Any]:
-        """Return it as JSON; the metrics are with the cohort's."""
-        return {
-            "method": self.method,
-            "num_images": self.num_images,
-            "overall": asdict(self.overall),
-            "classes": {label: asdict(summary) for label, summary in self.by_class.items()},
-        }
 
 
 def explain_cohort(

@@ -25,10 +25,10 @@ from covidcxr.core.recipe import Recipe, require_network
 from covidcxr.core.recipe_toml import load_recipe, recipe_toml
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.models.bundle import Bundle
+from covidcxr.models.history import EpochHistory
 from covidcxr.pipeline.search_space import DEFAULT_SPACE, Axis, parse_space
 from covidcxr.training.checkpoints import newest_checkpoint
 from covidcxr.training.fit import CHECKPOINTS, train
-from covidcxr.training.history import EpochHistory
 
 if TYPE_CHECKING:
     from optuna import Study, Trial

@@ -11,11 +11,11 @@ from pathlib import Path
 from covidcxr.core.errors import EvaluationError
 from covidcxr.core.progress import SILENT, Progress
 from covidcxr.core.types import EvaluationReport
+from covidcxr.dataset.hospital import open_hospital_folder
 from covidcxr.metrics.bootstrap import Method
 from covidcxr.models.bundle import Bundle
 from covidcxr.pipeline.evaluate import evaluate
-from covidcxr.pipeline.hospital import open_hospital_folder
-from covidcxr.pipeline.report_folder import JSON, read_any_reports
+from covidcxr.report.folder import JSON, read_any_reports
 
 
 def validate(
@@ -42,7 +42,7 @@ def validate(
 
     Args:
         bundle: Folder of the bundle.
-        folder: Class folders, or a folder with labels.csv (see `covidcxr.pipeline.hospital`).
+        folder: Class folders, or a folder with labels.csv (see `covidcxr.dataset.hospital`).
         out: Folder of the report.
         against: Folder of an earlier report of the same bundle, whose leading cohort the new one is laid beside; by
             default ``report`` beside the bundle, where there is one.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from covidcxr.core.labels import find_label
 from covidcxr.core.types import Record
+from covidcxr.core.values import join_notes, read_age, read_number, read_sex, read_view
 from covidcxr.sources import SOURCES
 from covidcxr.sources.folder import ImageFolder
 from covidcxr.sources.plan import FetchPlan, github_archive
@@ -25,7 +26,6 @@ from covidcxr.sources.source import (
     match_rows,
 )
 from covidcxr.sources.tables import read_table
-from covidcxr.sources.values import join_notes, read_age, read_number, read_sex, read_view
 
 _COMMIT = "2635e4b05d2b59628edb10a6e16a506951c84c59"
 _COLUMNS = ("patientid", "finding", "view", "modality", "imagename")

@@ -18,11 +18,11 @@ from pathlib import Path, PurePosixPath
 
 from covidcxr.core.labels import NORMAL, PNEUMONIA, find_label
 from covidcxr.core.types import Exclusion, Record, Split
+from covidcxr.core.values import join_notes
 from covidcxr.sources import SOURCES
 from covidcxr.sources.folder import ImageFolder
 from covidcxr.sources.plan import FetchPlan, KaggleFiles
 from covidcxr.sources.source import Source, SourceInfo, SourceListing, folder_version, listing
-from covidcxr.sources.values import join_notes
 
 _SPLITS: dict[str, Split] = {"train": "train", "test": "test", "val": "val"}
 _PATIENTS = (

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from covidcxr.core.labels import COVID19, NORMAL, PNEUMONIA, label_key
 from covidcxr.core.types import Record, View
+from covidcxr.core.values import join_notes, read_age, read_number, read_sex, read_view
 from covidcxr.sources import SOURCES
 from covidcxr.sources.folder import ImageFolder
 from covidcxr.sources.plan import FetchPlan, github_archive
@@ -27,7 +28,6 @@ from covidcxr.sources.source import (
     match_rows,
 )
 from covidcxr.sources.tables import read_table
-from covidcxr.sources.values import join_notes, read_age, read_number, read_sex, read_view
 
 _COMMIT = "6a4242344473ccb5ed0d2148d8c7bfb1691e4ed8"
 _COLUMNS = ("patientid", "offset", "sex", "age", "finding", "view", "modality", "folder", "filename", "url", "license")

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from covidcxr.core.errors import SourceError
 from covidcxr.core.labels import COVID19, NORMAL, NOT_COVID19, PNEUMONIA
 from covidcxr.core.types import Record, Split
+from covidcxr.core.values import join_notes
 from covidcxr.sources import SOURCES
 from covidcxr.sources.folder import ImageFolder
 from covidcxr.sources.source import (
@@ -29,7 +30,6 @@ from covidcxr.sources.source import (
     match_rows,
 )
 from covidcxr.sources.tables import Table, read_text
-from covidcxr.sources.values import join_notes
 
 _RELEASE = "COVIDx (lines: patientid filename class source)"
 _SPLITS: dict[str, Split] = {"train": "train", "test": "test", "val": "val"}

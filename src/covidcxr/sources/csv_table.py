@@ -15,6 +15,7 @@ from covidcxr.core.errors import SourceError
 from covidcxr.core.folder_names import find_split
 from covidcxr.core.labels import find_label
 from covidcxr.core.types import Record
+from covidcxr.core.values import join_notes, read_age, read_modality, read_number, read_sex, read_view
 from covidcxr.sources import SOURCES
 from covidcxr.sources.folder import IMAGE_SUFFIXES, ImageFolder
 from covidcxr.sources.source import (
@@ -28,7 +29,6 @@ from covidcxr.sources.source import (
     match_rows,
 )
 from covidcxr.sources.tables import Table, read_table
-from covidcxr.sources.values import join_notes, read_age, read_modality, read_number, read_sex, read_view
 
 _PATHS = ("path", "filename", "file", "image")
 _LABELS = ("label", "class", "finding")

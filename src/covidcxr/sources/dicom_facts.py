@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from covidcxr.core.types import Sex, View
-from covidcxr.sources.values import read_age, read_sex, read_view
+from covidcxr.core.values import read_age, read_sex, read_view
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,11 +21,11 @@ from typing import Any
 
 from covidcxr.core.artefacts import writing_to
 from covidcxr.core.digests import file_sha256
+from covidcxr.core.download import download
 from covidcxr.core.errors import MissingExtraError, SourceError
 from covidcxr.core.progress import SILENT, Progress
 from covidcxr.sources import SOURCES
 from covidcxr.sources.archives import unpack
-from covidcxr.sources.download import download
 from covidcxr.sources.plan import FetchPlan, KaggleFiles, RemoteArchive
 from covidcxr.sources.source import VERSION_FILE, Source
 

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from covidcxr.core.labels import find_label
 from covidcxr.core.types import Record, View
+from covidcxr.core.values import join_notes, read_age, read_number, read_sex, read_view
 from covidcxr.sources import SOURCES
 from covidcxr.sources.folder import ImageFolder
 from covidcxr.sources.plan import FetchPlan, github_archive
@@ -26,7 +27,6 @@ from covidcxr.sources.source import (
     match_rows,
 )
 from covidcxr.sources.tables import read_table
-from covidcxr.sources.values import join_notes, read_age, read_number, read_sex, read_view
 
 _COMMIT = "95bb569e55f4110d3b734c0f355340e04e16989a"
 _COLUMNS = ("patientid", "offset", "sex", "age", "finding", "view", "modality")

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from covidcxr.core.labels import COVID19
 from covidcxr.core.types import Record, Sex
+from covidcxr.core.values import read_age, read_number, read_sex, read_view
 from covidcxr.sources import SOURCES
 from covidcxr.sources.folder import ImageFolder
 from covidcxr.sources.plan import FetchPlan, github_archive
 from covidcxr.sources.source import Match, Source, SourceInfo, SourceListing, folder_version, listing, match_rows
 from covidcxr.sources.tables import read_table
-from covidcxr.sources.values import read_age, read_number, read_sex, read_view
 
 _COMMIT = "4025ea15f2987f03cf368a893f37121b7a43bd87"
 _COLUMNS = ("patient_id", "image_id", "sex", "age", "admission_offset", "modality", "projection")

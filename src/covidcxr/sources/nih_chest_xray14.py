@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from covidcxr.core.labels import NORMAL, PNEUMONIA
 from covidcxr.core.types import Record, Split
+from covidcxr.core.values import join_notes, read_age, read_sex, read_view
 from covidcxr.sources import SOURCES
 from covidcxr.sources.folder import ImageFolder
 from covidcxr.sources.plan import FetchPlan, KaggleFiles, RemoteArchive
@@ -26,7 +27,6 @@ from covidcxr.sources.source import (
     match_rows,
 )
 from covidcxr.sources.tables import read_table, read_text
-from covidcxr.sources.values import join_notes, read_age, read_sex, read_view
 
 _TABLES = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv")
 _BOX_KEYS = (  # the direct links of batch_download_zips.py in the NIH Box folder

@@ -17,12 +17,12 @@ from pathlib import Path, PurePosixPath
 from covidcxr.core.errors import SourceError
 from covidcxr.core.labels import NORMAL, PNEUMONIA
 from covidcxr.core.types import Record
+from covidcxr.core.values import join_notes
 from covidcxr.sources import SOURCES
 from covidcxr.sources.dicom_facts import DicomFacts, read_facts
 from covidcxr.sources.folder import ImageFolder
 from covidcxr.sources.source import Source, SourceInfo, SourceListing, folder_version, listing
 from covidcxr.sources.tables import Table, read_table
-from covidcxr.sources.values import join_notes
 
 _LABELS = "stage_2_train_labels.csv"
 _CLASSES = "stage_2_detailed_class_info.csv"

@@ -14,8 +14,9 @@ from covidcxr.dataset.packed import PackedImages
 from covidcxr.metrics.calibration import fit_temperature
 from covidcxr.metrics.conformal import fit_conformal
 from covidcxr.metrics.probabilities import softmax
-from covidcxr.models.bundle import BundleInfo, OperatingPoint
-from covidcxr.models.network import ChestNetwork, network_with_weights
+from covidcxr.models.build import network_with_weights
+from covidcxr.models.bundle_info import BundleInfo, OperatingPoint
+from covidcxr.models.network import ChestNetwork
 from covidcxr.training.batches import plain_batches
 
 _ALL_RIGHT = "Not calibrated: no validation image was called wrongly, so that any confidence would do."

@@ -15,7 +15,8 @@ from covidcxr.core.errors import RecipeError
 from covidcxr.core.labels import label_key
 from covidcxr.core.recipe import Recipe, require_network
 from covidcxr.evaluation.published import published_result
-from covidcxr.models.network import ChestNetwork, build_network
+from covidcxr.models.build import build_network
+from covidcxr.models.network import ChestNetwork
 from covidcxr.training.losses import class_weights
 from covidcxr.training.weights import check_weights
 

@@ -18,6 +18,7 @@ import torch
 from lightning_fabric import Fabric
 
 from covidcxr.core.errors import TrainingError
+from covidcxr.models.devices import has_fast_bfloat16
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
 _DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -79,15 +80,6 @@ def keep_freed_memory() -> bool:
     libc = ctypes.CDLL(None)
     kept = libc.mallopt(_M_MMAP_THRESHOLD, 1 << 30) and libc.mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
     return bool(kept)
-
-
-def has_fast_bfloat16(accelerator: str) -> bool:
-    """Return whether the device multiplies bfloat16 in hardware (AVX512-BF16 or AMX; Ampere or newer)."""
-    if accelerator == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if accelerator != "cpu" or platform.machine() not in ("x86_64", "AMD64"):
-        return False
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def passes_dtype(fabric: Fabric) -> torch.dtype:

@@ -17,11 +17,12 @@ from covidcxr.core.progress import SILENT, Progress
 from covidcxr.core.recipe import Recipe
 from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.dataset.dataset import Dataset
-from covidcxr.models.bundle import Bundle, BundleInfo, HistoryInfo, NetworkInfo, PreprocessInfo, save_bundle
+from covidcxr.models.bundle import Bundle, save_bundle
+from covidcxr.models.bundle_info import BundleInfo, HistoryInfo, NetworkInfo, PreprocessInfo
+from covidcxr.models.history import EpochHistory, read_history, write_history
 from covidcxr.training.calibrate import calibrate, validation_logits
 from covidcxr.training.check import check_last_batch, check_recipe
 from covidcxr.training.devices import start_fabric
-from covidcxr.training.history import EpochHistory, read_history, write_history
 from covidcxr.training.idle import idle_words
 from covidcxr.training.loading import load_parts
 from covidcxr.training.loop import Loop

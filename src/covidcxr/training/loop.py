@@ -22,6 +22,7 @@ from covidcxr.core.errors import DivergedError, TrainingError
 from covidcxr.core.progress import Progress
 from covidcxr.core.recipe import Recipe
 from covidcxr.dataset.packed import PackedImages
+from covidcxr.models.history import EpochHistory, write_history
 from covidcxr.training import losses
 from covidcxr.training.batches import Batches
 from covidcxr.training.checkpoints import (
@@ -34,7 +35,6 @@ from covidcxr.training.checkpoints import (
 )
 from covidcxr.training.curves import Curves
 from covidcxr.training.devices import device_words
-from covidcxr.training.history import EpochHistory, write_history
 from covidcxr.training.loading import Parts, epoch_order
 from covidcxr.training.processes import Processes
 from covidcxr.training.schedules import learning_rate

@@ -17,7 +17,7 @@ from covidcxr.core.artefacts import write_text
 from covidcxr.core.errors import MissingExtraError
 from covidcxr.core.no_reports import forbid_reports
 from covidcxr.core.recipe import Recipe
-from covidcxr.training.history import EpochHistory
+from covidcxr.models.history import EpochHistory
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient

@@ -16,10 +16,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from covidcxr.core.digests import file_sha256
+from covidcxr.core.download import download
 from covidcxr.core.errors import TrainingError
 from covidcxr.core.recipe import Recipe
-from covidcxr.models.network import ChestNetwork, build_network
-from covidcxr.sources.download import download
+from covidcxr.models.build import build_network
+from covidcxr.models.network import ChestNetwork
 from covidcxr.training.loading import default_cache, step_seed
 
 logger = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from covidcxr.curation.duplicates import find_duplicates
-from covidcxr.imaging.picture_view import MIN_FRONTAL, picture_view
 from covidcxr.imaging.reading import read_gray8
+from covidcxr.imaging.screening.view import MIN_FRONTAL, picture_view
 from covidcxr.sources.lookup import find_sources_root
 
 pytestmark = pytest.mark.real_data

@@ -6,7 +6,6 @@ Nothing here knows of records, labels or splits; `grouping` joins the pairs with
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from covidcxr.core.processors import num_processors
 from covidcxr.core.progress import SILENT, Progress
 from covidcxr.curation.duplicates.confirm import MIN_SCORE, Confirmation, confirm
 from covidcxr.curation.duplicates.features import ImageFeatures, compute_features, mirror_descriptors
@@ -63,7 +63,7 @@ def find_duplicates(
     if not callable(images) and len(images) != len(ids):
         raise ValueError(f"{len(images)} images and {len(ids)} ids; expected as many of one as of the other")
     fetch = images if callable(images) else images.__getitem__
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(workers or num_processors()) as pool:
         computed = _mapped(pool, lambda row: as_features(fetch(row)), range(len(ids)))
         features = list(progress.track(computed, total=len(ids), label="features"))
     candidates = find_candidates(features)
@@ -92,7 +92,7 @@ def compare_candidates(
 
         return recall(first, second, mirrored, compute) if recall else compute()
 
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(workers or num_processors()) as pool:
         compared = _mapped(pool, compare, candidates)
         seen = list(progress.track(compared, total=len(candidates), label="comparing"))
     return _decide(features, ids, candidates, seen, min_score)

@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 
 from covidcxr.core.digests import bytes_sha256
 from covidcxr.core.errors import OutputError
+from covidcxr.core.notice import NOTICE, SYNTHETIC_NOTICE
 from covidcxr.dataset.dataset import Dataset
-from covidcxr.dataset.manifest import NOTICE, SYNTHETIC_NOTICE
 
 NOTE_FILE = "ABOUT.txt"
 

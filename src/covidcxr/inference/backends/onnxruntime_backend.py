@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covidcxr.core.errors import BundleError
+from covidcxr.core.processors import num_processors
 from covidcxr.inference.backends import BACKENDS
 from covidcxr.inference.backends.backend import Backend, Precision
-from covidcxr.inference.decoding import num_processors
 from covidcxr.models.bundle import Bundle
 
 _NVIDIA = Path("/dev/nvidia0")

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from covidcxr.core.errors import BundleError, MissingExtraError
 from covidcxr.core.no_reports import forbid_reports
+from covidcxr.core.processors import num_processors
 from covidcxr.inference.backends import BACKENDS
 from covidcxr.inference.backends.backend import Backend, Precision
-from covidcxr.inference.decoding import num_processors
 from covidcxr.models.bundle import INT8, ONNX, Bundle
 
 _HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}  # int8: what is left in floats

@@ -1,0 +1,99 @@
+"""Stored values to what the eye should see: the grayscale rendition pipeline of PS3.4 N.2, written once.
+
+Every step maps single values, never their neighbours; so a table of all possible stored values goes through the
+pipeline and the image is looked up in it. Overlays and annotations are no part of the result.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covidcxr.imaging.dicom.header import DicomHeader, Window
+
+_TABLE_BITS = 16
+_OVERSTATED = 3  # bits never used, above eight, from which on BitsStored is taken for overstated
+
+
+def stored_values(raw: NDArray[np.integer], header: DicomHeader, *, is_native: bool) -> NDArray[np.int64]:
+    """Cut the stored values out of the allocated cells (PS3.5 8.1.1).
+
+    Bits beside them, where older files keep overlays (PS3.3 C.9.2, retired use), are dropped. In compressed frames
+    the values already stand at bit 0.
+    """
+    values = raw.astype(np.int64)
+    if is_native:
+        values >>= header.high_bit + 1 - header.bits_stored
+    values &= (1 << header.bits_stored) - 1
+    if header.is_signed:
+        values -= (values >> (header.bits_stored - 1)) << header.bits_stored
+    return values
+
+
+def render_gray(stored: NDArray[np.int64], header: DicomHeader) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    """Return P-values in [0, 1], float32 (H, W), of MONOCHROME stored values (H, W), and what was noticed."""
+    low, high, notes = _black_and_white(stored, header)
+    if header.bits_stored > _TABLE_BITS:
+        return _render(stored.astype(np.float64), header, low, high), notes
+    lowest = -(1 << (header.bits_stored - 1)) if header.is_signed else 0
+    table = _render(np.arange(lowest, lowest + (1 << header.bits_stored), dtype=np.float64), header, low, high)
+    return table[stored - lowest], notes
+
+
+def _render(values: NDArray[np.float64], header: DicomHeader, low: float, high: float) -> NDArray[np.float32]:
+    modality = apply_modality(values, header)
+    if header.voi_lut is not None:
+        shown = header.voi_lut.apply(modality) / header.voi_lut.white
+    elif header.window is not None:
+        shown = apply_window(modality, header.window)
+    else:
+        shown = (modality - low) / (high - low)
+    shown = np.clip(shown, 0.0, 1.0)
+    # PS3.3 C.7.6.3.1.2: the lowest value of MONOCHROME1 is white. C.8.11.3.1.2 and C.11.6 say the same of DX by
+    # Presentation LUT Shape INVERSE, which therefore must not be applied a second time.
+    if header.photometric == "MONOCHROME1":
+        shown = 1.0 - shown
+    if header.padding is not None:  # PS3.3 C.7.5.1.1.2: outside every grayscale transformation, so plain background
+        shown[(values >= header.padding[0]) & (values <= header.padding[1])] = 0.0
+    return shown.astype(np.float32)
+
+
+def apply_modality(values: NDArray[np.float64], header: DicomHeader) -> NDArray[np.float64]:
+    """Apply the Modality LUT (PS3.3 C.11.1): its table if it has one, else slope and intercept."""
+    if header.modality_lut is not None:
+        return header.modality_lut.apply(values)
+    return values * header.slope + header.intercept
+
+
+def apply_window(values: NDArray[np.float64], window: Window) -> NDArray[np.float64]:
+    """Apply one window with an output range of [0, 1]: the three functions of PS3.3 C.11.2.1.2 and C.11.2.1.3."""
+    centre, width = window.centre, window.width
+    if window.function == "SIGMOID":
+        return 1.0 / (1.0 + np.exp(np.clip(-4.0 * (values - centre) / width, -700.0, 700.0)))
+    if window.function == "LINEAR_EXACT":
+        return np.clip((values - centre) / width + 0.5, 0.0, 1.0)
+    if width == 1.0:
+        return (values > centre - 0.5).astype(np.float64)
+    return np.clip((values - (centre - 0.5)) / (width - 1.0) + 0.5, 0.0, 1.0)
+
+
+def _black_and_white(stored: NDArray[np.int64], header: DicomHeader) -> tuple[float, float, tuple[str, ...]]:
+    """Return the modality values that are black and white where no VOI LUT and no window says so.
+
+    PS3.4 N.2.1.2 then passes the whole range of the modality output on. Where a file states more bits than it uses by
+    far (12-bit values with BitsStored 16), that would be a black square: the bits in use are taken instead, and told.
+    """
+    if header.voi_lut is not None or header.window is not None:
+        return 0.0, 1.0, ()
+    if header.modality_lut is not None:
+        return 0.0, float(header.modality_lut.white), ()
+    bits, notes = header.bits_stored, tuple[str, ...]()
+    lowest = -(1 << (bits - 1)) if header.is_signed else 0
+    highest = lowest + (1 << bits) - 1
+    film = stored if header.padding is None else stored[(stored < header.padding[0]) | (stored > header.padding[1])]
+    used = max(int(film.max()), -int(film.min())).bit_length() + header.is_signed if film.size else bits
+    if bits > 8 and used <= bits - _OVERSTATED:
+        notes = (f"no window: {bits} bits are stated and {used} used, which were taken for the whole range",)
+        lowest, highest = (-(1 << (used - 1)), (1 << (used - 1)) - 1) if header.is_signed else (0, (1 << used) - 1)
+    ends = lowest * header.slope + header.intercept, highest * header.slope + header.intercept
+    return min(ends), max(*ends, min(ends) + 1e-12), notes

@@ -1,0 +1,206 @@
+"""A DICOM file to gray pixels: decode, grayscale pipeline, colour to luma.
+
+What the header says is read in `dicom_header`, compressed frames are checked in `dicom_codestream`, and the pipeline
+itself is in `dicom_gray`. Decoders: Pillow for JPEG baseline, pylibjpeg-openjpeg for JPEG 2000, GDCM for JPEG lossless
+and JPEG-LS, pydicom for RLE. Several frames are refused unless one is chosen. Any number of threads may decode at
+once, but most of these decoders keep the interpreter's lock: processes are what makes many films faster.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.encaps import get_frame
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.processing import apply_color_lut
+
+from covidcxr.core.errors import ImageReadError
+from covidcxr.imaging.decoded import MAX_PIXELS, Decoded, check_size
+from covidcxr.imaging.dicom.codestream import check_stream
+from covidcxr.imaging.dicom.gray import render_gray, stored_values
+from covidcxr.imaging.dicom.header import DicomHeader, parse, read_header
+from covidcxr.imaging.dicom.lut import read_palette
+from covidcxr.imaging.quiet import QUIET
+
+_MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
+_COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
+_PREFERRED_DECODERS = ("pillow", "pylibjpeg", "gdcm", "pydicom")
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as PS3.3 C.7.6.3.1.2 defines YBR_FULL
+
+
+def decode_dicom(data: bytes, *, origin: str, max_pixels: int = MAX_PIXELS, frame: int | None = None) -> Decoded:
+    """Decode one DICOM image (PS3.10 file, or a bare data set).
+
+    Args:
+        data: The whole file.
+        origin: What messages call the file.
+        max_pixels: Checked against the header before any pixel is decoded.
+        frame: Which frame of a multi-frame image, from 0; None refuses images of several frames.
+
+    Returns:
+        float32 pixels in [0, 1], or uint8 where nothing but eight bits was stored and shown unchanged.
+
+    Raises:
+        ImageReadError: If it is truncated, damaged, has several frames, no pixels or an unsupported photometry.
+        ImageTooLargeError: If its header announces more than ``max_pixels``.
+    """
+    with QUIET:
+        try:
+            dataset = parse(data, origin)
+            header = read_header(dataset, origin)
+            _check_frames(header, frame, origin, max_pixels)
+            return _decode(dataset, header, frame or 0, origin)
+        except ImageReadError:
+            raise
+        except Exception as error:  # pydicom and the codecs raise anything on hostile files
+            words = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+            raise ImageReadError(
+                f"{origin}: a damaged DICOM file ({words}); get it again", reason=_reason(error)
+            ) from error
+
+
+def count_frames(data: bytes, *, origin: str) -> int:
+    """Return how many frames a DICOM image holds.
+
+    Raises:
+        ImageReadError: As `decode_dicom`.
+    """
+    with QUIET:
+        try:
+            return read_header(parse(data, origin), origin).num_frames
+        except ImageReadError:
+            raise
+        except Exception as error:
+            raise ImageReadError(
+                f"{origin}: a damaged DICOM file ({error}); get it again", reason=_reason(error)
+            ) from error
+
+
+def _decode(dataset: Dataset, header: DicomHeader, frame: int, origin: str) -> Decoded:
+    is_native = not header.transfer_syntax.is_encapsulated
+    if is_native:
+        _check_length(dataset, header, origin)
+    else:
+        stream = get_frame(dataset.PixelData, frame, number_of_frames=header.num_frames)
+        check_stream(
+            stream,
+            header.transfer_syntax,
+            rows=header.rows,
+            columns=header.columns,
+            samples=header.samples_per_pixel,
+            bits_allocated=header.bits_allocated,
+            origin=origin,
+        )
+    raw = _frame_pixels(dataset, header, frame)
+    notes = header.warnings
+    if header.photometric in _MONOCHROME:
+        pixels, more = render_gray(stored_values(raw, header, is_native=is_native), header)
+        notes += more
+    elif header.photometric == "PALETTE COLOR":
+        indices = stored_values(raw, header, is_native=is_native)
+        pixels = _palette_luma(indices, dataset, header)
+    else:
+        pixels = _luma(raw, (1 << header.bits_stored) - 1)
+    return Decoded(
+        pixels=pixels,
+        bits_stored=header.bits_stored,
+        warnings=notes,
+        spacing_mm=header.spacing_mm,
+        view=header.view,
+        modality=header.modality,
+        body_part=header.body_part,
+        sop_instance_uid=header.sop_instance_uid,
+    )
+
+
+def _frame_pixels(dataset: Dataset, header: DicomHeader, frame: int) -> NDArray[np.integer]:
+    """Return one frame as integers, (H, W) or (H, W, 3) in RGB."""
+    decoder = get_decoder(header.transfer_syntax)
+    if not header.transfer_syntax.is_encapsulated:
+        # pydicom would drop the bits above BitsStored: the wrong ones, where HighBit says that values stand higher.
+        keep_bits: dict[str, Any] = {"correct_unused_bits": header.photometric in _COLOUR}
+        return decoder.as_array(dataset, index=frame, **keep_bits)[0]
+    if not decoder.is_available:
+        raise ImageReadError(
+            f"no decoder for {header.transfer_syntax.name}; convert it to JPEG 2000", reason="undecodable"
+        )
+    available = [name for name in _PREFERRED_DECODERS if name in decoder.available_plugins]
+    for name in available[:-1]:
+        try:
+            return decoder.as_array(dataset, index=frame, decoding_plugin=name)[0]
+        except Exception:  # noqa: S112 - the next decoder may know what this one does not; the last one's error is told
+            continue
+    return decoder.as_array(dataset, index=frame, decoding_plugin=available[-1])[0]
+
+
+def _palette_luma(indices: NDArray[np.int64], dataset: Dataset, header: DicomHeader) -> NDArray[np.float32]:
+    """Look up PALETTE COLOR (PS3.3 C.7.6.3.1.5 and C.7.9), whose tables may be segmented (C.7.9.2)."""
+    if "SegmentedRedPaletteColorLookupTableData" in dataset:
+        kind = np.uint8 if header.bits_stored <= 8 else np.uint16
+        colours = apply_color_lut(indices.astype(kind), dataset)[..., :3]
+        return _luma(colours, (1 << (8 * colours.dtype.itemsize)) - 1)
+    tables = read_palette(dataset, is_signed=header.is_signed)
+    unit = np.stack([table.apply(indices.astype(np.float64)) / table.white for table in tables], axis=2)
+    return _luma(unit, 1)
+
+
+def _luma(colours: NDArray[np.integer] | NDArray[np.float64], white: int) -> NDArray[np.float32]:
+    luma = (colours.astype(np.float32) / np.float32(white)) @ _LUMA
+    return np.clip(luma, 0.0, 1.0)
+
+
+def _check_frames(header: DicomHeader, frame: int | None, origin: str, max_pixels: int) -> None:
+    check_size(header.rows, header.columns, origin=origin, max_pixels=max_pixels)
+    if header.photometric not in _MONOCHROME + _COLOUR + ("PALETTE COLOR",):
+        raise ImageReadError(
+            f"{origin}: photometric interpretation {header.photometric!r}; expected one of "
+            f"{', '.join(_MONOCHROME + _COLOUR)}, PALETTE COLOR; convert it",
+            reason="unsupported",
+        )
+    expected = 3 if header.photometric in _COLOUR else 1
+    if header.samples_per_pixel != expected:
+        raise ImageReadError(
+            f"{origin}: {header.photometric} with {header.samples_per_pixel} samples a pixel; expected {expected}; "
+            "get it again",
+            reason="undecodable",
+        )
+    if frame is None and header.num_frames > 1:
+        raise ImageReadError(
+            f"{origin}: {header.num_frames} frames; expected one radiograph; choose one, or take each as a film of its "
+            "own (predict --frames split)",
+            reason="multi-frame",
+        )
+    if not 0 <= (frame or 0) < header.num_frames:
+        raise ImageReadError(
+            f"{origin}: frame {frame} of {header.num_frames}; frames count from 0", reason="multi-frame"
+        )
+
+
+def _check_length(dataset: Dataset, header: DicomHeader, origin: str) -> None:
+    """Compare the length of native pixel data with what the header asks for (PS3.5 8.1.1, 8.2)."""
+    samples = 2 if header.photometric == "YBR_FULL_422" else header.samples_per_pixel
+    bits = header.rows * header.columns * samples * header.num_frames * header.bits_allocated
+    expected, found = (bits + 7) // 8, len(dataset.PixelData)
+    if found < expected:
+        raise ImageReadError(
+            f"{origin}: {found:,} bytes of pixels, the header asks for {expected:,}; get it again", reason="truncated"
+        )
+
+
+def _reason(error: Exception) -> str:
+    words = str(error).lower()
+    early = (
+        "truncated",
+        "end of file",
+        "unexpected end",
+        "ended",
+        "eof",
+        "not enough",
+        "less than expected",
+        "insufficient",
+    )
+    is_early = isinstance(error, EOFError) or ("unable to decode" not in words and any(word in words for word in early))
+    return "truncated" if is_early else "undecodable"

@@ -1,0 +1,1 @@
+"""Lung fields of a frontal chest radiograph, and what is derived from them."""

@@ -1,0 +1,134 @@
+"""The content of ``bundle.json`` as types.
+
+Files and weights are left to `covidcxr.models.bundle`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from covidcxr.core.notice import NOTICE
+from covidcxr.core.types import Intensity, PreprocessSpec, Region
+from covidcxr.core.version import release
+
+FORMAT_VERSION = 2  # 2: prediction sets by class, operating points
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BundleVersion(BaseModel):
+    """The one field of bundle.json that every release understands."""
+
+    format_version: int = FORMAT_VERSION
+
+
+class NetworkInfo(_Table):
+    """The architecture: ``name`` in the registry, its options, and its number of parameters."""
+
+    name: str
+    options: dict[str, Any] = {}
+    num_parameters: int
+
+
+class PreprocessInfo(_Table):
+    """`PreprocessSpec` as JSON."""
+
+    size: int
+    channels: Literal[1, 3] = 1
+    region: Region = "film"
+    crop: float = 1.0
+    intensity: Intensity = "none"
+    mean: float = 0.0
+    std: float = 1.0
+
+    def spec(self) -> PreprocessSpec:
+        """Return the type that travels."""
+        return PreprocessSpec(**self.model_dump())
+
+
+class HistoryInfo(_Table):
+    """A training in a few numbers; ``train`` and ``validation`` are those of the epoch that was kept.
+
+    Attributes:
+        epochs: Epochs trained.
+        kept_epoch: 1-based epoch whose weights these are.
+        seconds: Wall time of the training.
+        device: Where it was trained, and in which precision.
+        validation_split: ``test`` where the recipe is faithful to a published fault, else ``patients``.
+        train, validation: Metric name to value.
+    """
+
+    epochs: int = 0
+    kept_epoch: int = 0
+    seconds: float = 0.0
+    device: str = ""
+    validation_split: str = ""
+    train: dict[str, float] = {}
+    validation: dict[str, float] = {}
+
+
+class OperatingPoint(_Table):
+    """From which probability a class counts as found, if so much sensitivity is wanted; chosen on validation patients.
+
+    Attributes:
+        label: The class.
+        target: The sensitivity wanted.
+        threshold: The largest probability that reaches it.
+        sensitivity, specificity: What it has on the validation images.
+        num_cases: Validation images of the class.
+    """
+
+    label: str
+    target: float
+    threshold: float
+    sensitivity: float
+    specificity: float
+    num_cases: int
+
+
+class BundleInfo(_Table):
+    """Everything about a trained network but its weights.
+
+    Attributes:
+        format_version: Of this file; a reader refuses a newer one.
+        release: The covidcxr release that wrote it.
+        name, title: Of the recipe.
+        network: Architecture and options.
+        classes: In the order of the outputs.
+        preprocess: How a radiograph becomes the network's input.
+        temperature: Logits are divided by it before softmax; 1.0 if not calibrated.
+        thresholds: Class to the probability from which it counts as positive; empty means the largest wins.
+        conformal: Coverage ("0.90") to the quantile of the conformal score of each class (one for all of them in
+            format 1); empty if not calibrated.
+        operating_points: Thresholds for wanted sensitivities, for a reader to choose from; they change no label.
+        dataset_digest: Of the dataset it was trained on.
+        recipe: The resolved recipe.
+        history: The training in a few numbers.
+        results: Measured results, by cohort name; filled by evaluation.
+        synthetic: True if it was trained on computed phantoms.
+        notes: What a reader must know (the recipe's notes).
+        notice: Always "Research use only, not a diagnosis."
+    """
+
+    format_version: int = FORMAT_VERSION
+    release: str = Field(default_factory=release)
+    name: str
+    title: str = ""
+    network: NetworkInfo
+    classes: tuple[str, ...] = Field(min_length=2)
+    preprocess: PreprocessInfo
+    temperature: float = Field(default=1.0, gt=0.0)
+    thresholds: dict[str, float] = {}
+    conformal: dict[str, float | dict[str, float]] = {}
+    operating_points: tuple[OperatingPoint, ...] = ()
+    dataset_digest: str = ""
+    recipe: dict[str, Any] = {}
+    history: HistoryInfo = HistoryInfo()
+    results: dict[str, Any] = {}
+    synthetic: bool = False
+    notes: tuple[str, ...] = ()
+    notice: str = NOTICE

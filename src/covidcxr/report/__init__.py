@@ -1,0 +1,1 @@
+"""A study's results as sections, checklists and a folder; measuring is left to `covidcxr.pipeline`."""

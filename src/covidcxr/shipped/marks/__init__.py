@@ -1,0 +1,1 @@
+"""Training of the network that detects marks drawn on radiographs."""
