@@ -11,19 +11,16 @@ The input is ``predictions.csv`` of an evaluation report: ``covidcxr evaluate BU
 from __future__ import annotations
 
 import argparse
+import csv
+import math
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+from scipy import optimize, special
 
 from benchmarks.record import versions, write_result
-from covidcxr.metrics.calibration import (
-    debiased_calibration_error,
-    expected_calibration_error,
-    fit_temperature,
-    fit_vector_scaling,
-)
+from covidcxr.metrics.calibration import equal_mass_bins, expected_calibration_error, fit_temperature
 from covidcxr.metrics.conformal import fit_conformal, set_coverage
 from covidcxr.metrics.prediction_sets import prediction_set
 
@@ -34,6 +31,41 @@ COVERAGE = 0.9
 def calibration_error(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
     """Return the top-label calibration error over ten equal-mass bins."""
     return expected_calibration_error(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
+
+
+def fit_vector_scaling(
+    logits: NDArray[np.float64], labels: NDArray[np.int64], *, penalty: float = 1e-4
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return a positive scale and an offset of each logit (C. Guo et al., 2017) that minimise cross-entropy.
+
+    ``penalty`` times the squared offsets, and times the squared logarithms of the scales, is added so that a small
+    validation part does not send them away.
+    """
+    classes = logits.shape[1]
+    one_hot = np.eye(classes)[labels]
+
+    def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        scale, offset = np.exp(parameters[:classes]), parameters[classes:]
+        scaled = logits * scale + offset
+        slope = (special.softmax(scaled, axis=1) - one_hot) / labels.size
+        gradient = np.concatenate([(slope * logits).sum(axis=0) * scale, slope.sum(axis=0)]) + 2 * penalty * parameters
+        own = (special.logsumexp(scaled, axis=1) - scaled[np.arange(labels.size), labels]).mean()
+        return float(own) + penalty * float((parameters**2).sum()), gradient
+
+    fitted = optimize.minimize(loss, np.zeros(2 * classes), jac=True, method="L-BFGS-B")
+    return np.exp(fitted.x[:classes]), fitted.x[classes:]
+
+
+def debiased_calibration_error(
+    confidence: NDArray[np.float64], correct: NDArray[np.bool_], num_bins: int = 10
+) -> float:
+    """Return the root mean square calibration error over equal-mass bins, less what chance alone adds (Kumar 2019)."""
+    order, starts = equal_mass_bins(confidence, num_bins)
+    sizes = np.diff(np.append(starts, order.size))
+    hits = np.add.reduceat(correct[order].astype(np.float64), starts) / sizes
+    gaps = np.add.reduceat(confidence[order], starts) / sizes - hits
+    squared = float((sizes * (gaps**2 - hits * (1 - hits) / (sizes - 1))).sum() / order.size)
+    return math.sqrt(max(0.0, squared))
 
 
 def one_division(
@@ -48,7 +80,8 @@ def one_division(
         fitted |= np.isin(groups, members[: len(members) // 2])
     logits = np.log(np.clip(probabilities, 1e-12, None))
     temperature = fit_temperature(logits[fitted], labels[fitted]).probabilities(logits)
-    vector = fit_vector_scaling(logits[fitted], labels[fitted]).probabilities(logits)
+    scale, offset = fit_vector_scaling(logits[fitted], labels[fitted])
+    vector = special.softmax(logits * scale + offset, axis=1)
     fit = fit_conformal(temperature[fitted], labels[fitted], coverage=COVERAGE)
     judged = ~fitted
     classes = tuple(map(str, range(probabilities.shape[1])))
@@ -76,13 +109,14 @@ def main() -> None:
     """Divide, fit, measure and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--predictions", type=Path, required=True, help="predictions.csv of an evaluation report")
-    table = pd.read_csv(parser.parse_args().predictions)
-    columns = [name for name in table.columns if name.startswith("probability/")]
+    with parser.parse_args().predictions.open(newline="", encoding="utf-8") as stream:
+        table = list(csv.DictReader(stream))
+    columns = [name for name in table[0] if name.startswith("probability/")]
     classes = [name.removeprefix("probability/") for name in columns]
-    probabilities = table[columns].to_numpy(dtype=np.float64)
+    probabilities = np.array([[float(row[name]) for name in columns] for row in table])
     probabilities /= probabilities.sum(axis=1, keepdims=True)
-    labels = table["label"].map({label: index for index, label in enumerate(classes)}).to_numpy(dtype=np.int64)
-    groups = table["group_id"].to_numpy(dtype=str)
+    labels = np.array([classes.index(row["label"]) for row in table], dtype=np.int64)
+    groups = np.array([row["group_id"] for row in table])
     rows = [one_division(probabilities, labels, groups, seed) for seed in range(DIVISIONS)]
     figures = {
         name: {

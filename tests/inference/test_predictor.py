@@ -130,16 +130,6 @@ def test_batches_end_with_the_group(bundle: Bundle) -> None:
     assert sizes == [4, 2, 4, 2, 1]
 
 
-def test_packed_images_give_nearly_the_files_results(predictor: Predictor) -> None:
-    packed = np.stack([bundles.film(number, side=16) for number in range(6)])
-    found = list(predictor.predict_packed(packed, [f"film {number}" for number in range(6)]))
-    radiographs = [Radiograph(pixels=(one / 255).astype(np.float32), origin="film") for one in packed]
-    expected = list(predictor.predict(radiographs))
-    for one, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-5)
-    assert [one.record_id for one in found] == [f"film {number}" for number in range(6)]
-
-
 def test_a_network_that_gives_no_numbers_is_an_error_not_a_label(tmp_path: Path) -> None:
     broken = bundles.tiny_bundle(tmp_path / "bundle", gain=float("nan"))
     found = Predictor.load(broken.folder).predict_one(bundles.png(1))

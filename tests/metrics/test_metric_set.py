@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn import metrics as sk
 
 from covidcxr.core.errors import EvaluationError
 from covidcxr.metrics import confusion, probabilities
 from covidcxr.metrics.calibration import calibration_error_interval, expected_calibration_error
-from covidcxr.metrics.discrimination import auroc, average_precision
+from covidcxr.metrics.discrimination import auroc
 from covidcxr.metrics.intervals import clustered_wilson, wilson
 from covidcxr.metrics.metric_set import MetricSet, measure
 
@@ -33,21 +34,25 @@ def test_every_value_is_that_of_the_single_function_on_the_repeated_cases(seed: 
     got = dict(zip(metric_set.names, metric_set(weights[np.newaxis].astype(float))[0], strict=True))
     actual, drawn = np.repeat(labels, weights), np.repeat(values, weights, axis=0)
     matrix = confusion.confusion_matrix(actual, drawn.argmax(axis=1), 3)
+    pairs, called = np.eye(3)[actual].ravel(), (drawn > 0.5).ravel()
     expected = {
         "accuracy": confusion.accuracy(matrix),
         "balanced_accuracy": confusion.balanced_accuracy(matrix),
         "mcc": confusion.mcc(matrix),
         "npv/Normal": confusion.npv(matrix)[1],
         "ppv_at/Normal": confusion.ppv_at(matrix, 0.1)[1],
-        "brier": probabilities.brier(actual, drawn),
-        "cross_entropy": probabilities.cross_entropy(actual, drawn),
-        "micro_precision": probabilities.micro_precision(actual, drawn),
-        "micro_recall": probabilities.micro_recall(actual, drawn),
+        "brier": sk.brier_score_loss(actual, drawn, labels=[0, 1, 2], scale_by_half=False),
+        "cross_entropy": sk.log_loss(actual, drawn, labels=[0, 1, 2]),
+        "micro_precision": sk.precision_score(pairs, called),
+        "micro_recall": sk.recall_score(pairs, called),
         "true_probability/Pneumonia": drawn[actual == 2, 2].mean(),
         "auroc_macro": np.mean([auroc(actual == c, drawn[:, c]) for c in range(3)]),
         **{f"sensitivity/{name}": confusion.sensitivity(matrix)[c] for c, name in enumerate(CLASSES)},
         **{f"auroc/{name}": auroc(actual == c, drawn[:, c]) for c, name in enumerate(CLASSES)},
-        **{f"average_precision/{name}": average_precision(actual == c, drawn[:, c]) for c, name in enumerate(CLASSES)},
+        **{
+            f"average_precision/{name}": sk.average_precision_score(actual == c, drawn[:, c])
+            for c, name in enumerate(CLASSES)
+        },
     }
     for name, value in expected.items():
         assert got[name] == pytest.approx(value, abs=1e-12), name

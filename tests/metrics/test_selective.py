@@ -1,14 +1,11 @@
-"""Abstaining and thresholds."""
+"""Abstaining."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from covidcxr.core.errors import EvaluationError
-from covidcxr.metrics.selective import risk_coverage, threshold_for_risk, threshold_for_sensitivity
+from covidcxr.metrics.selective import risk_coverage, threshold_for_risk
 
 
 def test_the_risk_coverage_curve_by_hand() -> None:
@@ -34,20 +31,3 @@ def test_full_coverage_has_the_plain_error_and_answering_the_sure_lowers_it() ->
 
 def test_no_threshold_reaches_an_impossible_risk() -> None:
     assert np.isnan(threshold_for_risk([0.9, 0.5], [False, False], risk=0.1))
-
-
-@given(st.integers(0, 10_000), st.sampled_from([0.5, 0.9, 0.95, 0.97, 1.0]))
-def test_the_threshold_is_the_highest_that_reaches_the_sensitivity(seed: int, wanted: float) -> None:
-    generator = np.random.default_rng(seed)
-    positive = np.append(generator.random(60) < 0.4, True)
-    scores = np.round(generator.random(61), 2)
-    threshold = threshold_for_sensitivity(positive, scores, sensitivity=wanted)
-    found = scores[positive]
-    assert (found >= threshold).mean() >= wanted - 1e-12
-    assert (found > threshold).mean() < wanted
-
-
-def test_without_positives_there_is_no_threshold_and_an_impossible_target_is_refused() -> None:
-    assert np.isnan(threshold_for_sensitivity([False], [0.3], sensitivity=0.9))
-    with pytest.raises(EvaluationError, match="target sensitivity: found 97"):
-        threshold_for_sensitivity([True], [0.3], sensitivity=97)

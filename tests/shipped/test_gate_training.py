@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from covidcxr.core.errors import TrainingError
@@ -23,10 +23,15 @@ def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("sources")
     write_phantom_sources(root, num_covid=12, num_normal=8, num_pneumonia=4, size=128)
     metadata = root / "covid-chestxray-dataset" / "metadata.csv"
-    table = pd.read_csv(metadata, dtype=str)
-    special = table["filename"].str.contains("lateral|axial|coronal")
-    table.loc[special, "patientid"] = next(name for name in map(str, range(50, 99)) if not is_held_out(_patient(name)))
-    table.to_csv(metadata, index=False)
+    with metadata.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    for row in rows:
+        if any(word in row["filename"] for word in ("lateral", "axial", "coronal")):
+            row["patientid"] = next(name for name in map(str, range(50, 99)) if not is_held_out(_patient(name)))
+    with metadata.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
     return root
 
 

@@ -14,14 +14,6 @@ from covidcxr.core.progress import SILENT, Progress
 CENTRAL_BOX = (0.10, 0.86, 0.08, 0.92)  # top, bottom, left, right
 
 
-class CentralBoxMasker:
-    """A `LungMasker` that takes the central box of every film: for pictures that are no radiographs (tests)."""
-
-    def regions(self, films: Images) -> LungRegions:
-        """Return the central box of each film (N, M, M)."""
-        return boxed(films, [None] * len(films))
-
-
 class FieldMasker:
     """A `LungMasker` that segments every film."""
 

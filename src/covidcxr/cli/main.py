@@ -1,7 +1,7 @@
 """The ``covidcxr`` command: finds the verbs, and turns errors into one sentence and an exit code.
 
 Exit codes: 0 done, 1 our fault, 2 the input's or the caller's, 130 interrupted. Each file beside this one is a verb
-with a function ``register(app)``; none imports torch, pandas or the like before it runs.
+with a function ``register(app)``; none imports torch, scipy or the like before it runs.
 """
 
 from __future__ import annotations

@@ -67,7 +67,6 @@ class Confounding:
         findings: What follows, as plain sentences; empty if nothing was found.
         age_sentence: The one on ages; empty unless one class is mostly children and another mostly adults.
         source_sentence: The one on sources; empty unless some class shares no source with any other.
-        single_source: Classes that come from one source, for which leave-one-source-out is not estimable.
         by_source, by_age: Class to the AUROC with which its images' source, or age, alone tells it from the rest, at
             least 0.5; without a class for which that is not known. No image is looked at.
     """
@@ -76,7 +75,6 @@ class Confounding:
     findings: tuple[str, ...]
     age_sentence: str = ""
     source_sentence: str = ""
-    single_source: tuple[str, ...] = ()
     by_source: Mapping[str, float] = field(default_factory=dict)
     by_age: Mapping[str, float] = field(default_factory=dict)
 
@@ -114,7 +112,6 @@ def find_confounding(samples: Sequence[Sample], classes: Sequence[str]) -> Confo
         findings=(*findings, *_view_sentences(present)),
         age_sentence=age_sentence,
         source_sentence=source_sentence,
-        single_source=single,
         by_source=_told_by_source(samples, classes),
         by_age=_told_by_age(samples, classes),
     )

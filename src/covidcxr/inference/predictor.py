@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from covidcxr.core.errors import ImageReadError
 from covidcxr.core.types import Prediction, PreprocessSpec, Radiograph
-from covidcxr.imaging.preprocess import check_values, finish
+from covidcxr.imaging.preprocess import check_values
 from covidcxr.inference.backends import BACKENDS
 from covidcxr.inference.backends.backend import Backend, Precision
 from covidcxr.inference.decoding import Fault, Item, Preparation, Ready, Source, prepare_all
@@ -173,17 +173,6 @@ class Predictor:
     def predict_one(self, source: Source, record_id: str | None = None) -> Prediction:
         """Return the prediction of one input."""
         return next(iter(self.predict([source], None if record_id is None else [record_id])))
-
-    def predict_packed(self, images: NDArray[np.uint8], record_ids: Iterable[str]) -> Iterator[Prediction]:
-        """Yield predictions of images that are already squeezed: uint8 (N, S, S), 0 is black (`PackedImages`).
-
-        The packed array holds rounded levels, so probabilities can differ a little from those of the files.
-        """
-        names = iter(record_ids)
-        for start in range(0, len(images), self.batch_size):
-            unit = images[start : start + self.batch_size].astype(np.float32) * np.float32(1 / 255)
-            ready = [Ready(record_id=next(names), image=finish(image, self.spec)[:1]) for image in unit]
-            yield from self._finish(list(ready))
 
     def logits(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return float32 (N, classes) logits of preprocessed float32 (N, C, S, S) images of equal channels.

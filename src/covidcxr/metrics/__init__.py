@@ -7,6 +7,6 @@ such case: it raises `covidcxr.core.errors.EvaluationError`.
 
 Files: ``confusion``, ``discrimination``, ``probabilities`` (single metrics); ``metric_set`` (all of them with
 intervals: `measure`); ``bootstrap``, ``intervals`` (uncertainty); ``comparison`` (two models on the same cases);
-``calibration``, ``conformal``, ``selective``, ``decision`` (what to do with a probability); ``curves`` (bands for
-figures); ``samplesize`` (how many cases a validation needs).
+``calibration``, ``conformal``, ``selective``, ``decision`` (what to do with a probability);
+``samplesize`` (how many cases a validation needs).
 """

@@ -1,11 +1,10 @@
-"""Whether a probability means what it says: temperature and vector scaling, reliability, calibration error.
+"""Whether a probability means what it says: temperature scaling, reliability, calibration error.
 
 Scaling is fitted on the validation part only; who keeps it from the test part is the caller.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,18 +30,6 @@ class TemperatureScaling:
         return np.asarray(special.softmax(np.asarray(logits, dtype=np.float64) / self.temperature, axis=1))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class VectorScaling:
-    """Each logit gets its own positive scale and offset before softmax (Guo 2017); float64 (C,) both."""
-
-    scale: FloatArray
-    offset: FloatArray
-
-    def probabilities(self, logits: ArrayLike) -> FloatArray:
-        """Return calibrated probabilities (N, C) of ``logits`` (N, C)."""
-        return np.asarray(special.softmax(np.asarray(logits, dtype=np.float64) * self.scale + self.offset, axis=1))
-
-
 def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> TemperatureScaling:
     """Return the temperature that minimises cross-entropy on (N, C) logits and (N,) labels.
 
@@ -57,35 +44,6 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> TemperatureScaling:
     bounds = (-_LOG_TEMPERATURE_BOUND, _LOG_TEMPERATURE_BOUND)
     found = optimize.minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6})
     return TemperatureScaling(temperature=float(np.exp(found.x)))
-
-
-def fit_vector_scaling(logits: ArrayLike, labels: ArrayLike, *, penalty: float = 1e-4) -> VectorScaling:
-    """Return the scales and offsets that minimise cross-entropy on (N, C) logits and (N,) labels.
-
-    ``penalty`` times the squared offsets, and times the squared logarithms of the scales, is added so that a small
-    validation part does not send them away.
-
-    Raises:
-        EvaluationError: As `fit_temperature`, and if a class has no case.
-    """
-    values, truth = _check_logits(logits, labels)
-    num_classes = values.shape[1]
-    absent = np.setdiff1d(np.arange(num_classes), truth)
-    if absent.size:
-        raise EvaluationError(
-            f"vector scaling: no case of class {absent[0]}; expected every class, or use temperature scaling"
-        )
-    one_hot = np.eye(num_classes)[truth]
-
-    def loss(parameters: FloatArray) -> tuple[float, FloatArray]:
-        scale, offset = np.exp(parameters[:num_classes]), parameters[num_classes:]
-        scaled = values * scale + offset
-        slope = (special.softmax(scaled, axis=1) - one_hot) / truth.size
-        gradient = np.concatenate([(slope * values).sum(axis=0) * scale, slope.sum(axis=0)]) + 2 * penalty * parameters
-        return _cross_entropy(scaled, truth) + penalty * float((parameters**2).sum()), gradient
-
-    found = optimize.minimize(loss, np.zeros(2 * num_classes), jac=True, method="L-BFGS-B")
-    return VectorScaling(scale=np.exp(found.x[:num_classes]), offset=np.asarray(found.x[num_classes:]))
 
 
 def equal_mass_bins(values: ArrayLike, num_bins: int) -> tuple[IntArray, IntArray]:
@@ -110,22 +68,6 @@ def expected_calibration_error(confidence: ArrayLike, correct: ArrayLike, *, num
     order, starts = equal_mass_bins(confidence, num_bins)
     excess = np.asarray(confidence, dtype=np.float64)[order] - np.asarray(correct, dtype=np.float64)[order]
     return float(np.abs(np.add.reduceat(excess, starts)).sum() / order.size) if order.size else float("nan")
-
-
-def debiased_calibration_error(confidence: ArrayLike, correct: ArrayLike, *, num_bins: int = 10) -> float:
-    """Return the root mean square calibration error over equal-mass bins, less what chance alone adds (Kumar 2019).
-
-    With n cases in a bin a perfectly calibrated model is off by about sqrt(p (1 - p) / n) there, which the plain error
-    counts against it; here its square is subtracted. 0 where nothing is left; NaN with fewer than two cases a bin.
-    """
-    order, starts = equal_mass_bins(confidence, num_bins)
-    sizes = np.diff(np.append(starts, order.size))
-    if not sizes.size or sizes.min() < 2:
-        return float("nan")
-    hits = np.add.reduceat(np.asarray(correct, dtype=np.float64)[order], starts) / sizes
-    gaps = np.add.reduceat(np.asarray(confidence, dtype=np.float64)[order], starts) / sizes - hits
-    squared = float((sizes * (gaps**2 - hits * (1 - hits) / (sizes - 1))).sum() / order.size)
-    return math.sqrt(max(0.0, squared))
 
 
 def calibration_error_interval(

@@ -14,7 +14,7 @@ from scipy import stats
 
 from covidcxr.core.errors import EvaluationError
 from covidcxr.core.types import Metric
-from covidcxr.metrics.bootstrap import SAME_IN_EVERY_ROUND, Method, Statistic, bootstrap
+from covidcxr.metrics.bootstrap import SAME_IN_EVERY_ROUND, Method, bootstrap
 from covidcxr.metrics.checks import FloatArray
 from covidcxr.metrics.intervals import (
     Interval,
@@ -173,21 +173,6 @@ def independent_difference(first: Metric, second: Metric) -> Metric:
         Interval(value=first.value, low=first.low, high=first.high),
     )
     return Metric(name=first.name, value=value, low=gap.low, high=gap.high, num_cases=num_cases)
-
-
-def bootstrap_p_value(
-    statistic: Statistic, *, num_cases: int, groups: ArrayLike | None, rounds: int = 2000, seed: int = 0
-) -> float:
-    """Return the two-sided p-value that a difference (the first column of ``statistic``) is 0.
-
-    It is twice the smaller share of rounds on either side of 0, and never below 1 / (rounds + 1).
-    """
-    drawn = bootstrap(statistic, num_cases=num_cases, groups=groups, rounds=rounds, seed=seed).rounds[:, 0]
-    drawn = drawn[np.isfinite(drawn)]
-    if not drawn.size:
-        return float("nan")
-    smaller = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
-    return min(1.0, 2 * (smaller + 1) / (drawn.size + 1))
 
 
 def _undefined(reason: str) -> Difference:

@@ -26,12 +26,10 @@ class ConformalSets:
         coverage: Share of cases of each class whose set shall hold their class.
         thresholds: float64 (C,); a class is in the set if 1 less its probability is at most this. 1 for a class with
             too few calibration cases, which is then in every set.
-        num_calibration: (C,) cases each threshold comes from.
     """
 
     coverage: float
     thresholds: FloatArray
-    num_calibration: tuple[int, ...]
 
     def sets(self, probabilities: ArrayLike) -> BoolArray:
         """Return which classes are in each case's set, bool (N, C); a row may be empty, or hold all classes."""
@@ -58,7 +56,6 @@ def fit_conformal(probabilities: ArrayLike, labels: ArrayLike, *, coverage: floa
     return ConformalSets(
         coverage=coverage,
         thresholds=np.array([_quantile(ordered, coverage) for ordered in of_class]),
-        num_calibration=tuple(int(ordered.size) for ordered in of_class),
     )
 
 

@@ -1,40 +1,14 @@
-"""How well a score separates one class from the rest: AUROC, average precision, ROC and precision-recall curves.
+"""How well a score separates one class from the rest: AUROC and average precision.
 
 A score is any number that is higher where the class is more likely. Which class, and intervals, are left to others.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike
 
-from covidcxr.metrics.checks import BoolArray, FloatArray, check_scores
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class RocCurve:
-    """Points from (0, 0) to (1, 1), one for each distinct score, float64 (T,).
-
-    Attributes:
-        false_positive_rate: 1 - specificity.
-        true_positive_rate: Sensitivity.
-        thresholds: Cases with a score >= threshold are called positive; the first is infinity.
-    """
-
-    false_positive_rate: FloatArray
-    true_positive_rate: FloatArray
-    thresholds: FloatArray
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class PrecisionRecallCurve:
-    """Points by falling threshold, float64 (T,); precision has no value at recall 0."""
-
-    precision: FloatArray
-    recall: FloatArray
-    thresholds: FloatArray
+from covidcxr.metrics.checks import FloatArray, check_scores
 
 
 class RankedScores:
@@ -93,47 +67,3 @@ def auroc(positive: ArrayLike, scores: ArrayLike) -> float:
     """Return the chance that a positive case scores above a negative one, ties one half; NaN if a side is empty."""
     ranked = RankedScores(positive, scores)
     return float(ranked.measure(np.ones((1, np.size(scores))))[0][0])
-
-
-def average_precision(positive: ArrayLike, scores: ArrayLike) -> float:
-    """Return the area under the precision-recall steps; NaN without positives."""
-    ranked = RankedScores(positive, scores)
-    return float(ranked.measure(np.ones((1, np.size(scores))))[1][0])
-
-
-def roc_curve(positive: ArrayLike, scores: ArrayLike, weights: FloatArray | None = None) -> RocCurve:
-    """Return the ROC curve of (N,) truths and scores; rates are NaN where a side is empty."""
-    is_positive, values = check_scores(positive, scores)
-    true_positives, false_positives, thresholds = _falling(is_positive, values, weights)
-    return RocCurve(
-        false_positive_rate=_share(np.concatenate([[0.0], false_positives])),
-        true_positive_rate=_share(np.concatenate([[0.0], true_positives])),
-        thresholds=np.concatenate([[np.inf], thresholds]),
-    )
-
-
-def precision_recall_curve(
-    positive: ArrayLike, scores: ArrayLike, weights: FloatArray | None = None
-) -> PrecisionRecallCurve:
-    """Return the precision-recall curve of (N,) truths and scores; recall is NaN without positives."""
-    is_positive, values = check_scores(positive, scores)
-    true_positives, false_positives, thresholds = _falling(is_positive, values, weights)
-    called = true_positives + false_positives
-    precision = np.divide(true_positives, called, out=np.full_like(called, np.nan), where=called > 0)
-    return PrecisionRecallCurve(precision=precision, recall=_share(true_positives), thresholds=thresholds)
-
-
-def _falling(
-    positive: BoolArray, scores: FloatArray, weights: FloatArray | None
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    falling = np.argsort(-scores, kind="stable")
-    ordered = scores[falling]
-    last_of_tie = np.append(np.flatnonzero(np.diff(ordered)), ordered.size - 1)
-    weight = np.ones(scores.size) if weights is None else weights[falling]
-    true_positives = np.cumsum(weight * positive[falling])[last_of_tie]
-    false_positives = np.cumsum(weight * ~positive[falling])[last_of_tie]
-    return true_positives, false_positives, ordered[last_of_tie]
-
-
-def _share(counts: FloatArray) -> FloatArray:
-    return counts / counts[-1] if counts[-1] > 0 else np.full_like(counts, np.nan)

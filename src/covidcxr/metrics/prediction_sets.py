@@ -9,14 +9,12 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 
 def calibrated(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
     """Return the softmax of (..., classes) logits divided by ``temperature`` (C. Guo et al., ICML 2017)."""
-    scaled = logits.astype(np.float64) / temperature
-    powers = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    shares: NDArray[np.float32] = (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
-    return shares
+    return np.asarray(special.softmax(logits.astype(np.float64) / temperature, axis=-1), dtype=np.float32)
 
 
 def decide(probabilities: NDArray[np.float32], classes: tuple[str, ...], thresholds: Mapping[str, float]) -> str:

@@ -1,4 +1,4 @@
-"""Saying nothing when unsure: the risk-coverage curve, and thresholds for a wanted sensitivity.
+"""Saying nothing when unsure: the risk-coverage curve, and the threshold for a wanted risk.
 
 Thresholds are chosen on the validation part and reported on the test part; keeping the two apart is the caller's.
 """
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from covidcxr.core.errors import EvaluationError
 from covidcxr.metrics.checks import FloatArray, check_scores
 
 
@@ -57,21 +56,3 @@ def threshold_for_risk(confidence: ArrayLike, correct: ArrayLike, *, risk: float
     curve = risk_coverage(confidence, correct)
     allowed = np.flatnonzero(curve.risk <= risk)
     return float(curve.thresholds[allowed[-1]]) if allowed.size else float("nan")
-
-
-def threshold_for_sensitivity(positive: ArrayLike, scores: ArrayLike, *, sensitivity: float) -> float:
-    """Return the highest score threshold (called positive if >=) that finds at least ``sensitivity`` of the positives.
-
-    NaN without positives.
-
-    Raises:
-        EvaluationError: If ``sensitivity`` is not in (0, 1], or the arrays do not fit.
-    """
-    if not 0.0 < sensitivity <= 1.0:
-        raise EvaluationError(f"target sensitivity: found {sensitivity}; expected a share above 0 and up to 1")
-    is_positive, values = check_scores(positive, scores)
-    falling = -np.sort(-values[is_positive])
-    if not falling.size:
-        return float("nan")
-    needed = int(np.ceil(sensitivity * falling.size - 1e-9))
-    return float(falling[needed - 1])

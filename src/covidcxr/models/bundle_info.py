@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from covidcxr.core.notice import NOTICE
 from covidcxr.core.types import Intensity, PreprocessSpec, Region
@@ -108,7 +108,6 @@ class BundleInfo(_Table):
         dataset_digest: Of the dataset it was trained on.
         recipe: The resolved recipe.
         history: The training in a few numbers.
-        results: Measured results, by cohort name; filled by evaluation.
         synthetic: True if it was trained on computed phantoms.
         notes: What a reader must know (the recipe's notes).
         notice: Always "Research use only, not a diagnosis."
@@ -128,7 +127,14 @@ class BundleInfo(_Table):
     dataset_digest: str = ""
     recipe: dict[str, Any] = {}
     history: HistoryInfo = HistoryInfo()
-    results: dict[str, Any] = {}
     synthetic: bool = False
     notes: tuple[str, ...] = ()
     notice: str = NOTICE
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_results(cls, content: object) -> object:
+        """Drop ``results``, which releases up to 0.1.0 wrote and nothing ever filled."""
+        if isinstance(content, dict):
+            return {key: value for key, value in content.items() if key != "results"}
+        return content

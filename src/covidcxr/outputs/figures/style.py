@@ -31,8 +31,6 @@ FILL = "#eef1f5"
 SERIES = ("#c8501e", "#0068a8", "#00806a", "#a34f86", "#b87a00", "#4a5a6a")  # Okabe-Ito, darkened for white paper
 THEIRS = "#7b8794"
 DASHES: tuple[str | tuple[float, Sequence[float]], ...] = ("solid", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1, 2)))
-MARKERS = ("o", "s", "^", "D", "v", "P")
-
 SMALL, BODY, TITLE = 8.0, 9.0, 10.5  # points
 PNG_DPI = 200
 _PAGE_PIXELS_PER_INCH = 104  # so that every drawing has the same size of type on a page
