@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import films
 from covidcxr.core.types import PreprocessSpec, Radiograph
 from covidcxr.imaging.encoding import encode_jpeg, shrink, to_uint8
-from covidcxr.imaging.phash import hamming, perceptual_hash
+from covidcxr.imaging.phash import perceptual_hash
 from covidcxr.imaging.preprocess import preprocess, squeeze, standard_intensity
 from covidcxr.imaging.reading import read_gray8
 
@@ -91,6 +91,10 @@ def test_a_jpeg_of_ours_is_gray_and_near_the_original() -> None:
     assert np.abs(decoded.astype(int) - FILM).mean() < 2
 
 
+def hamming(first: str, second: str) -> int:
+    return (int(first, 16) ^ int(second, 16)).bit_count()
+
+
 def test_the_hash_survives_scaling_exposure_and_compression_but_not_another_film() -> None:
     rng = np.random.default_rng(3)
     film = np.clip(films.film(300, 260) + rng.normal(0, 20, (300, 260)), 0, 255).astype(np.uint8)
@@ -101,8 +105,3 @@ def test_the_hash_survives_scaling_exposure_and_compression_but_not_another_film
     assert hamming(own, perceptual_hash(read_gray8(encode_jpeg(film, 60)).pixels)) <= 4
     assert hamming(own, perceptual_hash(film[:, ::-1])) > 10
     assert hamming(own, perceptual_hash(rng.integers(0, 255, (300, 260)).astype(np.uint8))) > 10
-
-
-def test_hamming_counts_bits() -> None:
-    assert hamming("0000000000000000", "ffffffffffffffff") == 64
-    assert hamming("00000000000000f0", "00000000000000e1") == 2

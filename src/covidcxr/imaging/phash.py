@@ -38,8 +38,3 @@ def halved(pixels: Gray, least: int) -> Gray:
         even = pixels[: 2 * rows, : 2 * columns]
         pixels = cv2.resize(even, (columns, rows), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
     return pixels
-
-
-def hamming(first: str, second: str) -> int:
-    """Return how many of the 64 bits of two perceptual hashes differ."""
-    return (int(first, 16) ^ int(second, 16)).bit_count()

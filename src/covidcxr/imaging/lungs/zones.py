@@ -1,23 +1,20 @@
-"""What lung fields are used for: a crop around them, zones with a radiologist's names, and masks for audits.
+"""Zones of the lung fields, with a radiologist's names.
 
-How the fields are found is known to `covidcxr.imaging.lungs.segment`.
+The fields themselves come from `covidcxr.imaging.lungs.segment`.
 """
 
 from __future__ import annotations
 
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from covidcxr.core.errors import ImageReadError
 from covidcxr.imaging.lungs.segment import LungFields
 
 Zone = Literal["right upper", "right middle", "right lower", "left upper", "left middle", "left lower"]
 ZONES: tuple[Zone, ...] = ("right upper", "right middle", "right lower", "left upper", "left middle", "left lower")
 _THIRDS = ("upper", "middle", "lower")
-
-Value = TypeVar("Value", bound=np.generic)
 
 
 def lung_zones(fields: LungFields) -> dict[Zone, NDArray[np.bool_]]:
@@ -41,53 +38,3 @@ def lung_zones(fields: LungFields) -> dict[Zone, NDArray[np.bool_]]:
 
 def _zone(side: str, third: str) -> Zone:
     return next(zone for zone in ZONES if zone == f"{side} {third}")
-
-
-def crop_to_lungs(
-    pixels: NDArray[Value], fields: LungFields, *, margin: float = 0.08
-) -> tuple[NDArray[Value], tuple[int, int, int, int]]:
-    """Return the part of (H, W) pixels around the lungs, and its (x, y, width, height).
-
-    Args:
-        pixels: The film the fields were found on.
-        fields: Its lung fields; a film without lungs comes back whole.
-        margin: Added on each side, as a share of the box's longer side.
-
-    Raises:
-        ImageReadError: If the fields belong to a film of another size.
-    """
-    check_same_size(pixels, fields)
-    rows, columns = pixels.shape
-    if fields.box is None:
-        return pixels, (0, 0, columns, rows)
-    x, y, width, height = fields.box
-    extra = round(margin * max(width, height))
-    left, top = max(0, x - extra), max(0, y - extra)
-    right, bottom = min(columns, x + width + extra), min(rows, y + height + extra)
-    return pixels[top:bottom, left:right], (left, top, right - left, bottom - top)
-
-
-def blackout_lungs(pixels: NDArray[Value], fields: LungFields, *, keep: Literal["lungs", "rest"]) -> NDArray[Value]:
-    """Return a copy of (H, W) pixels with everything but ``keep`` set to 0, for audits.
-
-    Raises:
-        ImageReadError: If the fields belong to a film of another size.
-    """
-    check_same_size(pixels, fields)
-    kept = fields.both if keep == "lungs" else ~fields.both
-    blacked: NDArray[Value] = np.where(kept, pixels, np.zeros_like(pixels))
-    return blacked
-
-
-def check_same_size(pixels: NDArray[Value], fields: LungFields) -> None:
-    """Raise unless fields and (H, W) pixels belong together.
-
-    Raises:
-        ImageReadError: If their sizes differ; the message names both.
-    """
-    if pixels.shape != fields.right.shape:
-        raise ImageReadError(
-            f"a lung mask of {fields.right.shape} pixels for a film of {pixels.shape}; expected one size: segment this "
-            "film, or scale the mask to it first",
-            reason="mask-size",
-        )
