@@ -3,6 +3,11 @@
 A shape in black or white has one and the same extreme value over its whole area and steps from it within a pixel; bone
 and metal shade off. Marks in gray, and in colour, which is lost by then, are left to
 `covidcxr.imaging.screening.drawn_marks`.
+
+There are two detectors because a warning may be given sooner than an image is left out of a dataset: the shapes counted
+here need no network to be sure of them, only lungs that are known. Of 199 letters, arrows and boxes drawn on real
+images the networks of `covidcxr.imaging.screening` report 129 and these shapes 7 more; of 600 images as they are
+published, the shapes report none.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""What kind of picture this is: a frontal chest film, a lateral one, CT, no radiograph, a negative, a collage.
+"""The kind of a picture: a frontal chest radiograph, a lateral one, CT, no radiograph, a negative, a collage.
 
 A linear classifier on gradients and gray values of a 64 x 64 copy; it takes less than a millisecond and no network.
 Its weights ship beside this file; ``python -m benchmarks.picture_view`` fits and measures them. What follows from the
-answer (leave the image out, decline to judge it) is left to the callers.
+answer (leave the image out, decline to judge it) is left to the callers. `covidcxr.imaging.gate.kinds` says why the
+input gate has a classifier of its own.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load
+from scipy.special import softmax
 
 from covidcxr.core.errors import BundleError
 
 KINDS = ("frontal", "lateral", "other_modality", "other_picture", "inverted", "collage")
-NUM_FEATURES = 2166
 MIN_FRONTAL = 0.85  # below this probability a picture is not taken for a frontal film
 _WEIGHTS = "view.safetensors"
 _SIDE = 64
@@ -59,12 +60,11 @@ def picture_view(pixels: NDArray[np.uint8]) -> PictureView:
     """
     matrix, bias = _weights()
     logits = (view_features(pixels) @ matrix + bias).astype(np.float64)
-    powers = np.exp(logits - logits.max())
-    return PictureView(**dict(zip(KINDS, (powers / powers.sum()).tolist(), strict=True)))
+    return PictureView(**dict(zip(KINDS, softmax(logits).tolist(), strict=True)))
 
 
 def view_features(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return float32 (NUM_FEATURES,) features of gray (H, W) pixels, squeezed to a square.
+    """Return float32 (2166,) features of gray (H, W) pixels, squeezed to a square.
 
     Histograms of oriented gradients (Dalal & Triggs, CVPR 2005) in 7 x 7 overlapping blocks, the film at 16 x 16, how
     far its halves differ, its gray histogram, and how well it agrees with its mirror image and upside down.
@@ -90,6 +90,12 @@ def _squeezed(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 
 
 def _gradients(small: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return float64 (7, 7, 36) histograms of oriented gradients of a (64, 64) image.
+
+    Not skimage's ``hog``, which gives each gradient to one direction where this divides it between the two nearest: on
+    100 images the features correlate by 0.81 only, so the shipped weights do not fit it, and it takes four times as
+    long (0.8 ms).
+    """
     values = small.astype(np.float32)
     across, down = (cv2.Sobel(values, cv2.CV_32F, *axis, ksize=1) for axis in ((1, 0), (0, 1)))
     strength, angle = cv2.cartToPolar(across, down, angleInDegrees=True)
