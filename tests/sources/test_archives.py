@@ -48,6 +48,52 @@ def test_an_archive_that_climbs_out_is_refused(make, name: str, tmp_path: Path) 
     assert not list(tmp_path.rglob("evil"))
 
 
+@pytest.mark.parametrize("make", [zip_of, tar_of])
+@pytest.mark.parametrize(
+    ("name", "strip", "expected"),
+    [
+        (".../evil.txt", 0, ".../evil.txt"),
+        ("top/.../evil.txt", 1, ".../evil.txt"),
+        ("..../evil.txt", 0, "..../evil.txt"),
+        (".hidden/x", 0, ".hidden/x"),
+        ("./.hidden", 0, ".hidden"),
+        ("top/..hidden", 1, "..hidden"),
+        (". /x", 0, ". /x"),
+    ],
+)
+def test_names_that_begin_with_dots_keep_them_and_stay_inside(
+    make, name: str, strip: int, expected: str, tmp_path: Path
+) -> None:
+    target = tmp_path / "deep" / "out"
+    unpack(make(tmp_path / "a", {name: b"x"}), target, strip=strip)
+    assert files(tmp_path / "deep") == {f"out/{expected}": b"x"}
+
+
+@pytest.mark.parametrize("make", [zip_of, tar_of])
+@pytest.mark.parametrize(
+    ("members", "strip", "words"),
+    [
+        (["a/x", "b/x"], 1, "two members that are both unpacked to 'x'"),
+        (["a", "a/x"], 0, "'a' that is a file, and a folder to 'a/x'"),
+        (["a/x", "a"], 0, "'a' that is a file, and a folder to others"),
+    ],
+)
+def test_members_that_would_take_each_others_place_are_refused(
+    make, members: list[str], strip: int, words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(SourceError, match=words):
+        unpack(make(tmp_path / "a", dict.fromkeys(members, b"x")), tmp_path / "out", strip=strip)
+
+
+def test_nothing_is_written_through_a_link_that_lies_in_the_target(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out" / "dir").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SourceError, match="a link inside it leads 'dir/x' out of it"):
+        unpack(zip_of(tmp_path / "a", {"dir/x": b"x"}), tmp_path / "out")
+    assert files(tmp_path / "elsewhere") == {}
+
+
 def test_links_in_a_zip_are_left_out(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a", "w") as archive:
         link = zipfile.ZipInfo("link")

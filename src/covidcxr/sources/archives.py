@@ -76,11 +76,13 @@ def unpack(
     own name) is among them are written. Permissions, owners and times in the archive are ignored.
 
     Raises:
-        SourceError: If the archive is broken, encrypted, climbs out of ``target`` or exceeds ``limits``.
+        SourceError: If the archive is broken, encrypted, climbs out of ``target``, holds two members of one name or
+            exceeds ``limits``.
         OutputError: If ``target`` cannot be written.
     """
     budget = _Budget(archive=archive, limits=limits or Limits(), packed=max(1, archive.stat().st_size))
-    number = left_out = 0
+    written: set[str] = set()
+    left_out = 0
     try:
         members = _zip_members(archive) if zipfile.is_zipfile(archive) else _tar_members(archive)
         for name, stream in progress.track(members, total=None, label=f"unpacking {archive.name}"):
@@ -91,20 +93,37 @@ def unpack(
             if stream is None:
                 left_out += 1
                 continue
+            _check_free(archive, target, path, written)
             _write(stream, target / path, budget)
-            number += 1
+            written.add(path)
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise SourceError(f"{archive}: not a whole ZIP or TAR archive ({error}); fetch it again") from None
     if left_out:
         progress.message(f"{archive.name}: {left_out} links or special files left out")
-    return number
+    return len(written)
 
 
 def _clean(archive: Path, name: str, strip: int) -> str:
     path, fault = claimed_path(name)
     if fault:
         raise SourceError(f"{archive}: a member {fault}; the archive is not what its origin publishes")
-    return PurePosixPath(*PurePosixPath(path).parts[strip:]).as_posix().removeprefix(".")
+    return "/".join(PurePosixPath(path).parts[strip:])
+
+
+def _check_free(archive: Path, target: Path, path: str, written: set[str]) -> None:
+    """Refuse a member that would take the place of another, or go through a link that lies in ``target``."""
+    fault = ""
+    folders = {parent.as_posix() for parent in PurePosixPath(path).parents}
+    if path in written:
+        fault = f"two members that are both unpacked to {path!r}"
+    elif clash := sorted(folders & written):
+        fault = f"a member {clash[0]!r} that is a file, and a folder to {path!r}"
+    elif (target / path).is_dir():
+        fault = f"a member {path!r} that is a file, and a folder to others"
+    elif not (target / path).resolve().is_relative_to(target.resolve()):
+        raise SourceError(f"{target}: a link inside it leads {path!r} out of it; unpack {archive} into an empty folder")
+    if fault:
+        raise SourceError(f"{archive}: holds {fault}; the archive is not what its origin publishes; fetch it again")
 
 
 def _zip_members(archive: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
