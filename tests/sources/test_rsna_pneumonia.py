@@ -97,7 +97,7 @@ def test_missing_extra_and_broken_films_are_reported(folder: Path) -> None:
         ("no-metadata", "stage_2_train_images/extra.dcm"),
     ]
     broken = next(record for record in listing.records if record.path.stem == OTHER)
-    assert broken.notes == "DICOM header unreadable: InvalidDicomError"
+    assert broken.notes == "DICOM header unreadable: not-dicom"
     assert broken.view is View.UNKNOWN
 
 

@@ -7,16 +7,15 @@ and leave as numbers. Nothing is copied or written.
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from covidcxr.core.digests import file_sha256
 from covidcxr.core.errors import DatasetError
 from covidcxr.core.labels import find_label
 from covidcxr.core.types import Manifest, Record, Sample, Sex, View
+from covidcxr.core.values import read_age, read_patient, read_sexes, read_view
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.dataset.manifest import make_manifest
 
@@ -24,7 +23,6 @@ LABELS_FILE = "labels.csv"
 SOURCE = "hospital"
 _PATH_COLUMNS = ("path", "file", "filename", "image")
 _LABEL_COLUMNS = ("label", "class", "finding")
-_DICOM_TAGS = ["PatientID", "IssuerOfPatientID", "PatientSex", "PatientAge", "ViewPosition"]
 
 
 def open_hospital_folder(folder: Path, classes: Sequence[str], class_map: Mapping[str, str]) -> Dataset:
@@ -65,8 +63,9 @@ def _from_table(root: Path, classes: Sequence[str], class_map: Mapping[str, str]
     image_column, label_column = (_column(path, columns, names) for names in (_PATH_COLUMNS, _LABEL_COLUMNS))
     if not rows:
         raise DatasetError(f"{path}: no row; expected one line an image, with its path and label")
+    sexes = read_sexes((row.get(columns.get("sex", "")) or "").strip() for row in rows)
     samples = []
-    for number, row in enumerate(rows, start=2):
+    for (number, row), sex in zip(enumerate(rows, start=2), sexes, strict=True):
         image = (row[image_column] or "").strip()
         target = (root / image).resolve()
         if not image or not target.is_relative_to(root.resolve()):
@@ -75,21 +74,21 @@ def _from_table(root: Path, classes: Sequence[str], class_map: Mapping[str, str]
             raise DatasetError(f"{path}, line {number}: no file {image!r}; correct the path or drop the line")
         label = _label((row[label_column] or "").strip(), classes, class_map, where=f"{path}, line {number}")
         cells = {name: (row.get(column) or "").strip() for name, column in columns.items()}
-        samples.append(replace(_sample(image, label, cells), sha256=file_sha256(target)))
+        samples.append(replace(_sample(image, label, cells, sex), sha256=file_sha256(target)))
     return samples
 
 
-def _sample(image: str, label: str, cells: Mapping[str, str]) -> Sample:
+def _sample(image: str, label: str, cells: Mapping[str, str], sex: Sex | None) -> Sample:
     record = Record(
         record_id=f"{SOURCE}:{image}",
         source=SOURCE,
         path=Path(image),
-        patient_id=cells.get("patient_id") or None,
-        view=_view(cells.get("view", "")),
+        patient_id=read_patient(cells.get("patient_id", "")),
+        view=read_view(cells.get("view", "")),
         finding=label,
         label=label,
-        sex=_sex(cells.get("sex", "")),
-        age_years=_age(cells.get("age_years", "") or cells.get("age", "")),
+        sex=sex,
+        age_years=read_age(cells.get("age_years", "") or cells.get("age", "")),
     )
     return Sample(
         record=record,
@@ -113,24 +112,20 @@ def _renamed(sample: Sample, classes: Sequence[str], class_map: Mapping[str, str
 
 def _with_header(root: Path, sample: Sample) -> Sample:
     """Fill in what a DICOM header says and the table does not; any other file comes back unchanged."""
-    import pydicom
-    from pydicom.errors import InvalidDicomError
+    from covidcxr.imaging.dicom.facts import read_facts
 
-    path = root / sample.image
-    with path.open("rb") as stream:
-        if stream.read(132)[128:] != b"DICM":
-            return sample
-    try:
-        header: Any = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_DICOM_TAGS))
-    except (InvalidDicomError, OSError, ValueError):
-        return sample  # the predictor will say what is wrong with the file
+    facts = read_facts(root / sample.image)
+    if facts is None:
+        return sample
     record = sample.record
-    issuer, patient = str(header.get("IssuerOfPatientID", "")), str(header.get("PatientID", ""))
-    patient_id = record.patient_id or (f"{issuer}/{patient}" if patient else None)
-    view = record.view if record.view is not View.UNKNOWN else _view(str(header.get("ViewPosition", "")))
-    age = record.age_years if record.age_years is not None else _age(str(header.get("PatientAge", "")))
-    sex = record.sex or _sex(str(header.get("PatientSex", "")))
-    record = replace(record, patient_id=patient_id, view=view, age_years=age, sex=sex)
+    patient_id = record.patient_id or (f"{facts.issuer}/{facts.patient_id}" if facts.patient_id else None)
+    record = replace(
+        record,
+        patient_id=patient_id,
+        view=facts.view if record.view is View.UNKNOWN else record.view,
+        age_years=facts.age_years if record.age_years is None else record.age_years,
+        sex=record.sex or facts.sex,
+    )
     return replace(sample, record=record, group_id=patient_id or record.record_id)
 
 
@@ -161,22 +156,3 @@ def _column(path: Path, columns: Mapping[str, str], names: Sequence[str]) -> str
     if found is None:
         raise DatasetError(f"{path}: no column {names[0]!r} (found: {', '.join(columns) or 'none'}); add it")
     return found
-
-
-def _view(text: str) -> View:
-    name = text.strip().upper().replace(" ", "_")
-    if name in {"LL", "RL", "LATERAL"}:
-        return View.LATERAL
-    return View(name) if name in View.__members__.values() else View.UNKNOWN
-
-
-def _sex(text: str) -> Sex | None:
-    return {"M": Sex.MALE, "F": Sex.FEMALE, "O": Sex.OTHER}.get(text.strip().upper()[:1])
-
-
-def _age(text: str) -> float | None:
-    """Return years from a number, or from a DICOM age string such as 045Y or 008M (PS3.5 6.2, AS)."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([YMWD]?)\s*", text.upper())
-    if match is None:
-        return None
-    return float(match[1]) / {"": 1.0, "Y": 1.0, "M": 12.0, "W": 52.18, "D": 365.25}[match[2]]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from covidcxr.core.types import View
+from covidcxr.core.values import read_patient
 from covidcxr.inference.decoding import Item
 from covidcxr.inference.dicomweb import RemoteFilm
 
@@ -78,7 +79,7 @@ class Naming:
     def named(self, item: Item, facts: DicomFacts | None) -> Item:
         """Return the item under its name, with its patient's."""
         remote = item.source if isinstance(item.source, RemoteFilm) else None
-        patient = (facts.patient_id if facts else "") or (remote.patient_id if remote else "")
+        patient = (facts.patient_id if facts else "") or (read_patient(remote.patient_id) or "" if remote else "")
         if self.key is None or (self.only_remote and remote is None):
             return replace(item, patient=patient) if self.with_patients else item
         uid = remote.instance if remote else facts.sop_instance_uid if facts else ""

@@ -15,7 +15,7 @@ from covidcxr.core.errors import SourceError
 from covidcxr.core.folder_names import find_split
 from covidcxr.core.labels import find_label
 from covidcxr.core.types import Record
-from covidcxr.core.values import join_notes, read_age, read_modality, read_number, read_sex, read_view
+from covidcxr.core.values import join_notes, read_age, read_modality, read_number, read_patient, read_sex, read_view
 from covidcxr.sources import SOURCES
 from covidcxr.sources.folder import IMAGE_SUFFIXES, ImageFolder
 from covidcxr.sources.source import (
@@ -76,7 +76,7 @@ class CsvTable(Source):
         name = self.info.name
         row = match.row
         label, doubt = agreed_label(match, lambda other: find_label(other[label_column]))
-        patient, study = row.get("patient_id", ""), row.get("study_id", "")
+        patient, study = read_patient(row.get("patient_id", "")), row.get("study_id", "")
         return Record(
             record_id=f"{name}:{match.key}",
             source=name,

@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from covidcxr.core.labels import COVID19
-from covidcxr.core.types import Record, Sex
+from covidcxr.core.types import Record
 from covidcxr.core.values import read_age, read_number, read_sex, read_view
 from covidcxr.sources import SOURCES
 from covidcxr.sources.folder import ImageFolder
@@ -71,7 +71,7 @@ class Hannover(Source):
             modality=row["modality"].upper() or "UNKNOWN",
             finding="COVID-19 case (the whole repository)",
             label=COVID19,
-            sex=Sex.FEMALE if row["sex"].casefold() == "w" else read_sex(row["sex"]),
+            sex=read_sex(row["sex"]),
             sex_verbatim=row["sex"],
             age_years=read_age(row["age"]),
             age_verbatim=row["age"],

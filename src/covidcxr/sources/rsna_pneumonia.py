@@ -13,16 +13,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
-from covidcxr.core.errors import SourceError
+from covidcxr.core.errors import ImageReadError, SourceError
 from covidcxr.core.labels import NORMAL, PNEUMONIA
 from covidcxr.core.types import Record
 from covidcxr.core.values import join_notes
 from covidcxr.sources import SOURCES
-from covidcxr.sources.dicom_facts import DicomFacts, read_facts
 from covidcxr.sources.folder import ImageFolder
 from covidcxr.sources.source import Source, SourceInfo, SourceListing, folder_version, listing
 from covidcxr.sources.tables import Table, read_table
+
+if TYPE_CHECKING:
+    from covidcxr.imaging.dicom.facts import DicomFacts
 
 _LABELS = "stage_2_train_labels.csv"
 _CLASSES = "stage_2_detailed_class_info.csv"
@@ -78,7 +81,7 @@ class RsnaPneumonia(Source):
 
     def _record(self, files: ImageFolder, name: str, finding: str, patient: str | None) -> Record:
         path = files.path(name)
-        facts: DicomFacts = read_facts(path)
+        facts, fault = _header(path)
         unlabelled = "" if finding else "test part of the challenge, labels not published"
         return Record(
             record_id=f"{self.info.name}:{files.key(name)}",
@@ -87,7 +90,7 @@ class RsnaPneumonia(Source):
             patient_id=f"nih-chest-xray14:{patient}" if patient else None,
             view=facts.view,
             view_verbatim=facts.view_verbatim,
-            modality=facts.modality,
+            modality=facts.modality or "UNKNOWN",
             finding=finding,
             label=_MEANING.get(finding.casefold()),
             sex=facts.sex,
@@ -96,8 +99,18 @@ class RsnaPneumonia(Source):
             age_verbatim=facts.age_verbatim,
             licence=self.info.licence,
             url=self.info.homepage,
-            notes=join_notes(unlabelled, facts.fault),
+            notes=join_notes(unlabelled, fault),
         )
+
+
+def _header(path: Path) -> tuple[DicomFacts, str]:
+    """Return what a header says, and what is wrong with it; the image itself is judged when it is decoded."""
+    from covidcxr.imaging.dicom.facts import DicomFacts, read_facts_or_raise
+
+    try:
+        return read_facts_or_raise(path), ""
+    except ImageReadError as error:
+        return DicomFacts(), f"DICOM header unreadable: {error.reason}"
 
 
 def _findings(folder: Path, boxes: Table) -> tuple[dict[str, str], int]:

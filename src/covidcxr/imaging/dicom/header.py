@@ -18,6 +18,7 @@ from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, Implic
 
 from covidcxr.core.errors import ImageReadError
 from covidcxr.core.types import View
+from covidcxr.core.values import read_view_position
 from covidcxr.imaging.dicom.deflated import inflate
 from covidcxr.imaging.dicom.lut import LookupTable, byte_order, read_lut
 
@@ -37,11 +38,6 @@ _KEYWORDS = (
 TAGS = (*(tag for keyword in _KEYWORDS if (tag := tag_for_keyword(keyword)) is not None), *_OVERLAY_ROWS)
 _CR = "1.2.840.10008.5.1.4.1.1.1"  # PS3.4 B.5; DX and its kin are below it
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
-
-_VIEWS = {
-    **{"PA": View.PA, "AP": View.AP},
-    **dict.fromkeys(("LL", "RL", "LAT", "LATERAL", "LLD", "RLD"), View.LATERAL),
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,18 +146,13 @@ def read_header(dataset: Dataset, origin: str) -> DicomHeader:
         ),
         window=_window(dataset),
         spacing_mm=_spacing(dataset),
-        view=view_of(str(dataset.get("ViewPosition") or "")),
+        view=read_view_position(str(dataset.get("ViewPosition") or "")),
         modality=str(dataset.get("Modality") or "").strip().upper(),
         body_part=str(dataset.get("BodyPartExamined") or "").strip().upper(),
         warnings=_remarks(dataset),
     )
     _check(header, origin)
     return header
-
-
-def view_of(position: str) -> View:
-    """Return what a ViewPosition (PS3.3 C.8.7.1.1.3) means."""
-    return _VIEWS.get(position.strip().upper(), View.UNKNOWN)
 
 
 def _check(header: DicomHeader, origin: str) -> None:
