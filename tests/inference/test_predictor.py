@@ -364,3 +364,13 @@ def test_a_gate_without_its_weights_stops_everything_and_is_never_left_out(
         assert run_command(["predict", str(real), "film.png"]) == 2
     finally:
         gate_kinds.shipped_network.cache_clear()
+
+
+def test_the_reader_doubts_reach_the_prediction_once(bundle: Bundle) -> None:
+    deep = films.encode(bundles.film(1).astype(np.uint16) * 16, "PNG")
+    for is_gated in (True, False):
+        found = Predictor.load(bundle.folder, gated=is_gated).predict_one(deep, "film")
+        if found.status == "refuse":  # the gate takes the test's image for none, and says both
+            assert any("16 bits are stated and 12 used" in one for one in found.reasons)
+        else:
+            assert sum("16 bits are stated and 12 used" in one for one in found.warnings) == 1

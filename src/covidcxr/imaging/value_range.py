@@ -18,6 +18,7 @@ _OVERSHOOT = 32  # resampling may leave the range of a power of two by one part 
 _SPARE_BITS_OF_OFFSET = 2  # a band of values that far from zero, and that narrow, is taken to begin at its lowest value
 _SPARE_BITS_OF_OUTLIERS = 3  # so much narrower must the range be without its outliers for them to be left out
 _OUTLIERS = 0.001  # share of the pixels, on each side
+_WIDENED = 257  # 8-bit values times this fill 16 bits
 _TABLE_BITS = 16
 _CHUNK = 1 << 20
 
@@ -35,6 +36,18 @@ class ValueRange:
     white: int
     note: str = ""
 
+    def apply(self, values: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+        """Return values of any shape as float32 from 0 for black to 1 for white."""
+        return scale_to_unit(values, self.black, self.white)
+
+
+def scale_to_unit(values: NDArray[np.generic], black: float, white: float) -> NDArray[np.float32]:
+    """Return real values of any shape as float32, 0 at ``black`` and 1 at ``white``, which may be the smaller one."""
+    unit = values.astype(np.float32)
+    unit -= np.float32(black)
+    unit /= np.float32(white - black)
+    return np.clip(unit, 0.0, 1.0, out=unit)
+
 
 def stated_range(*, bits: int, is_signed: bool) -> ValueRange:
     """Return the whole range of integers of ``bits`` bits."""
@@ -51,7 +64,8 @@ def unstated_range(values: NDArray[np.integer[Any]], *, bits: int, is_signed: bo
         is_signed: Whether values can be negative.
 
     Returns:
-        The stated range if the values use all of its bits, or have eight unsigned bits. Else the smallest power of two
+        The stated range if the values use all of its bits, have eight unsigned bits, or are eight bits repeated to fill
+        sixteen (multiples of 257), which is how image programs widen them. Else the smallest power of two
         that holds them, from 0 or, for negative values and for values far above 0, from the lowest. A thousandth of the
         pixels, and one value that stands alone at either end, may lie outside if the range is so much smaller.
     """
@@ -60,6 +74,8 @@ def unstated_range(values: NDArray[np.integer[Any]], *, bits: int, is_signed: bo
         return whole
     fewest = min(_FEWEST_BITS, bits - is_signed)
     levels, counts = _histogram(values)
+    if bits == 16 and not is_signed and len(levels) > 1 and not (levels % _WIDENED).any():
+        return whole
     if len(levels) > 1 and levels[0] < 0 <= levels[1]:  # a single negative value is padding that nobody declared
         ends = int(levels[1]), int(levels[-1])
     else:
@@ -71,7 +87,7 @@ def unstated_range(values: NDArray[np.integer[Any]], *, bits: int, is_signed: bo
     if used >= bits:
         return whole
     white = black + (1 << used) - 1
-    note = f"no window or range is stated: {bits} bits are stated and {used} used, so {black} to {white} were taken"
+    note = f"gray-values: no window or range is stated: {bits} bits are stated and {used} used, so {black} to {white} were taken"
     outside = counts[(levels < black) | (levels > white)].sum() / counts.sum()
     if outside:
         note += f"; {max(outside, 1e-4):.2%} of the pixels lie outside"
@@ -99,18 +115,21 @@ def _bits(number: int, fewest: int) -> int:
 
 
 def _histogram(values: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the values that occur, in rising order, and how often each does."""
+    """Return the values that occur, in rising order, and how often each does.
+
+    Values that span more than 16 bits are counted in 65,536 steps or fewer; the lowest and the highest are exact.
+    """
     lowest, highest = int(values.min()), int(values.max())
-    if highest - lowest >= 1 << _TABLE_BITS:
-        found, number = np.unique(values, return_counts=True)
-        return found.astype(np.int64), number.astype(np.int64)
-    counts = np.zeros(highest - lowest + 1, np.int64)
+    shift = max(0, (highest - lowest).bit_length() - _TABLE_BITS)
+    counts = np.zeros(((highest - lowest) >> shift) + 1, np.int64)
     flat = values.reshape(-1)
     for start in range(0, flat.size, _CHUNK):  # bincount makes eight bytes of every value
-        part = flat[start : start + _CHUNK].astype(np.int64) - lowest
+        part = (flat[start : start + _CHUNK].astype(np.int64) - lowest) >> shift
         counts += np.bincount(part, minlength=counts.size)
-    levels = np.flatnonzero(counts)
-    return levels + lowest, counts[levels]
+    steps = np.flatnonzero(counts)
+    levels = (steps << shift) + lowest
+    levels[-1] = highest
+    return levels, counts[steps]
 
 
 def _inner_ends(levels: NDArray[np.int64], counts: NDArray[np.int64]) -> tuple[int, int]:
