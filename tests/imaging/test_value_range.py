@@ -94,9 +94,7 @@ def test_all_sixteen_bits_stay_as_they_are(container: Callable[[np.ndarray], byt
 
 @pytest.mark.parametrize("container", SIGNED)
 @pytest.mark.parametrize("lowest", [0, -1024, -2048])
-def test_black_is_the_lowest_value_in_use_of_signed_ones(
-    container: Callable[[np.ndarray], bytes], lowest: int
-) -> None:
+def test_black_is_the_lowest_value_in_use_of_signed_ones(container: Callable[[np.ndarray], bytes], lowest: int) -> None:
     data = container(films.scaled(FILM, 12) + lowest)
     np.testing.assert_allclose(gray(data, container), UNIT, atol=1e-3)
     assert any(f"{lowest} to {lowest + 4095}" in one for one in read(data).warnings)
@@ -112,7 +110,8 @@ def test_one_or_two_spare_bits_do_not_darken_a_dicom_image(stated: int, used: in
 
 
 def test_a_dim_image_of_eight_bits_stays_dim() -> None:
-    for data in (films.encode(FILM // 4, "PNG"), films.dicom((FILM // 4).astype(np.int64)), png((FILM // 4).astype(int) * 257)):
+    dim = (FILM // 4).astype(np.int64)
+    for data in (films.encode(FILM // 4, "PNG"), films.dicom(dim), png(dim * 257)):
         radiograph = read(data)
         np.testing.assert_allclose(radiograph.pixels, (FILM // 4) / 255, atol=1e-6)
         assert radiograph.warnings == ()

@@ -95,7 +95,8 @@ def cohort_from_predictions(
     """Join ``samples`` with their predictions, by record_id.
 
     An image that could not be judged (status ``error`` or ``refuse``) leaves the cohort, and a note says how many
-    did and why; notes also sum up what the reader doubted. One on which the system abstains stays, because the network did give probabilities.
+    did and why; notes also sum up what the reader doubted. An image on which the system abstains stays, because the
+    network did give probabilities.
 
     Raises:
         EvaluationError: If predictions miss cases, have others, come twice, are of other classes, or none is left.

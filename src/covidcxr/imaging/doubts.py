@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-# What a warning begins with, before a colon, that puts the gray values themselves in doubt; the gate warns of these too.
+# What a warning begins with, before a colon, that puts the gray values themselves in doubt; the gate warns of it too.
 DOUBTS = ("gray-values", "header", "damaged")
 _MAX_EXAMPLES = 3
 

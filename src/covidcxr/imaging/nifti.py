@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import struct
 import zlib
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from covidcxr.core.errors import ImageReadError, ImageTooLargeError
 from covidcxr.imaging.decoded import MAX_PIXELS, MAX_SPACING_MM, Decoded, check_size
-from covidcxr.imaging.value_range import scale_to_unit, unstated_range
+from covidcxr.imaging.value_range import Integers, scale_to_unit, unstated_range
 
 _HEADER_BYTES = 348
 _MAX_INFLATED_BYTES = 1 << 29
@@ -73,7 +74,7 @@ def _plane(dimensions: tuple[int, ...], origin: str) -> tuple[int, int]:
 
 
 def _to_unit(
-    stored: NDArray[np.generic], data: bytes, order: str, origin: str
+    stored: NDArray[np.number], data: bytes, order: str, origin: str
 ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     """Return (H, W) in [0, 1], and what was assumed."""
     slope, intercept = struct.unpack_from(f"{order}2f", data, 112)
@@ -93,14 +94,14 @@ def _to_unit(
         notes: tuple[str, ...] = ()
     elif stored.dtype.kind != "f":
         bits = 8 * stored.dtype.itemsize
-        found = unstated_range(stored, bits=bits, is_signed=stored.dtype.kind == "i")  # type: ignore[type-var]
-        ends = (found.black, found.white) if slope > 0 else (found.white, found.black)
-        shown, notes = (float(ends[0]), float(ends[1])), (found.note,) if found.note else ()
+        found = unstated_range(cast("Integers", stored), bits=bits, is_signed=stored.dtype.kind == "i")
+        shown = (found.black, found.white) if slope > 0 else (found.white, found.black)
+        notes = (found.note,) if found.note else ()
     else:
-        ends = sorted((float(stored.min()) * slope + intercept, float(stored.max()) * slope + intercept))
-        if ends[0] < 0.0 or ends[1] > 1.0:
+        low, high = sorted(float(end) * slope + intercept for end in (stored.min(), stored.max()))
+        if low < 0.0 or high > 1.0:
             raise ImageReadError(
-                f"{origin}: NIfTI values from {ends[0]:g} to {ends[1]:g} without cal_min and cal_max, so black and "
+                f"{origin}: NIfTI values from {low:g} to {high:g} without cal_min and cal_max, so black and "
                 "white are not stated; set them, or save it as 8 or 16 bit",
                 reason="unsupported",
             )

@@ -14,6 +14,7 @@ import warnings as python_warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import cast
 
 import cv2
 import numpy as np
@@ -32,7 +33,7 @@ from PIL import (
 from covidcxr.core.errors import ImageReadError
 from covidcxr.imaging.decoded import Decoded, check_size
 from covidcxr.imaging.formats import FileFormat
-from covidcxr.imaging.value_range import unstated_range
+from covidcxr.imaging.value_range import Integers, unstated_range
 
 # The plugin classes themselves, not Image.open: it probes every format, and its size check is a process-wide setting.
 _PLUGINS: dict[FileFormat, type[ImageFile.ImageFile]] = {
@@ -164,11 +165,11 @@ def _deep_colour(data: bytes, origin: str) -> tuple[NDArray[np.float32], tuple[s
         raise ImageReadError(
             f"{origin}: 16-bit colour that could not be decoded; save it as 8 or 16 bit gray", reason="undecodable"
         )
-    colours = values if values.ndim == 2 else values[..., :3]
+    colours = cast("Integers", values if values.ndim == 2 else values[..., :3])
     shown = unstated_range(colours, bits=16, is_signed=False)
-    notes = (shown.note,) if shown.note else ()
+    notes: tuple[str, ...] = (shown.note,) if shown.note else ()
     if values.ndim == 2:
-        return shown.apply(values), notes
+        return shown.apply(colours), notes
     luma = shown.apply(colours) @ np.array([0.114, 0.587, 0.299], np.float32)  # OpenCV stores blue first
     np.clip(luma, 0.0, 1.0, out=luma)
     if values.shape[2] == 4 and values[..., 3].min() < _OPAQUE:

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+Integers = NDArray[np.integer[Any]]
+
 _FEWEST_BITS = 8  # no detector or scanner stores a radiograph in fewer
 _OVERSHOOT = 32  # resampling may leave the range of a power of two by one part in so many
 _SPARE_BITS_OF_OFFSET = 2  # a band of values that far from zero, and that narrow, is taken to begin at its lowest value
@@ -36,7 +38,7 @@ class ValueRange:
     white: int
     note: str = ""
 
-    def apply(self, values: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+    def apply(self, values: Integers) -> NDArray[np.float32]:
         """Return values of any shape as float32 from 0 for black to 1 for white."""
         return scale_to_unit(values, self.black, self.white)
 
@@ -55,7 +57,7 @@ def stated_range(*, bits: int, is_signed: bool) -> ValueRange:
     return ValueRange(black=lowest, white=lowest + (1 << bits) - 1)
 
 
-def unstated_range(values: NDArray[np.integer[Any]], *, bits: int, is_signed: bool) -> ValueRange:
+def unstated_range(values: Integers, *, bits: int, is_signed: bool) -> ValueRange:
     """Return the range to show where only the number of bits is stated.
 
     Args:
@@ -87,7 +89,8 @@ def unstated_range(values: NDArray[np.integer[Any]], *, bits: int, is_signed: bo
     if used >= bits:
         return whole
     white = black + (1 << used) - 1
-    note = f"gray-values: no window or range is stated: {bits} bits are stated and {used} used, so {black} to {white} were taken"
+    note = "gray-values: no window or range is stated: "
+    note += f"{bits} bits are stated and {used} used, so {black} to {white} were taken"
     outside = counts[(levels < black) | (levels > white)].sum() / counts.sum()
     if outside:
         note += f"; {max(outside, 1e-4):.2%} of the pixels lie outside"
@@ -114,7 +117,7 @@ def _bits(number: int, fewest: int) -> int:
     return max(needed, fewest)
 
 
-def _histogram(values: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _histogram(values: Integers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the values that occur, in rising order, and how often each does.
 
     Values that span more than 16 bits are counted in 65,536 steps or fewer; the lowest and the highest are exact.
