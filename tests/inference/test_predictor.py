@@ -25,6 +25,7 @@ from covidcxr.imaging.reading import read
 from covidcxr.inference import decoding
 from covidcxr.inference.predictor import Predictor
 from covidcxr.models.bundle import Bundle, update_info
+from covidcxr.sources.phantom_films import draw_film
 
 
 @pytest.fixture(scope="module")
@@ -367,10 +368,9 @@ def test_a_gate_without_its_weights_stops_everything_and_is_never_left_out(
 
 
 def test_the_reader_doubts_reach_the_prediction_once(bundle: Bundle) -> None:
-    deep = films.encode(bundles.film(1).astype(np.uint16) * 16, "PNG")
+    pixels = draw_film(np.random.default_rng(3), "normal", size=300)
+    deep = films.encode(pixels.astype(np.uint16) * 16, "PNG")
     for is_gated in (True, False):
         found = Predictor.load(bundle.folder, gated=is_gated).predict_one(deep, "film")
-        if found.status == "refuse":  # the gate takes the test's image for none, and says both
-            assert any("16 bits are stated and 12 used" in one for one in found.reasons)
-        else:
-            assert sum("16 bits are stated and 12 used" in one for one in found.warnings) == 1
+        assert found.status == "ok"
+        assert sum("16 bits are stated and 12 used" in one for one in found.warnings) == 1
