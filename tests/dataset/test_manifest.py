@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from covidcxr.core.errors import DatasetError
-from covidcxr.core.types import Exclusion, Record, View
+from covidcxr.core.types import Box, Exclusion, Record, View
 from covidcxr.dataset.manifest import make_manifest, read_dataset_file, read_manifest, write_manifest
+from covidcxr.dataset.statistics import class_meanings
 from covidcxr.dataset.tables import age_group, parse_sample, sample_row
 from dataset_builders import manifest, sample
 
@@ -38,6 +39,32 @@ def test_the_verbatim_words_of_sex_and_offset_are_kept_and_are_no_part_of_the_di
     assert read_manifest(tmp_path) == written
     assert sample_row(worded)["offset_verbatim"] == "38+"
     assert written.digest == manifest(one).digest
+
+
+def test_boxes_are_a_table_of_their_own_and_part_of_the_digest(tmp_path: Path) -> None:
+    one, other = sample("a.png"), sample("b.png")
+    boxes = (
+        Box(label="opacity", left=0.1, top=0.2, width=0.25, height=0.5),
+        Box(label="opacity", left=0.6, top=0.2, width=0.125, height=0.3),
+    )
+    boxed = manifest(replace(one, record=replace(one.record, boxes=boxes)), other)
+    write_manifest(tmp_path, boxed)
+    assert read_manifest(tmp_path) == boxed
+    assert "boxes.csv" in read_dataset_file(tmp_path).files
+    assert boxed.digest != manifest(one, other).digest
+
+
+def test_without_boxes_there_is_no_table_of_them(tmp_path: Path) -> None:
+    write_manifest(tmp_path, manifest(sample("a.png")))
+    assert not (tmp_path / "boxes.csv").exists()
+
+
+def test_the_table_says_what_kind_of_label_a_source_states(tmp_path: Path) -> None:
+    one = sample("a.png")
+    typical = replace(one, record=replace(one.record, label="Typical Appearance"))
+    assert [sample_row(item)["label_kind"] for item in (one, typical)] == ["diagnosis", "appearance"]
+    assert class_meanings([one, typical], (one.label, "Normal")) == {one.label: "both", "Normal": "diagnosis"}
+    assert class_meanings([typical], (one.label,)) == {one.label: "appearance"}
 
 
 def test_a_row_written_before_the_verbatim_columns_is_read() -> None:

@@ -15,10 +15,12 @@ from covidcxr.models.bundle_info import FORMAT_VERSION
 
 HERE = Path(__file__).parent
 # What the release that wrote the bundle said of `film`; weights are rounded random ones, kept once, with format 1.
-PROBABILITIES = {1: (0.474499, 0.525501), 2: (0.474499, 0.525501)}
-LABELS = {1: None, 2: None}  # until 0.1.0 "COVID-19" and "Normal": sets of none or of several classes name no class now
-SETS = {1: ("COVID-19", "Normal"), 2: ()}  # until 0.1.0 the most probable class was in every set: 2: ("Normal",)
-RELEASES = {1: "0.1.0.dev0", 2: "0.1.0"}
+PROBABILITIES = dict.fromkeys((1, 2, 3), (0.474499, 0.525501))
+LABELS = dict.fromkeys(
+    (1, 2, 3)
+)  # until 0.1.0 "COVID-19" and "Normal": sets of none or of several classes name no class now
+SETS = {1: ("COVID-19", "Normal"), 2: (), 3: ()}  # until 0.1.0 the most probable class was in every set: 2: ("Normal",)
+RELEASES = {1: "0.1.0.dev0", 2: "0.1.0", 3: "0.1.0"}
 
 
 def film() -> Radiograph:

@@ -31,14 +31,17 @@ def test_the_root_says_that_it_is_synthetic(root: Path, tmp_path: Path) -> None:
 
 def test_every_reader_reads_its_phantoms_with_the_counts_asked_for(root: Path) -> None:
     listings = {name: read_source(name, root) for name in locate_sources(root)}
-    assert len(listings) == 5
+    assert len(listings) == 7
     frontal = Counter(
         record.label
         for listing in listings.values()
         for record in listing.records
         if record.view not in {"CT", "LATERAL"}
     )
-    assert frontal == {"COVID-19": 20, "Normal": 16 + 4 + 1, "Pneumonia": 16 + 4, None: 2}
+    appearances = {"Typical Appearance": 5, "Negative for Pneumonia": 4}
+    appearances |= {"Indeterminate Appearance": 1, "Atypical Appearance": 1}
+    assert frontal == {"COVID-19": 20 + 2, "Normal": 16 + 4 + 1 + 2, "Pneumonia": 16 + 4, None: 2, **appearances}
+    assert sum(bool(record.boxes) for record in listings["siim-covid19"].records) == 5 + 2
 
 
 def test_the_traps_of_the_real_releases_are_planted(root: Path) -> None:

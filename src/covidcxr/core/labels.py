@@ -7,7 +7,8 @@ Matching is by whole name without case or punctuation, never by substring: ``COV
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
 from covidcxr.core.errors import DatasetError
 
@@ -17,6 +18,42 @@ PNEUMONIA = "Pneumonia"  # pneumonia of another cause than SARS-CoV-2, as in Zho
 NOT_COVID19 = "Not COVID-19"
 
 LABELS: tuple[str, ...] = (COVID19, NORMAL, PNEUMONIA, NOT_COVID19)
+
+# What a radiograph shows, in the four categories of the RSNA consensus as the SIIM-FISABIO-RSNA challenge words them
+# (S. Simpson et al., Radiology: Cardiothoracic Imaging 2(2), 2020; P. Lakhani et al., J. Digital Imaging 36, 2023).
+TYPICAL = "Typical Appearance"
+INDETERMINATE = "Indeterminate Appearance"
+ATYPICAL = "Atypical Appearance"
+NEGATIVE = "Negative for Pneumonia"
+
+APPEARANCES: tuple[str, ...] = (TYPICAL, INDETERMINATE, ATYPICAL, NEGATIVE)
+
+LabelKind = Literal["diagnosis", "appearance"]
+
+
+def label_kind(label: str | None) -> LabelKind | None:
+    """Return what a record's label says: what the patient has, or what the image shows; None without a label."""
+    if label is None:
+        return None
+    return "appearance" if label in APPEARANCES else "diagnosis"
+
+
+Meaning = Literal["diagnosis", "appearance", "both"]
+
+MEANINGS: Mapping[Meaning, str] = {
+    "diagnosis": "what the patient has (a test or a report)",
+    "appearance": "what the image shows (its radiographic appearance, read by radiologists)",
+    "both": "what the patient has in some sources, what the image shows in others",
+}
+
+
+def class_meaning(labels: Iterable[str]) -> Meaning:
+    """Return what a class that is made of these labels says."""
+    kinds = {label_kind(label) for label in labels}
+    if "appearance" not in kinds:
+        return "diagnosis"
+    return "appearance" if kinds == {"appearance"} else "both"
+
 
 _ALIASES = {
     "covid": COVID19,

@@ -14,6 +14,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from covidcxr.core.labels import LabelKind, label_kind
+
 
 class View(StrEnum):
     """Projection of a chest image; values follow DICOM ViewPosition where one exists (PS3.3 C.8.7.1.1.3)."""
@@ -39,6 +41,22 @@ SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Box:
+    """A rectangle around a finding, as annotators drew it.
+
+    Attributes:
+        label: What it surrounds, in the source's word ("opacity").
+        left, top, width, height: As shares of the image's width and height, so that they hold at any scale.
+    """
+
+    label: str
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Record:
     """One image of one public source, as its metadata describes it.
 
@@ -61,6 +79,7 @@ class Record:
         licence: SPDX-like name or the source's words; empty if the source does not tell.
         url: Where the image was published; empty if unknown.
         notes: Anything else worth keeping, such as "blank view, frontal by eye".
+        boxes: Rectangles around findings; empty if the source draws none or their place is unknown.
     """
 
     record_id: str
@@ -83,6 +102,12 @@ class Record:
     licence: str = ""
     url: str = ""
     notes: str = ""
+    boxes: tuple[Box, ...] = ()
+
+    @property
+    def label_kind(self) -> LabelKind | None:
+        """Whether ``label`` says what the patient has or what the image shows; None without a label."""
+        return label_kind(self.label)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

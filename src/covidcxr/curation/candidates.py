@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from covidcxr.core.labels import COVID19, NOT_COVID19
+from covidcxr.core.labels import APPEARANCES, COVID19, NOT_COVID19
 from covidcxr.core.recipe import DatasetRecipe
 from covidcxr.core.types import Record
 from covidcxr.curation.image_work import ImageFacts
@@ -56,8 +56,14 @@ def merged_label(record: Record, recipe: DatasetRecipe) -> str | None:
 
 
 def contradict(labels: Iterable[str]) -> bool:
-    """Tell if no film can have all these classes; "Not COVID-19" leaves open which of the others it is."""
+    """Return whether no image can have all these classes.
+
+    "Not COVID-19" leaves open which of the others it is. An appearance that the recipe maps to no diagnosis says
+    nothing against a diagnosis: an image can be indeterminate and its patient have COVID-19.
+    """
     different = set(labels)
-    if COVID19 not in different:
-        different.discard(NOT_COVID19)
-    return len(different) > 1
+    appearances = different.intersection(APPEARANCES)
+    diagnoses = different - appearances
+    if COVID19 not in diagnoses:
+        diagnoses.discard(NOT_COVID19)
+    return len(diagnoses) > 1 or len(appearances) > 1

@@ -9,6 +9,7 @@ import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from covidcxr.core.labels import MEANINGS
 from covidcxr.core.notice import NOTICE, SYNTHETIC_NOTICE
 from covidcxr.core.recipe import Recipe
 from covidcxr.core.types import Manifest, Sample
@@ -17,6 +18,7 @@ from covidcxr.curation.copy_report import CopyReport
 from covidcxr.curation.leaks import LeakReport
 from covidcxr.curation.rules import RULES
 from covidcxr.dataset.manifest import count_exclusions, count_samples
+from covidcxr.dataset.statistics import class_meanings
 from covidcxr.dataset.tables import age_group
 from covidcxr.sources.source import SourceInfo, SourceListing
 
@@ -47,7 +49,7 @@ def write_datasheet(
         _candidates(assembly),
         _exclusions(manifest),
         _splits(recipe, assembly, leaks.copies),
-        _known_problems(manifest, listings, (*leaks.sentences, *assembly.doubts)),
+        _known_problems(manifest, listings, leaks.sentences),
         _rebuild(manifest, recipe),
     ]
     return "\n".join(sections)
@@ -104,12 +106,14 @@ def _composition(manifest: Manifest) -> str:
     groups = [
         (label, _num_groups(manifest.samples, label), *_who(manifest.samples, label)) for label in manifest.classes
     ]
+    meanings = class_meanings(manifest.samples, manifest.classes)
     who = _table(("class", "patients or films", "female", "male", "adults", "children", "views"), groups)
     return _block(
         *("## What is in it", ""),
         "One image a film: 8-bit gray JPEG, scaled down (never up), aspect ratio kept. One row each in `manifest.csv`.",
         *("", _table(("split", *manifest.classes, "sum"), rows), "", who),
-        *("", "Unknown sex and age are not counted; an unknown age is not guessed."),
+        *("", "Unknown sex and age are not counted; an unknown age is not guessed.", ""),
+        *(f"- {label} says {MEANINGS[meaning]}." for label, meaning in meanings.items()),
     )
 
 

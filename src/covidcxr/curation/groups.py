@@ -33,8 +33,13 @@ def find_films(facts: Mapping[str, ImageFacts], pairs: Iterable[tuple[str, str]]
 def find_groups(records: Sequence[Record], films: Mapping[str, str]) -> dict[str, str]:
     """Return record_id to group_id: patients joined with films.
 
-    A group is called by the smallest patient_id in it or, where no patient is known, the smallest record_id.
+    Images of unknown patients belong together if they are of one study. A group is called by the smallest patient_id
+    (or study_id, where no patient is known) in it or, without either, the smallest record_id.
     """
     ordered = sorted(records, key=lambda record: record.record_id)
     ids = [record.record_id for record in ordered]
-    return group(ids, [(name, films.get(name, name)) for name in ids], [record.patient_id for record in ordered])
+    return group(
+        ids,
+        [(name, films.get(name, name)) for name in ids],
+        [record.patient_id or record.study_id for record in ordered],
+    )

@@ -12,11 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from covidcxr.core.errors import RecipeError
-from covidcxr.core.labels import LABELS, find_label
+from covidcxr.core.labels import APPEARANCES, LABELS, find_label
 from covidcxr.core.recipe import DatasetRecipe, Recipe
 from covidcxr.curation.balances import BALANCES
 from covidcxr.curation.rules import RULES
 from covidcxr.curation.splits import SPLIT_STRATEGIES
+
+_KNOWN = (*LABELS, *APPEARANCES)
 
 
 def check_names(recipe: Recipe) -> Recipe:
@@ -46,16 +48,16 @@ def _labels(names: Iterable[str], where: str) -> tuple[str, ...]:
 
 
 def _label(name: str, where: str) -> str:
-    label = find_label(name)
+    label = find_label(name, _KNOWN)
     if label is None:
-        raise _unknown("label", name, LABELS, where)
+        raise _unknown("label", name, _KNOWN, where)
     return label
 
 
 def _class(name: str, classes: Sequence[str]) -> str | None:
     """Return the class that ``name`` means, whichever of the two is written as an alias."""
-    meant = find_label(name)
-    same_label = (known for known in classes if meant is not None and find_label(known) == meant)
+    meant = find_label(name, _KNOWN)
+    same_label = (known for known in classes if meant is not None and find_label(known, _KNOWN) == meant)
     return find_label(name, classes) or next(same_label, None)
 
 
@@ -67,11 +69,11 @@ def _merge(recipe: DatasetRecipe) -> dict[str, tuple[str, ...]]:
             raise _unknown("class", whole, recipe.classes, "dataset.merge")
         merge[name] = _labels(parts, f"dataset.merge.{whole}")
     for name in recipe.classes:
-        label = find_label(name)
+        label = find_label(name, _KNOWN)
         if name in merge or label == name:
             continue
         if label is None:
-            raise _unknown("class", name, LABELS, "dataset.classes", hint="; or make it of them in dataset.merge")
+            raise _unknown("class", name, _KNOWN, "dataset.classes", hint="; or make it of them in dataset.merge")
         merge[name] = (label,)
     parts_seen: dict[str, str] = {}
     for name, parts in merge.items():
@@ -98,7 +100,7 @@ def _check_reached(
 def _test_images(recipe: DatasetRecipe) -> dict[str, int]:
     found: dict[str, int] = {}
     for name, number in recipe.split.test_images.items():
-        known = _class(name, recipe.classes) or find_label(name)  # a class that is not asked for does no harm
+        known = _class(name, recipe.classes) or find_label(name, _KNOWN)  # a class that is not asked for does no harm
         if known is None:
             raise _unknown("class", name, recipe.classes, "dataset.split.test_images")
         if known in found:

@@ -1,4 +1,4 @@
-"""The three files that say what a dataset folder holds: manifest.csv, exclusions.csv and dataset.json.
+"""The files that say what a dataset folder holds: manifest.csv, exclusions.csv, boxes.csv if any, and dataset.json.
 
 What the images look like, and how they were chosen, is not known here. Paths in these files are relative (to the
 dataset's folder, or to the source's), so that two machines write the same bytes and the same digest.
@@ -20,12 +20,15 @@ from covidcxr.core.artefacts import write_bytes, write_text
 from covidcxr.core.digests import bytes_sha256, file_sha256, json_sha256
 from covidcxr.core.errors import DatasetError
 from covidcxr.core.notice import NOTICE, SYNTHETIC_NOTICE
-from covidcxr.core.types import SPLITS, Exclusion, Manifest, Sample
+from covidcxr.core.types import SPLITS, Box, Exclusion, Manifest, Sample
 from covidcxr.core.version import release
 from covidcxr.dataset.tables import (
+    BOX_COLUMNS,
     EXCLUSION_COLUMNS,
     MANIFEST_COLUMNS,
+    box_rows,
     exclusion_row,
+    parse_boxes,
     parse_csv,
     parse_exclusion,
     parse_sample,
@@ -35,13 +38,14 @@ from covidcxr.dataset.tables import (
 
 MANIFEST_FILE = "manifest.csv"
 EXCLUSIONS_FILE = "exclusions.csv"
+BOXES_FILE = "boxes.csv"
 DATASET_FILE = "dataset.json"
 SUMS_FILE = "SHA256SUMS"
 FORMAT_VERSION = 1
 # Stored, and guarded by the file digests of dataset.json, but no part of what names the dataset. A perceptual hash
 # rests on floating-point sums, whose last bit may differ between processors, as do the scores of ``measured_rules``.
-# The two verbatim columns were added when digests had been published; they only word what other columns say.
-_NOT_IN_DIGEST = frozenset({"phash", "sex_verbatim", "offset_verbatim"})
+# The other three columns were added when digests had been published; they only word what other columns say.
+_NOT_IN_DIGEST = frozenset({"phash", "sex_verbatim", "offset_verbatim", "label_kind"})
 
 
 class DatasetFile(BaseModel):
@@ -91,7 +95,7 @@ def make_manifest(
     """Return the sorted `Manifest` of these samples and exclusions, with its digest.
 
     The digest covers every column of both tables but those of ``_NOT_IN_DIGEST`` and the details of
-    ``measured_rules``, the classes, the seed and ``conversion``.
+    ``measured_rules``, the boxes if there are any, the classes, the seed and ``conversion``.
     Record paths must already be relative to the folder of their source. Source versions are left out, because they
     may come from a folder's name; the SHA-256 of every image is in the table.
 
@@ -111,6 +115,7 @@ def make_manifest(
                 f"record {sample.record.record_id!r}: path {sample.record.path} is absolute; "
                 "expected one relative to its source's folder"
             )
+    boxes = [row for sample in ordered for row in box_rows(sample)]
     content = {
         "samples": [
             {key: value for key, value in sample_row(sample).items() if key not in _NOT_IN_DIGEST} for sample in ordered
@@ -122,6 +127,7 @@ def make_manifest(
         "seed": seed,
         "synthetic": synthetic,
         "conversion": dict(conversion or {}),
+        **({"boxes": boxes} if boxes else {}),
     }
     return Manifest(
         samples=ordered,
@@ -143,7 +149,7 @@ def write_manifest(
     conversion: Mapping[str, Any] | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write manifest.csv, exclusions.csv and, last, dataset.json, which lists every file that is in ``folder`` by then.
+    """Write the tables (boxes.csv only if there are boxes) and, last, dataset.json, which lists what ``folder`` has.
 
     ``conversion`` is what `make_manifest` got.
 
@@ -155,13 +161,16 @@ def write_manifest(
 
 
 def write_tables(folder: Path, manifest: Manifest) -> None:
-    """Write manifest.csv and exclusions.csv into ``folder``.
+    """Write manifest.csv, exclusions.csv and, if there are boxes, boxes.csv into ``folder``.
 
     Raises:
         OutputError: If the folder cannot be written.
     """
     write_bytes(folder / MANIFEST_FILE, to_csv(MANIFEST_COLUMNS, (sample_row(sample) for sample in manifest.samples)))
     write_bytes(folder / EXCLUSIONS_FILE, exclusions_table(manifest.exclusions))
+    if any(sample.record.boxes for sample in manifest.samples):
+        rows = (row for sample in manifest.samples for row in box_rows(sample))
+        write_bytes(folder / BOXES_FILE, to_csv(BOX_COLUMNS, rows))
 
 
 def write_dataset_file(
@@ -241,13 +250,15 @@ def read_manifest(folder: Path) -> Manifest:
         DatasetError: If a file is missing, or is not the one that dataset.json names.
     """
     info = read_dataset_file(folder)
-    tables = {name: _read_checked(folder / name, info.files.get(name)) for name in (MANIFEST_FILE, EXCLUSIONS_FILE)}
+    names = (MANIFEST_FILE, EXCLUSIONS_FILE, *((BOXES_FILE,) if BOXES_FILE in info.files else ()))
+    tables = {name: _read_checked(folder / name, info.files.get(name)) for name in names}
     try:
-        samples = tuple(parse_sample(row) for row in parse_csv(tables[MANIFEST_FILE]))
+        boxes = parse_boxes(parse_csv(tables.get(BOXES_FILE, b"")))
+        samples = tuple(_with_boxes(parse_sample(row), boxes) for row in parse_csv(tables[MANIFEST_FILE]))
         exclusions = tuple(parse_exclusion(row) for row in parse_csv(tables[EXCLUSIONS_FILE]))
     except (KeyError, ValueError) as error:
         raise DatasetError(
-            f"{folder}: {MANIFEST_FILE} or {EXCLUSIONS_FILE} is damaged ({error!r}); compile the dataset again"
+            f"{folder}: {', '.join(names)}: one is damaged ({error!r}); compile the dataset again"
         ) from error
     return Manifest(
         samples=samples,
@@ -274,6 +285,11 @@ def count_samples(samples: Iterable[Sample], classes: Sequence[str]) -> dict[str
 def count_exclusions(exclusions: Iterable[Exclusion]) -> dict[str, int]:
     """Return rule to number of exclusions, sorted by rule."""
     return dict(sorted(Counter(item.rule for item in exclusions).items()))
+
+
+def _with_boxes(sample: Sample, boxes: Mapping[str, tuple[Box, ...]]) -> Sample:
+    drawn = boxes.get(sample.record.record_id, ())
+    return replace(sample, record=replace(sample.record, boxes=drawn)) if drawn else sample
 
 
 def _read_checked(path: Path, expected: str | None) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from covidcxr.core.errors import DatasetError
+from covidcxr.core.labels import Meaning, class_meaning
 from covidcxr.core.types import Sample
 from covidcxr.dataset.tables import MANIFEST_COLUMNS, sample_row
 
@@ -37,3 +38,15 @@ def count_by(samples: Iterable[Sample], columns: Sequence[str]) -> list[Count]:
         Count(values=values, num_images=len(groups), num_groups=len(set(groups)))
         for values, groups in sorted(members.items())
     ]
+
+
+def class_meanings(samples: Iterable[Sample], classes: Sequence[str]) -> dict[str, Meaning]:
+    """Return class to what it says: what the patient has, what the image shows, or both, by the labels of its images.
+
+    A sample whose source states no label, as in class folders, is judged by its class.
+    """
+    labels: dict[str, set[str]] = {label: {label} for label in classes}
+    for label in classes:
+        stated = {sample.record.label or label for sample in samples if sample.label == label}
+        labels[label] = stated or labels[label]
+    return {label: class_meaning(labels[label]) for label in classes}

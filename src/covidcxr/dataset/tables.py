@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from covidcxr.core.types import SPLITS, Exclusion, Record, Sample, Sex, Split, View
+from covidcxr.core.types import SPLITS, Box, Exclusion, Record, Sample, Sex, Split, View
 
 ADULT_YEARS = 18.0
 
@@ -29,11 +29,12 @@ MANIFEST_COLUMNS = (
         "split",
         "label",
     ),
-    *("view", "view_verbatim", "modality", "finding", "record_label", "record_split"),
+    *("view", "view_verbatim", "modality", "finding", "record_label", "label_kind", "record_split"),
     *("sex", "sex_verbatim", "age_years", "age_group", "age_verbatim", "day_offset", "offset_verbatim"),
     *("licence", "url", "notes"),
     *("sha256", "phash", "rows", "columns", "bits_stored"),
 )
+BOX_COLUMNS = ("record_id", "label", "left", "top", "width", "height")
 EXCLUSION_COLUMNS = ("record_id", "source", "path", "rule", "detail", "group_id")
 
 _AGE_SPAN = re.compile(r"(\d+)-(\d+) years")
@@ -54,10 +55,32 @@ def sample_row(sample: Sample) -> dict[str, str]:
         "file_name": sample.image.rpartition("/")[2],
         "source_path": record.path.as_posix(),
         "record_label": record.label,
+        "label_kind": record.label_kind,
         "record_split": record.split,
         "age_group": age_group(record),
     }
     return {column: _text(values[column]) for column in MANIFEST_COLUMNS}
+
+
+def box_rows(sample: Sample) -> list[dict[str, str]]:
+    """Return the rows of boxes.csv for ``sample``: one for each box, places as shares of the image's sides."""
+    return [
+        {"record_id": sample.record.record_id, **{name: _text(getattr(box, name)) for name in BOX_COLUMNS[1:]}}
+        for box in sample.record.boxes
+    ]
+
+
+def parse_boxes(rows: Iterable[Mapping[str, str]]) -> dict[str, tuple[Box, ...]]:
+    """Return record_id to its boxes.
+
+    Raises:
+        KeyError, ValueError: If a column is missing or a value is no number.
+    """
+    boxes: dict[str, tuple[Box, ...]] = {}
+    for row in rows:
+        sides = {name: float(row[name]) for name in BOX_COLUMNS[2:]}
+        boxes[row["record_id"]] = (*boxes.get(row["record_id"], ()), Box(label=row["label"], **sides))
+    return boxes
 
 
 def exclusion_row(item: Exclusion) -> dict[str, str]:
@@ -91,20 +114,15 @@ def parse_sample(row: Mapping[str, str]) -> Sample:
         KeyError, ValueError: If a column is missing or a value is none that `sample_row` writes.
     """
     record = Record(
-        **{
-            name: row[name]
-            for name in (
-                "record_id",
-                "source",
-                "view_verbatim",
-                "modality",
-                "finding",
-                "age_verbatim",
-                "licence",
-                "url",
-                "notes",
-            )
-        },
+        record_id=row["record_id"],
+        source=row["source"],
+        view_verbatim=row["view_verbatim"],
+        modality=row["modality"],
+        finding=row["finding"],
+        age_verbatim=row["age_verbatim"],
+        licence=row["licence"],
+        url=row["url"],
+        notes=row["notes"],
         path=Path(row["source_path"]),
         patient_id=row["patient_id"] or None,
         study_id=row["study_id"] or None,

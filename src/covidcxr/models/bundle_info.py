@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from covidcxr.core.labels import Meaning
 from covidcxr.core.notice import NOTICE
 from covidcxr.core.types import Intensity, PreprocessSpec, Region
 from covidcxr.core.version import release
 
-FORMAT_VERSION = 2  # 2: prediction sets by class, operating points
+FORMAT_VERSION = 3  # 2: prediction sets by class, operating points; 3: what the classes mean
 
 
 class _Table(BaseModel):
@@ -99,6 +100,7 @@ class BundleInfo(_Table):
         name, title: Of the recipe.
         network: Architecture and options.
         classes: In the order of the outputs.
+        meanings: Class to what its probability is about (`covidcxr.core.labels.MEANINGS`); empty in older bundles.
         preprocess: How a radiograph becomes the network's input.
         temperature: Logits are divided by it before softmax; 1.0 if not calibrated.
         thresholds: Class to the probability from which it counts as positive; empty means the largest wins.
@@ -119,6 +121,7 @@ class BundleInfo(_Table):
     title: str = ""
     network: NetworkInfo
     classes: tuple[str, ...] = Field(min_length=2)
+    meanings: dict[str, Meaning] = {}
     preprocess: PreprocessInfo
     temperature: float = Field(default=1.0, gt=0.0)
     thresholds: dict[str, float] = {}

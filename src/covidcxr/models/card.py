@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from covidcxr.core.labels import MEANINGS
+
 if TYPE_CHECKING:
     from covidcxr.models.bundle_info import BundleInfo, HistoryInfo, OperatingPoint
 
@@ -19,6 +21,7 @@ def model_card(info: BundleInfo) -> str:
         "",
         f"- Network: `{info.network.name}`, {info.network.num_parameters:,} parameters",
         f"- Classes, in the order of the outputs: {', '.join(info.classes)}",
+        *(f"- A probability of {label} is about {MEANINGS[meaning]}" for label, meaning in info.meanings.items()),
         f"- Input: {spec.size} x {spec.size}, {spec.channels} channel(s), intensity `{spec.intensity}`",
         f"- Temperature: {info.temperature:.3f}" + ("" if info.temperature != 1.0 else " (not calibrated)"),
         f"- Prediction sets: {', '.join(f'coverage {name}' for name in info.conformal) or 'none'}",

@@ -137,10 +137,10 @@ def _fetch_kaggle(source: Source, files: KaggleFiles, tree: Path, progress: Prog
     client = _kaggle_client(source.info.name)
     progress.message(f"{source.info.name}: asking Kaggle for {files.handle}")
     for name in files.files:
-        _copy(_ask_kaggle(client, files.handle, name), tree / name)
+        _copy(_ask_kaggle(client, files, name), tree / name)
     if files.files:
         return
-    cached = _ask_kaggle(client, files.handle, None)
+    cached = _ask_kaggle(client, files, None)
     home = source.home(cached)
     if home is None:
         raise SourceError(
@@ -148,7 +148,9 @@ def _fetch_kaggle(source: Source, files: KaggleFiles, tree: Path, progress: Prog
             "kagglehub and fetch it again"
         )
     for part in files.keep:
-        if (home / part).is_dir():
+        if (home / part).is_file():
+            _copy(home / part, tree / part)
+        elif (home / part).is_dir():
             for path in progress.track(sorted((home / part).rglob("*")), total=None, label=f"copying {part}"):
                 if path.is_file() and not path.is_symlink():
                     _copy(path, tree / path.relative_to(home))
@@ -161,14 +163,18 @@ def _kaggle_client(name: str) -> Any:
         raise MissingExtraError("kagglehub", "kaggle", f"fetching {name} from Kaggle") from None
 
 
-def _ask_kaggle(client: Any, handle: str, file_name: str | None) -> Path:
+def _ask_kaggle(client: Any, files: KaggleFiles, file_name: str | None) -> Path:
+    ask = client.competition_download if files.competition else client.dataset_download
     try:
-        return Path(client.dataset_download(handle, path=file_name))
+        return Path(ask(files.handle, path=file_name))
     except Exception as error:  # the client raises requests', its own and plain errors alike
         reason = " ".join(str(error).split())[:300] or type(error).__name__
+        account = "your Kaggle account (https://www.kaggle.com/docs/api)"
+        if files.competition:
+            account += f" and that it has accepted the rules at https://www.kaggle.com/c/{files.handle}/rules"
         raise SourceError(
-            f"Kaggle {handle}: could not be downloaded ({reason}); check the network and, if it asks for one, your "
-            "Kaggle account (https://www.kaggle.com/docs/api), or put the source's folder in place by hand"
+            f"Kaggle {files.handle}: could not be downloaded ({reason}); check the network and, if it asks for one, "
+            f"{account}, or put the source's folder in place by hand"
         ) from None
 
 

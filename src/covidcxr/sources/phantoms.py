@@ -44,6 +44,12 @@ NIH_HEADER = (
 )
 
 
+SIIM_STUDY_HEADER = (
+    "id,Negative for Pneumonia,Typical Appearance,Indeterminate Appearance,Atypical Appearance"  # as Kaggle has them
+)
+SIIM_IMAGE_HEADER = "id,boxes,label,StudyInstanceUID"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Film:
     """One image file to write: what it shows, where, and as which Pillow mode and format."""
@@ -65,14 +71,15 @@ def write_phantom_sources(
     traps: bool = True,
     progress: Progress = SILENT,
 ) -> Path:
-    """Write five synthetic source folders below ``root`` (replaced as a whole) and return it.
+    """Write seven synthetic source folders below ``root`` (replaced as a whole) and return it.
 
-    Frontal COVID-19 films are divided over covid-chestxray-dataset (3/5), Figure1 and Actualmed (1/5 each);
-    chest-xray-pneumonia holds ``num_normal`` and ``num_pneumonia`` films, a quarter of them in ``test``; a quarter
-    as many again, of adults, are in nih-chest-xray14. With ``traps`` there are, beyond those counts, lateral views,
-    CT slices, a volume, a row without its file and a file without its row, as in the real releases. File formats
-    (gray, colour, palette, alpha, 16 bit, PNG named .jpg) vary as they do there. The same arguments give the same
-    pixels and metadata.
+    Frontal COVID-19 images are divided over covid-chestxray-dataset (3/5), Figure1 and Actualmed (1/5 each);
+    chest-xray-pneumonia holds ``num_normal`` and ``num_pneumonia`` images, a quarter of them in ``test``; a quarter
+    as many again, of adults, are in nih-chest-xray14. Beyond those counts, siim-covid19 has every appearance, with
+    boxes, and radiography-database COVID-19 and normal images without their sheets. With ``traps`` there are also
+    lateral views, CT slices, a volume, a row without its file and a file without its row, as in the real releases.
+    File formats (gray, colour, palette, alpha, 16 bit, PNG named .jpg) vary as they do there. The same arguments give
+    the same pixels and metadata.
 
     Raises:
         OutputError: If ``root`` cannot be written.
@@ -87,6 +94,8 @@ def write_phantom_sources(
             *_actualmed(folder / "Actualmed-COVID-chestxray-dataset", num_covid // 5),
             *_chest_xray_pneumonia(folder / "chest-xray-pneumonia", num_normal, num_pneumonia),
             *_nih(folder / "nih-chest-xray14", num_normal // 4, num_pneumonia // 4),
+            *_siim(folder / "siim-covid19-detection", num_covid // 4, num_normal // 4),
+            *_radiography(folder / "COVID-19_Radiography_Dataset", num_covid // 8, num_normal // 8),
         ]
         for index, film in enumerate(progress.track(films, total=len(films), label="drawing phantoms")):
             _write_film(folder / film.path, film, np.random.default_rng([seed, index]), size)
@@ -213,6 +222,32 @@ def _nih(folder: Path, num_normal: int, num_pneumonia: int) -> Iterator[Film]:
         kind: Kind = "normal" if finding == "No Finding" else "pneumonia"
         yield Film(kind=kind, path=f"{folder.name}/images/{name}")
     _write_csv(folder / "Data_Entry_2017_v2020.csv", NIH_HEADER, rows)
+
+
+def _siim(folder: Path, num_typical: int, num_negative: int) -> Iterator[Film]:
+    """Yield images in the layout of the resized copies; two studies are indeterminate and atypical."""
+    columns = SIIM_STUDY_HEADER.split(",")[1:]
+    appearances = [*("Typical Appearance",) * num_typical, *("Negative for Pneumonia",) * num_negative, *columns[2:]]
+    studies, images = [], []
+    for index, appearance in enumerate(appearances):
+        study, image = f"{index:012x}", f"{index + 1000:012x}"
+        studies.append({"id": f"{study}_study", **{name: str(int(name == appearance)) for name in columns}})
+        opaque = appearance != "Negative for Pneumonia"
+        box = "[{'x': 12.5, 'y': 80.0, 'width': 60.0, 'height': 70.25}]" if opaque else ""
+        label = "opacity 1 12.5 80.0 72.5 150.25" if opaque else "none 1 0 0 1 1"
+        images.append({"id": f"{image}_image", "boxes": box, "label": label, "StudyInstanceUID": study})
+        yield Film(kind="covid" if opaque else "normal", path=f"{folder.name}/train/{image}.jpg")
+    _write_csv(folder / "train_study_level.csv", SIIM_STUDY_HEADER, studies)
+    _write_csv(folder / "train_image_level.csv", SIIM_IMAGE_HEADER, images)
+    sizes = [{"image_id": row["id"].removesuffix("_image"), "dim0": "256", "dim1": "256"} for row in images]
+    _write_csv(folder / "meta.csv", "image_id,dim0,dim1", sizes)
+
+
+def _radiography(folder: Path, num_covid: int, num_normal: int) -> Iterator[Film]:
+    parts: tuple[tuple[Kind, str, int], ...] = (("covid", "COVID", num_covid), ("normal", "Normal", num_normal))
+    for kind, part, number in parts:
+        for index in range(max(2, number)):
+            yield Film(kind=kind, path=f"{folder.name}/{part}/images/{part}-{index + 1}.png")
 
 
 def _write_csv(

@@ -34,17 +34,19 @@ class RemoteArchive:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KaggleFiles:
-    """A dataset, or some files of one, that the public Kaggle client downloads.
+    """A dataset or competition, or some files of one, that the public Kaggle client downloads.
 
     Attributes:
-        handle: ``owner/dataset/versions/N``.
-        files: Only these files; the whole dataset if empty.
-        keep: Folders of the whole dataset that are copied.
+        handle: ``owner/dataset/versions/N``, or the name of a competition.
+        files: Only these files; everything if empty.
+        keep: Folders and files of the whole download that are copied.
+        competition: Whether it is a competition, whose rules must be accepted on Kaggle first.
     """
 
     handle: str
     files: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
+    competition: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
-from covidcxr.core.errors import ImageReadError, SourceError
+from covidcxr.core.errors import SourceError
 from covidcxr.core.labels import NORMAL, PNEUMONIA
 from covidcxr.core.types import Record
 from covidcxr.core.values import join_notes
@@ -23,9 +22,6 @@ from covidcxr.sources import SOURCES
 from covidcxr.sources.folder import ImageFolder
 from covidcxr.sources.source import Source, SourceInfo, SourceListing, folder_version, listing
 from covidcxr.sources.tables import Table, read_table
-
-if TYPE_CHECKING:
-    from covidcxr.imaging.dicom.facts import DicomFacts
 
 _LABELS = "stage_2_train_labels.csv"
 _CLASSES = "stage_2_detailed_class_info.csv"
@@ -80,8 +76,10 @@ class RsnaPneumonia(Source):
         return listing(self, records, problems, version=version, num_rows=rows, files=files)
 
     def _record(self, files: ImageFolder, name: str, finding: str, patient: str | None) -> Record:
+        from covidcxr.imaging.dicom.facts import facts_and_fault
+
         path = files.path(name)
-        facts, fault = _header(path)
+        facts, fault = facts_and_fault(path)
         unlabelled = "" if finding else "test part of the challenge, labels not published"
         return Record(
             record_id=f"{self.info.name}:{files.key(name)}",
@@ -101,16 +99,6 @@ class RsnaPneumonia(Source):
             url=self.info.homepage,
             notes=join_notes(unlabelled, fault),
         )
-
-
-def _header(path: Path) -> tuple[DicomFacts, str]:
-    """Return what a header says, and what is wrong with it; the image itself is judged when it is decoded."""
-    from covidcxr.imaging.dicom.facts import DicomFacts, read_facts_or_raise
-
-    try:
-        return read_facts_or_raise(path), ""
-    except ImageReadError as error:
-        return DicomFacts(), f"DICOM header unreadable: {error.reason}"
 
 
 def _findings(folder: Path, boxes: Table) -> tuple[dict[str, str], int]:

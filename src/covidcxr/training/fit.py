@@ -17,6 +17,7 @@ from covidcxr.core.progress import SILENT, Progress
 from covidcxr.core.recipe import Recipe
 from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.dataset.dataset import Dataset
+from covidcxr.dataset.statistics import class_meanings
 from covidcxr.models.bundle import Bundle, save_bundle
 from covidcxr.models.bundle_info import BundleInfo, HistoryInfo, NetworkInfo, PreprocessInfo
 from covidcxr.models.history import EpochHistory, read_history, write_history
@@ -142,6 +143,7 @@ def _describe(
             name=recipe.network.name, options=recipe.network.options, num_parameters=loop.network.num_parameters
         ),
         classes=dataset.classes,
+        meanings=class_meanings(dataset.samples, dataset.classes),
         preprocess=PreprocessInfo(**recipe.network.preprocess.model_dump()),
         dataset_digest=dataset.digest,
         recipe=recipe.model_dump(mode="json"),

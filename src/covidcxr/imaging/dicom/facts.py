@@ -34,6 +34,8 @@ FACT_TAGS = {
     "IssuerOfPatientID": "00100021",
     "PatientSex": "00100040",
     "PatientAge": "00101010",
+    "Rows": "00280010",
+    "Columns": "00280011",
 }
 _HEAD_BYTES = 4096
 _MAX_DIGITS = 12  # of an integer string, IS (PS3.5 6.2)
@@ -50,6 +52,7 @@ class DicomFacts:
         taken: Day of the acquisition, else of the content, else of the study (PS3.3 C.7.6.1, C.7.2.1).
         sop_instance_uid: Empty if it does not tell.
         num_frames: 1 if it does not tell.
+        rows, columns: 0 if it does not tell.
         patient_id: Empty if it does not tell, or has a word for unknown in its place ("ANONYMOUS", "0").
         issuer: Who issued the PatientID; empty if it does not tell.
         sex, age_years: None if it does not tell, or tells what cannot be.
@@ -61,6 +64,8 @@ class DicomFacts:
     taken: date | None = None
     sop_instance_uid: str = ""
     num_frames: int = 1
+    rows: int = 0
+    columns: int = 0
     patient_id: str = field(default="", repr=False)
     issuer: str = field(default="", repr=False)
     sex: Sex | None = None
@@ -76,6 +81,14 @@ def read_facts(path: Path) -> DicomFacts | None:
         return read_facts_or_raise(path)
     except ImageReadError:  # reading the image will tell what is wrong with it
         return None
+
+
+def facts_and_fault(path: Path) -> tuple[DicomFacts, str]:
+    """Return the facts of one file, and what is wrong with its header; the image is judged when it is decoded."""
+    try:
+        return read_facts_or_raise(path), ""
+    except ImageReadError as error:
+        return DicomFacts(), f"DICOM header unreadable: {error.reason}"
 
 
 def read_facts_or_raise(path: Path) -> DicomFacts:
@@ -106,14 +119,15 @@ def read_facts_or_raise(path: Path) -> DicomFacts:
 def facts_of(values: Mapping[str, str]) -> DicomFacts:
     """Return the facts that the values of `FACT_TAGS`, by keyword, tell."""
     days = (_day(values.get(keyword, "")) for keyword in _DATES)
-    frames = values.get("NumberOfFrames", "")
     view, sex, age = (values.get(keyword, "") for keyword in ("ViewPosition", "PatientSex", "PatientAge"))
     return DicomFacts(
         modality=values.get("Modality", "").upper(),
         view=read_view_position(view),
         taken=next((day for day in days if day is not None), None),
         sop_instance_uid=values.get("SOPInstanceUID", ""),
-        num_frames=int(frames) if frames.isdecimal() and len(frames) <= _MAX_DIGITS else 1,
+        num_frames=_whole(values.get("NumberOfFrames", ""), 1),
+        rows=_whole(values.get("Rows", ""), 0),
+        columns=_whole(values.get("Columns", ""), 0),
         patient_id=read_patient(values.get("PatientID", "")) or "",
         issuer=values.get("IssuerOfPatientID", ""),
         sex=read_sex(sex),
@@ -122,6 +136,10 @@ def facts_of(values: Mapping[str, str]) -> DicomFacts:
         sex_verbatim=sex,
         age_verbatim=age,
     )
+
+
+def _whole(text: str, otherwise: int) -> int:
+    return int(text) if text.isdecimal() and len(text) <= _MAX_DIGITS else otherwise
 
 
 def _day(text: str) -> date | None:
