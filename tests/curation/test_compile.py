@@ -237,6 +237,22 @@ def test_labels_of_a_recipe_are_matched_without_case_or_punctuation(tmp_path: Pa
     }
 
 
+def test_what_the_reader_doubted_is_told_by_notes_and_datasheet(tmp_path: Path) -> None:
+    images = csv_source(tmp_path / "sources", COVID19=4, normal=4)
+    for number in range(2):
+        path = images / "csv" / f"COVID19{number}.png"
+        with Image.open(path) as image:
+            twelve = np.asarray(image).astype(np.uint16) * 16
+        Image.fromarray(twelve).save(path)
+    asked = recipe(classes=["COVID-19", "Normal"], take={"csv": ["COVID-19", "Normal"]})
+    dataset = compile_dataset(asked, tmp_path / "data", sources=images, workers=1)
+    words = "2 images were read with a warning (gray-values): 2 x no window or range is stated: 16 bits are stated"
+    assert any(words in note for note in manifest.read_dataset_file(dataset.root).details["notes"])
+    assert words in (dataset.root / "DATASHEET.md").read_text(encoding="utf-8")
+    with Image.open(dataset.image_path(dataset.samples[0])) as stored:
+        assert np.asarray(stored).max() > 200
+
+
 def test_a_class_without_an_image_is_an_error_with_a_list(tmp_path: Path) -> None:
     images = csv_source(tmp_path / "sources", COVID19=2, normal=1)
     (images / "csv" / "normal0.png").write_bytes(b"")

@@ -105,3 +105,9 @@ def test_ages_and_spans_fall_into_their_bands(age: tuple[float, float] | None, b
 def test_images_without_a_known_patient_are_noted() -> None:
     cohort = cohort_from_predictions("tiny", CLASSES, SAMPLES, ANSWERS)
     assert any("patient of 1 of 2 images" in note for note in cohort.notes)
+
+
+def test_what_the_reader_doubted_is_a_note_of_the_cohort() -> None:
+    doubted = replace(ANSWERS[0], warnings=("gray-values: 12 bits used", "overlay left out"))
+    notes = cohort_from_predictions("tiny", CLASSES, SAMPLES, [doubted, ANSWERS[1]]).notes
+    assert "1 images were read with a warning (gray-values): 1 x 12 bits used." in notes

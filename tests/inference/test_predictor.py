@@ -25,6 +25,7 @@ from covidcxr.imaging.reading import read
 from covidcxr.inference import decoding
 from covidcxr.inference.predictor import Predictor
 from covidcxr.models.bundle import Bundle, update_info
+from covidcxr.sources.phantom_films import draw_film
 
 
 @pytest.fixture(scope="module")
@@ -364,3 +365,12 @@ def test_a_gate_without_its_weights_stops_everything_and_is_never_left_out(
         assert run_command(["predict", str(real), "film.png"]) == 2
     finally:
         gate_kinds.shipped_network.cache_clear()
+
+
+def test_the_reader_doubts_reach_the_prediction_once(bundle: Bundle) -> None:
+    pixels = draw_film(np.random.default_rng(3), "normal", size=300)
+    deep = films.encode(pixels.astype(np.uint16) * 16, "PNG")
+    for is_gated in (True, False):
+        found = Predictor.load(bundle.folder, gated=is_gated).predict_one(deep, "film")
+        assert found.status == "ok"
+        assert sum("16 bits are stated and 12 used" in one for one in found.warnings) == 1

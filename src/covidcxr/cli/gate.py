@@ -81,6 +81,7 @@ def _document(record_id: str, result: GateResult, written: Path | None) -> dict[
         "input": record_id,
         "verdict": result.verdict,
         "reasons": [str(reason) for reason in result.reasons],
+        "warnings": list(result.warnings),
         "scores": result.scores,
         "repair": result.repair,
     }
@@ -88,7 +89,7 @@ def _document(record_id: str, result: GateResult, written: Path | None) -> dict[
 
 
 def _print(record_id: str, result: GateResult, written: Path | None) -> None:
-    reasons = "; ".join(str(reason) for reason in result.reasons)
+    reasons = "; ".join(result.remarks)
     typer.echo(f"{result.verdict:<7} {record_id}{': ' if reasons else ''}{reasons}")
     if written:
         typer.echo(f"        put right in {written}")

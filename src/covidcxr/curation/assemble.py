@@ -21,6 +21,7 @@ from covidcxr.curation.image_work import ImageFacts
 from covidcxr.curation.rules import RULES
 from covidcxr.curation.splits import SPLIT_STRATEGIES, check_disjoint
 from covidcxr.dataset.manifest import make_manifest
+from covidcxr.imaging.doubts import doubt_sentences
 
 ALWAYS = ("undecodable", "not-taken", "licence")
 CROSSES_SPLIT = "crosses-split"
@@ -37,6 +38,7 @@ class Assembly:
         candidates: Every candidate by record_id, kept or not.
         frontal: Source, published split and class of the frontal candidates, before any other rule, with their number.
         notes: Plain sentences from the split.
+        doubts: Plain sentences on images whose gray values the reader doubted.
     """
 
     manifest: Manifest
@@ -44,6 +46,7 @@ class Assembly:
     candidates: Mapping[str, Candidate]
     frontal: Mapping[tuple[str, str, str], int]
     notes: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
 
 
 def rule_names(recipe: DatasetRecipe) -> tuple[str, ...]:
@@ -112,6 +115,7 @@ def assemble(
         candidates=everyone,
         frontal=_frontal(everyone.values()),
         notes=(*_missing_in_splits(samples, recipe.classes), *notes),
+        doubts=doubt_sentences(facts[sample.record.record_id].warnings for sample in samples),
     )
 
 

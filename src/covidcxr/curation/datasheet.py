@@ -49,7 +49,7 @@ def write_datasheet(
         _candidates(assembly),
         _exclusions(manifest),
         _splits(recipe, assembly, leaks.copies),
-        _known_problems(manifest, listings, leaks.sentences),
+        _known_problems(manifest, listings, (*leaks.sentences, *assembly.doubts)),
         _rebuild(manifest, recipe),
     ]
     return "\n".join(sections)

@@ -191,7 +191,7 @@ class ImageStore:
 def settings_digest(longest_side: int, jpeg_quality: int) -> str:
     """Return a digest of all that decides the result of the image work: the settings and the code that does it."""
     folders = [Path(place) for place in imaging.__path__]
-    sources = [*sorted(path for folder in folders for path in folder.glob("*.py")), Path(image_work.__file__)]
+    sources = [*sorted(path for folder in folders for path in folder.rglob("*.py")), Path(image_work.__file__)]
     code = [file_sha256(path) for path in sources]
     return json_sha256({"longest_side": longest_side, "jpeg_quality": jpeg_quality, "code": code})
 

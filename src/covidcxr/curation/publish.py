@@ -199,6 +199,7 @@ def _details(assembly: Assembly, parts: Mapping[str, SourcePart], leaks: LeakRep
         "leaks": {"verdict": leaks.verdict, "sentences": list(leaks.sentences)},
         "notes": [
             *assembly.notes,
+            *assembly.doubts,
             leaks.copies.coverage(),
             *missing_sentences(listings),
             *confounding_sentences(assembly.manifest),

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from covidcxr.core.errors import EvaluationError
 from covidcxr.core.types import Prediction, Sample, View
 from covidcxr.dataset.tables import age_span
+from covidcxr.imaging.doubts import doubt_sentences
 
 SUM_TOLERANCE = 1e-3  # of float32 probabilities that went through a CSV file with four digits
 UNKNOWN = "unknown"
@@ -94,7 +95,8 @@ def cohort_from_predictions(
     """Join ``samples`` with their predictions, by record_id.
 
     An image that could not be judged (status ``error`` or ``refuse``) leaves the cohort, and a note says how many
-    did and why; one on which the system abstains stays, because the network did give probabilities.
+    did and why; notes also sum up what the reader doubted. An image on which the system abstains stays, because the
+    network did give probabilities.
 
     Raises:
         EvaluationError: If predictions miss cases, have others, come twice, are of other classes, or none is left.
@@ -105,6 +107,7 @@ def cohort_from_predictions(
     judged: list[Sample] = []
     rows: list[NDArray[np.float64]] = []
     failures: Counter[str] = Counter()
+    warnings: list[Sequence[str]] = []
     for sample in samples:
         prediction = by_id[sample.record.record_id]
         if prediction.probabilities is None:
@@ -122,6 +125,7 @@ def cohort_from_predictions(
                 f"{', '.join(classes)}; map the class to one of them, or leave it out"
             )
         judged.append(sample)
+        warnings.append(prediction.warnings)
         rows.append(np.asarray(prediction.probabilities, dtype=np.float64))
     if not judged:
         raise EvaluationError(f"{name}: not one of {len(samples)} images could be judged ({_listing(failures)})")
@@ -133,7 +137,7 @@ def cohort_from_predictions(
         probabilities=np.stack(rows),
         groups=np.array([sample.group_id for sample in judged]),
         columns=subgroup_columns(judged),
-        notes=_notes(samples, judged, failures),
+        notes=(*_notes(samples, judged, failures), *doubt_sentences(warnings)),
     )
 
 

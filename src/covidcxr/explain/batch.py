@@ -132,10 +132,10 @@ def _opened(record_id: str, path: Path, method: str, wanted: Wanted) -> _Film | 
     if not wanted.is_gated:
         return _Film(radiograph=film, warnings=film.warnings)
     film, result = admit(film, turn=wanted.is_turned)
-    said = tuple(str(reason) for reason in result.reasons)
     if result.verdict == "refuse":
+        said = tuple(str(reason) for reason in result.reasons)
         return Row(input=record_id, status="refuse", method=method, reasons=said, warnings=film.warnings)
-    return _Film(radiograph=film, lungs=result.lungs, warnings=(*film.warnings, *said))
+    return _Film(radiograph=film, lungs=result.lungs, warnings=result.remarks)
 
 
 def _chunks(inputs: Iterable[tuple[str, Path]]) -> Iterator[Chunk]:

@@ -11,6 +11,7 @@ from covidcxr.core.errors import ImageReadError, ImageTooLargeError
 from covidcxr.core.types import View
 
 MAX_PIXELS = 100_000_000
+MAX_SPACING_MM = 100.0  # between two pixels; what says more does not mean it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -24,7 +25,8 @@ class Decoded:
         pixels: (H, W), bone bright: uint8 over the whole 0-255, or float32 in [0, 1] where the source has more than
             eight bits.
         bits_stored: Bits a stored value uses in the source.
-        warnings: Short sentences for `Radiograph.warnings`.
+        warnings: Short sentences for `Radiograph.warnings`; those that put the gray values in doubt begin as
+            `covidcxr.imaging.doubts` says.
         spacing_mm: (row, column) spacing; None if the file does not tell.
         view: As the header states it.
         modality, body_part: As a DICOM header states them, in capitals; empty otherwise.

@@ -1,19 +1,22 @@
 """A two-dimensional NIfTI-1 image (.nii, .nii.gz) to gray pixels; a volume is refused.
 
 The header is 348 bytes and read here without a library (R. Cox et al., nifti1.h, 2004). NIfTI states no photometry:
-black and white are ``cal_min`` and ``cal_max`` if set, else the whole range of an unsigned type or [0, 1] of a float.
+black and white are ``cal_min`` and ``cal_max`` if set, else [0, 1] of floats, and of integers what
+`covidcxr.imaging.value_range` says.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from covidcxr.core.errors import ImageReadError, ImageTooLargeError
-from covidcxr.imaging.decoded import MAX_PIXELS, Decoded, check_size
+from covidcxr.imaging.decoded import MAX_PIXELS, MAX_SPACING_MM, Decoded, check_size
+from covidcxr.imaging.value_range import Integers, scale_to_unit, unstated_range
 
 _HEADER_BYTES = 348
 _MAX_INFLATED_BYTES = 1 << 29
@@ -53,11 +56,11 @@ def decode_nifti(data: bytes, *, origin: str, max_pixels: int = MAX_PIXELS) -> D
     if not _HEADER_BYTES <= offset <= len(data) or len(data) - int(offset) < width * height * kind.itemsize:
         raise ImageReadError(f"{origin}: a NIfTI file that ends before its pixels do; get it again", reason="truncated")
     stored = np.frombuffer(data, kind, count=width * height, offset=int(offset)).reshape(height, width)
-    pixels = _to_unit(stored, data, order, origin)
+    pixels, notes = _to_unit(stored, data, order, origin)
     bits = 8 if kind.itemsize == 1 else 16
     zooms = struct.unpack_from(f"{order}8f", data, 76)
-    spacing = (float(zooms[2]), float(zooms[1])) if zooms[1] > 0 and zooms[2] > 0 else None
-    return Decoded(pixels=_upright(pixels, data, order), bits_stored=bits, spacing_mm=spacing)
+    spacing = (float(zooms[2]), float(zooms[1])) if all(0.0 < zoom < MAX_SPACING_MM for zoom in zooms[1:3]) else None
+    return Decoded(pixels=_upright(pixels, data, order), bits_stored=bits, spacing_mm=spacing, warnings=notes)
 
 
 def _plane(dimensions: tuple[int, ...], origin: str) -> tuple[int, int]:
@@ -70,28 +73,40 @@ def _plane(dimensions: tuple[int, ...], origin: str) -> tuple[int, int]:
     return sides[0], sides[1]
 
 
-def _to_unit(stored: NDArray[np.generic], data: bytes, order: str, origin: str) -> NDArray[np.float32]:
+def _to_unit(
+    stored: NDArray[np.number], data: bytes, order: str, origin: str
+) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    """Return (H, W) in [0, 1], and what was assumed."""
     slope, intercept = struct.unpack_from(f"{order}2f", data, 112)
     white, black = struct.unpack_from(f"{order}2f", data, 124)  # cal_max, cal_min
-    values = stored.astype(np.float64)
-    is_scaled = np.isfinite(slope) and slope != 0.0 and (slope, intercept) != (1.0, 0.0)
-    if is_scaled:
-        values = values * slope + intercept
-    if not np.isfinite(values).all():
-        raise ImageReadError(f"{origin}: NIfTI pixels that are no numbers; get it again", reason="undecodable")
-    if not white > black:
-        if stored.dtype.kind == "u" and not is_scaled and stored.dtype.itemsize <= 2:
-            black, white = 0.0, float((1 << (8 * stored.dtype.itemsize)) - 1)
-        elif values.min() >= 0.0 and values.max() <= 1.0:
-            black, white = 0.0, 1.0
-        else:
+    if slope == 0.0:  # nifti1.h: then there is no scaling
+        slope, intercept = 1.0, 0.0
+    if not np.isfinite((slope, intercept, black, white)).all():
+        raise ImageReadError(
+            f"{origin}: a NIfTI header whose scl_slope, scl_inter, cal_min or cal_max is not finite; get it again",
+            reason="not-finite",
+        )
+    if stored.dtype.kind == "f" and not np.isfinite((stored.min(), stored.max())).all():
+        raise ImageReadError(f"{origin}: NIfTI pixels that are not finite; get it again", reason="not-finite")
+    if white > black:
+        # In stored values, so that no array of scaled ones is needed.
+        shown = (black - intercept) / slope, (white - intercept) / slope
+        notes: tuple[str, ...] = ()
+    elif stored.dtype.kind != "f":
+        bits = 8 * stored.dtype.itemsize
+        found = unstated_range(cast("Integers", stored), bits=bits, is_signed=stored.dtype.kind == "i")
+        shown = (found.black, found.white) if slope > 0 else (found.white, found.black)
+        notes = (found.note,) if found.note else ()
+    else:
+        low, high = sorted(float(end) * slope + intercept for end in (stored.min(), stored.max()))
+        if low < 0.0 or high > 1.0:
             raise ImageReadError(
-                f"{origin}: NIfTI values from {values.min():g} to {values.max():g} without cal_min and cal_max, so "
-                "black and white are not stated; set them, or save it as 8 or 16 bit",
+                f"{origin}: NIfTI values from {low:g} to {high:g} without cal_min and cal_max, so black and "
+                "white are not stated; set them, or save it as 8 or 16 bit",
                 reason="unsupported",
             )
-    unit: NDArray[np.float32] = np.clip((values - black) / (white - black), 0.0, 1.0).astype(np.float32)
-    return unit
+        shown, notes = (-intercept / slope, (1.0 - intercept) / slope), ()
+    return scale_to_unit(stored, *shown), notes
 
 
 def _upright(pixels: NDArray[np.float32], data: bytes, order: str) -> NDArray[np.float32]:

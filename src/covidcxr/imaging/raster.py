@@ -2,8 +2,8 @@
 
 Colour becomes ITU-R BT.601 luma; a JPEG's own luma channel is taken without a detour over RGB. Transparent parts are
 shown over black: of the public sources' 75 RGBA files, the few with real transparency hold black beneath it. Stored
-orientation (EXIF) is applied. Anything else a file could mean (several frames, float values outside [0, 1]) is
-refused, not guessed.
+orientation (EXIF) is applied. Which of more than eight bits are black and white, `covidcxr.imaging.value_range` says.
+Anything else a file could mean (several frames, float values outside [0, 1]) is refused, not guessed.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import warnings as python_warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import cast
 
 import cv2
 import numpy as np
@@ -32,6 +33,7 @@ from PIL import (
 from covidcxr.core.errors import ImageReadError
 from covidcxr.imaging.decoded import Decoded, check_size
 from covidcxr.imaging.formats import FileFormat
+from covidcxr.imaging.value_range import Integers, unstated_range
 
 # The plugin classes themselves, not Image.open: it probes every format, and its size check is a process-wide setting.
 _PLUGINS: dict[FileFormat, type[ImageFile.ImageFile]] = {
@@ -45,8 +47,10 @@ _PLUGINS: dict[FileFormat, type[ImageFile.ImageFile]] = {
 RASTER_FORMATS = frozenset(_PLUGINS)
 
 _TRUNCATION_WORDS = ("truncated", "not enough image data", "unexpected end", "eof", "incomplete", "bytes not processed")
-_TIFF_BITS_PER_SAMPLE, _TIFF_PHOTOMETRIC, _EXIF_ORIENTATION = 258, 262, 274
+_TIFF_BITS_PER_SAMPLE, _TIFF_PHOTOMETRIC, _TIFF_SAMPLE_FORMAT, _EXIF_ORIENTATION = 258, 262, 339, 274
 _TIFF_WHITE_IS_ZERO = 0
+_TIFF_SIGNED = 2
+_OPAQUE = 65535
 _COLOUR_PROBE = (64, 64)
 _COLOUR_LEVELS = 24  # mean spread between channels, of 255, beyond which a gray film was hardly stored as colour
 _COLOUR_MODES = ("RGB", "RGBA", "P", "PA", "CMYK")
@@ -108,7 +112,7 @@ def _to_gray(image: ImageFile.ImageFile, data: bytes, file_format: FileFormat, o
     if bits == 16 and image.mode in ("RGB", "RGBA", "LA"):
         pixels, notes = _deep_colour(data, origin)
     elif image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        pixels, notes = _deep_gray(image, bits, origin), ()
+        pixels, notes = _deep_gray(image, bits, origin)
     else:
         bits = 8
         pixels, notes = _eight_bit_gray(image)
@@ -132,9 +136,11 @@ def _eight_bit_gray(image: Image.Image) -> tuple[NDArray[np.uint8], tuple[str, .
     return np.asarray(image.convert("L")), ()
 
 
-def _deep_gray(image: Image.Image, bits: int, origin: str) -> NDArray[np.float32]:
-    """Return a gray image of more than eight bits as float32 (H, W) in [0, 1]."""
+def _deep_gray(image: ImageFile.ImageFile, bits: int, origin: str) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    """Return a gray image of more than eight bits as float32 (H, W) in [0, 1], and what was noticed."""
     values = np.asarray(image)
+    tags = getattr(image, "tag_v2", {})
+    notes: tuple[str, ...] = ()
     if image.mode == "F":
         if not np.isfinite(values).all() or values.min() < 0.0 or values.max() > 1.0:
             raise ImageReadError(
@@ -142,17 +148,14 @@ def _deep_gray(image: Image.Image, bits: int, origin: str) -> NDArray[np.float32
                 reason="unsupported",
             )
         unit = values.astype(np.float32)
-    elif image.mode == "I":
-        raise ImageReadError(
-            f"{origin}: signed or 32-bit pixels, whose black and white are not stated; save it as 8 or 16 bit",
-            reason="unsupported",
-        )
     else:
-        unit = values.astype(np.float32) / np.float32((1 << bits) - 1)
-        np.clip(unit, 0.0, 1.0, out=unit)
+        is_signed = tags.get(_TIFF_SAMPLE_FORMAT, (1,))[0] == _TIFF_SIGNED
+        if image.mode == "I" and not is_signed:
+            values = values.view(np.uint32)  # Pillow has one mode for both kinds of 32 bits
+        shown = unstated_range(values, bits=bits, is_signed=is_signed)
+        unit, notes = shown.apply(values), (shown.note,) if shown.note else ()
     # Pillow inverts 8-bit WhiteIsZero TIFFs on its own, but not deeper ones (TIFF 6.0, PhotometricInterpretation).
-    tags = getattr(image, "tag_v2", {})
-    return 1.0 - unit if tags.get(_TIFF_PHOTOMETRIC) == _TIFF_WHITE_IS_ZERO else unit
+    return (1.0 - unit if tags.get(_TIFF_PHOTOMETRIC) == _TIFF_WHITE_IS_ZERO else unit), notes
 
 
 def _deep_colour(data: bytes, origin: str) -> tuple[NDArray[np.float32], tuple[str, ...]]:
@@ -162,14 +165,17 @@ def _deep_colour(data: bytes, origin: str) -> tuple[NDArray[np.float32], tuple[s
         raise ImageReadError(
             f"{origin}: 16-bit colour that could not be decoded; save it as 8 or 16 bit gray", reason="undecodable"
         )
-    unit = values.astype(np.float32) / np.float32(65535)
-    if unit.ndim == 2:
-        return unit, ()
-    luma = unit[..., :3] @ np.array([0.114, 0.587, 0.299], np.float32)  # OpenCV stores blue first
+    colours = cast("Integers", values if values.ndim == 2 else values[..., :3])
+    shown = unstated_range(colours, bits=16, is_signed=False)
+    notes: tuple[str, ...] = (shown.note,) if shown.note else ()
+    if values.ndim == 2:
+        return shown.apply(colours), notes
+    luma = shown.apply(colours) @ np.array([0.114, 0.587, 0.299], np.float32)  # OpenCV stores blue first
     np.clip(luma, 0.0, 1.0, out=luma)
-    if unit.shape[2] == 4 and unit[..., 3].min() < 1.0:
-        return luma * unit[..., 3], ("transparent parts shown over black",)
-    return luma, ()
+    if values.shape[2] == 4 and values[..., 3].min() < _OPAQUE:
+        luma *= values[..., 3].astype(np.float32) / np.float32(_OPAQUE)
+        notes += ("transparent parts shown over black",)
+    return luma, notes
 
 
 def _bits_per_sample(image: ImageFile.ImageFile, data: bytes, file_format: FileFormat) -> int:

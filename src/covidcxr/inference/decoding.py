@@ -127,21 +127,20 @@ def _prepared(item: Item, preparation: Preparation) -> Ready | Fault:
         check_pixels(radiograph.pixels, item.record_id)
     else:
         radiograph = read(source, origin=item.record_id, frame=item.frame)
-    said: tuple[str, ...] = ()
+    warnings = radiograph.warnings
     lungs = None
     if preparation.is_gated:
         from covidcxr.imaging.gate.gate import admit
 
         radiograph, result = admit(radiograph, turn=preparation.is_turned)
-        said = tuple(str(reason) for reason in result.reasons)
         if result.verdict == "refuse":
+            said = tuple(str(reason) for reason in result.reasons)
             return Fault(record_id=item.record_id, reasons=said, status="refuse", patient=item.patient)
-        lungs = result.lungs
+        warnings, lungs = result.remarks, result.lungs
     if preparation.has_lungs and lungs is None and min(radiograph.pixels.shape) >= MIN_SIDE:
         lungs = segment_lungs(radiograph)
     squeezed = squeeze(part_of(radiograph.pixels, spec.region, lungs), spec.size, spec.crop)
     image = np.ascontiguousarray(finish(squeezed, spec)[:1])
-    warnings = (*radiograph.warnings, *said)
     mask = _seen_lungs(lungs, spec) if preparation.has_lungs and lungs is not None and lungs.found else None
     return Ready(record_id=item.record_id, image=image, lungs=mask, warnings=warnings, patient=item.patient)
 

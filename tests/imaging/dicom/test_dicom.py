@@ -154,8 +154,10 @@ def test_twelve_bit_values_that_claim_sixteen_are_not_black() -> None:
 
 
 def test_without_a_window_the_stored_range_is_black_to_white() -> None:
-    dim = films.scaled(FILM // 2, 12)
-    np.testing.assert_allclose(read(films.dicom(dim, bits=12)).pixels, dim / 4095, atol=1e-6)
+    stored = films.scaled(FILM, 12)
+    radiograph = read(films.dicom(stored, bits=12))
+    np.testing.assert_allclose(radiograph.pixels, stored / 4095, atol=1e-6)
+    assert radiograph.warnings == ()
 
 
 def test_several_frames_are_refused_unless_read_one_by_one() -> None:

@@ -207,3 +207,12 @@ def test_another_body_part_in_the_header_is_warned_of(body_part: str, is_told: b
     result = gate_film(_radiograph(_frontal(), modality="DX", body_part=body_part))
     assert ("body-part" in _names(result)) is is_told
     assert result.verdict != "refuse"
+
+
+def test_what_the_reader_doubts_is_a_reason_and_its_other_warnings_come_along() -> None:
+    doubt = "gray-values: 12 bits are used"
+    result = gate_film(_radiograph(_frontal(), warnings=(doubt, "overlay left out")))
+    assert result.verdict == "warn"
+    assert doubt in map(str, result.reasons)
+    assert result.warnings == (doubt, "overlay left out")
+    assert result.remarks.count(doubt) == 1

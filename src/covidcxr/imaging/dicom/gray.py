@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covidcxr.imaging.dicom.header import DicomHeader, Window
+from covidcxr.imaging.value_range import unstated_range
 
 _TABLE_BITS = 16
-_OVERSTATED = 3  # bits never used, above eight, from which on BitsStored is taken for overstated
 
 
 def stored_values(raw: NDArray[np.integer], header: DicomHeader, *, is_native: bool) -> NDArray[np.int64]:
@@ -80,20 +80,14 @@ def apply_window(values: NDArray[np.float64], window: Window) -> NDArray[np.floa
 def _black_and_white(stored: NDArray[np.int64], header: DicomHeader) -> tuple[float, float, tuple[str, ...]]:
     """Return the modality values that are black and white where no VOI LUT and no window says so.
 
-    PS3.4 N.2.1.2 then passes the whole range of the modality output on. Where a file states more bits than it uses by
-    far (12-bit values with BitsStored 16), that would be a black square: the bits in use are taken instead, and told.
+    PS3.4 N.2.1.2 then passes the whole range of the modality output on. Where a file states more bits than it uses
+    (12-bit values with BitsStored 16), that would be a dark image: `unstated_range` chooses.
     """
     if header.voi_lut is not None or header.window is not None:
         return 0.0, 1.0, ()
     if header.modality_lut is not None:
         return 0.0, float(header.modality_lut.white), ()
-    bits, notes = header.bits_stored, tuple[str, ...]()
-    lowest = -(1 << (bits - 1)) if header.is_signed else 0
-    highest = lowest + (1 << bits) - 1
-    film = stored if header.padding is None else stored[(stored < header.padding[0]) | (stored > header.padding[1])]
-    used = max(int(film.max()), -int(film.min())).bit_length() + header.is_signed if film.size else bits
-    if bits > 8 and used <= bits - _OVERSTATED:
-        notes = (f"no window: {bits} bits are stated and {used} used, which were taken for the whole range",)
-        lowest, highest = (-(1 << (used - 1)), (1 << (used - 1)) - 1) if header.is_signed else (0, (1 << used) - 1)
-    ends = lowest * header.slope + header.intercept, highest * header.slope + header.intercept
-    return min(ends), max(*ends, min(ends) + 1e-12), notes
+    image = stored if header.padding is None else stored[(stored < header.padding[0]) | (stored > header.padding[1])]
+    shown = unstated_range(image, bits=header.bits_stored, is_signed=header.is_signed)
+    ends = shown.black * header.slope + header.intercept, shown.white * header.slope + header.intercept
+    return min(ends), max(*ends, min(ends) + 1e-12), (shown.note,) if shown.note else ()

@@ -24,6 +24,7 @@ from covidcxr.imaging.dicom.gray import render_gray, stored_values
 from covidcxr.imaging.dicom.header import DicomHeader, parse, read_header
 from covidcxr.imaging.dicom.lut import read_palette
 from covidcxr.imaging.quiet import QUIET
+from covidcxr.imaging.value_range import scale_to_unit, unstated_range
 
 _MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
@@ -103,7 +104,9 @@ def _decode(dataset: Dataset, header: DicomHeader, frame: int, origin: str) -> D
         indices = stored_values(raw, header, is_native=is_native)
         pixels = _palette_luma(indices, dataset, header)
     else:
-        pixels = _luma(raw, (1 << header.bits_stored) - 1)
+        shown = unstated_range(raw, bits=header.bits_stored, is_signed=False)
+        pixels = _luma(raw, shown.white, shown.black)
+        notes += (shown.note,) if shown.note else ()
     return Decoded(
         pixels=pixels,
         bits_stored=header.bits_stored,
@@ -147,9 +150,9 @@ def _palette_luma(indices: NDArray[np.int64], dataset: Dataset, header: DicomHea
     return _luma(unit, 1)
 
 
-def _luma(colours: NDArray[np.integer] | NDArray[np.float64], white: int) -> NDArray[np.float32]:
-    luma = (colours.astype(np.float32) / np.float32(white)) @ _LUMA
-    return np.clip(luma, 0.0, 1.0)
+def _luma(colours: NDArray[np.integer] | NDArray[np.float64], white: int, black: int = 0) -> NDArray[np.float32]:
+    luma: NDArray[np.float32] = scale_to_unit(colours, black, white) @ _LUMA
+    return np.clip(luma, 0.0, 1.0, out=luma)
 
 
 def _check_frames(header: DicomHeader, frame: int | None, origin: str, max_pixels: int) -> None:

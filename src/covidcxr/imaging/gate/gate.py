@@ -16,6 +16,7 @@ import numpy as np
 
 from covidcxr.core.errors import ImageReadError
 from covidcxr.core.types import Radiograph, View
+from covidcxr.imaging.doubts import is_doubt
 from covidcxr.imaging.gate.kinds import KINDS, Kind, KindAnswer, picture_kinds
 from covidcxr.imaging.gate.marks import describe_marks
 from covidcxr.imaging.gate.repairs import REPAIRS, Repair, repaired
@@ -72,6 +73,7 @@ class GateResult:
         origin: What a person would call the input.
         verdict: The gravest of the reasons; ``ok`` without any.
         reasons: The gravest first.
+        warnings: What the reader noticed, as in `Radiograph.warnings`.
         scores: Named numbers behind it: ``frontal`` and every other kind's probability, ``distance``,
             ``lung_confidence``.
         repair: What makes a refused film a frontal one, tried: ``invert``, or how far to turn it clockwise; empty if
@@ -82,9 +84,15 @@ class GateResult:
     origin: str
     verdict: Verdict
     reasons: tuple[GateReason, ...] = ()
+    warnings: tuple[str, ...] = ()
     scores: dict[str, float] = field(default_factory=dict)
     repair: Repair = ""
     lungs: LungFields | None = None
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """The reader's warnings and the reasons as "name: detail", each once."""
+        return tuple(dict.fromkeys((*self.warnings, *map(str, self.reasons))))
 
 
 def gate(source: Path | bytes | BinaryIO | Radiograph, *, origin: str | None = None) -> GateResult:
@@ -167,7 +175,7 @@ def _judge(
         if isinstance(item, GateResult):
             yield item
         elif any(reason.verdict == "refuse" for reason in reasons):
-            yield _result(item.origin, reasons)
+            yield _result(item, reasons)
         else:
             yield _second_look(item, reasons, next(answers), next(fields), is_repaired=is_repaired)
 
@@ -182,7 +190,7 @@ def _first_look(film: Radiograph) -> tuple[GateReason, ...]:
     commonest = float(np.bincount(np.clip(sample.ravel(), 0, 255), minlength=256).max() / sample.size)
     if deviation < _BLANK_DEVIATION or commonest > _BLANK_SHARE:
         return (_refuse("blank", f"one gray value covers {commonest:.0%} of the picture"),)
-    reasons = list(_header_says(film))
+    reasons = [*_header_says(film), *_reader_doubts(film)]
     if min(rows, columns) < FEW_PIXELS:
         reasons.append(_warn("few-pixels", f"{rows} x {columns} pixels; detail is lost below {FEW_PIXELS}"))
     aspect = max(rows, columns) / min(rows, columns)
@@ -200,6 +208,14 @@ def _header_says(film: Radiograph) -> Iterator[GateReason]:
         yield _refuse(_OTHER_MODALITIES[film.modality], detail)
     if film.body_part and not any(word in film.body_part for word in _CHEST_WORDS):
         yield _warn("body-part", f"its header says {film.body_part}; expected CHEST")
+
+
+def _reader_doubts(film: Radiograph) -> Iterator[GateReason]:
+    """Yield what the reader had to assume of the gray values, or saw broken."""
+    for warning in film.warnings:
+        if is_doubt(warning):
+            name, _, detail = warning.partition(": ")
+            yield _warn(name, detail)
 
 
 def _second_look(
@@ -225,7 +241,7 @@ def _second_look(
         found += _doubts(film, answer, lungs)
     if answer.distance > _TOO_FAR and not any(reason.verdict == "refuse" for reason in found):
         found.append(_refuse("unlike-training", f"{answer.distance:.1f} times as far from known films as 99 % of them"))
-    result = _result(film.origin, tuple(found))
+    result = _result(film, tuple(found))
     return replace(result, scores=scores, repair=repair, lungs=lungs)
 
 
@@ -274,9 +290,10 @@ def _doubts(film: Radiograph, answer: KindAnswer, lungs: LungFields) -> Iterator
         yield _warn("drawn-marks", marks)
 
 
-def _result(origin: str, reasons: tuple[GateReason, ...]) -> GateResult:
+def _result(film: Radiograph, reasons: tuple[GateReason, ...]) -> GateResult:
     ordered = tuple(sorted(reasons, key=lambda reason: reason.verdict != "refuse"))
-    return GateResult(origin=origin, verdict=ordered[0].verdict if ordered else "ok", reasons=ordered)
+    verdict = ordered[0].verdict if ordered else "ok"
+    return GateResult(origin=film.origin, verdict=verdict, reasons=ordered, warnings=film.warnings)
 
 
 def _refuse(name: str, detail: str) -> GateReason:
