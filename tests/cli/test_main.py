@@ -3,8 +3,10 @@ import subprocess
 import sys
 
 import pytest
+import typer
 
 from covidcxr.cli.main import build_app, run_command
+from covidcxr.cli.sections import SECTIONS
 from covidcxr.core.recipe_toml import recipe_names
 
 
@@ -95,3 +97,18 @@ def test_a_full_disk_exits_with_2_and_a_next_step(
     monkeypatch.setattr("covidcxr.cli.recipes.recipe_names", full)
     assert run_command(["recipes", "list"]) == 2
     assert "/out/manifest.csv: the disk is full; free some space" in capsys.readouterr().err
+
+
+def test_every_command_is_listed_once_under_a_heading_and_its_summary_fits_the_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    app = typer.main.get_command(build_app())
+    listed = [name for commands in SECTIONS.values() for name in commands]
+    assert sorted(listed) == sorted(app.commands)  # type: ignore[attr-defined]
+    assert run_command(["--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert all(f"{title}:" in lines for title in SECTIONS)
+    assert not any(line.endswith("...") and "[ARGS]" not in line for line in lines)
+    summaries = [summary for commands in SECTIONS.values() for summary in commands.values()]
+    assert all(any(line.endswith(summary) for line in lines) for summary in summaries)

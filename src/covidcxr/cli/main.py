@@ -1,6 +1,6 @@
-"""The ``covidcxr`` command: finds the verbs, and turns errors into one sentence and an exit code.
+"""The ``covidcxr`` command: finds the commands, and turns errors into one sentence and an exit code.
 
-Exit codes: 0 done, 1 our fault, 2 the input's or the caller's, 130 interrupted. Each file beside this one is a verb
+Exit codes: 0 done, 1 our fault, 2 the input's or the caller's, 130 interrupted. Each file beside this one is a command
 with a function ``register(app)``; none imports torch, scipy or the like before it runs.
 """
 
@@ -15,17 +15,20 @@ from typing import Annotated
 import typer
 
 import covidcxr.cli
+from covidcxr.cli.sections import SectionedGroup
 from covidcxr.core.artefacts import explain_os_error
 from covidcxr.core.errors import CovidCxrError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
+_NO_COMMANDS = {"main", "options", "sections"}
 _EPILOG = "Example: covidcxr run zhong2020 --out runs/zhong2020. Research use only, not a diagnosis."
 
 
 def build_app() -> typer.Typer:
-    """Return the application with every verb of this package registered."""
+    """Return the application with every command of this package registered."""
     app = typer.Typer(
         name="covidcxr",
+        cls=SectionedGroup,
         help="COVID-19 chest X-ray datasets, classifiers, and what their scores are worth.",
         epilog=_EPILOG,
         no_args_is_help=True,
@@ -35,7 +38,7 @@ def build_app() -> typer.Typer:
     )
     app.callback()(_root)
     for module in sorted(pkgutil.iter_modules(covidcxr.cli.__path__), key=lambda entry: entry.name):
-        if module.name not in {"main", "options"}:
+        if module.name not in _NO_COMMANDS:
             importlib.import_module(f"covidcxr.cli.{module.name}").register(app)
     return app
 
