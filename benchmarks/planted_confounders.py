@@ -26,6 +26,7 @@ from covidcxr.audit.shortcuts import AUDITS
 from covidcxr.core.types import PreprocessSpec
 from covidcxr.imaging.preprocess import squeeze
 from covidcxr.metrics.probabilities import softmax
+from covidcxr.metrics.settings import IntervalSettings
 from covidcxr.models.build import build_network
 from covidcxr.models.network import ChestNetwork
 from covidcxr.sources.phantom_films import draw_film
@@ -119,8 +120,7 @@ def one_set(seed: int, kind: str, share: float) -> dict[str, Any]:
         train=train,
         judge=judge,
         masker=FieldMasker(),
-        rounds=200,
-        seed=seed,
+        intervals=IntervalSettings(rounds=200, seed=seed),
     )
     start = time.perf_counter()
     results: list[AuditResult] = [audit(context) for _, audit in AUDITS.items()]

@@ -28,6 +28,7 @@ from covidcxr.evaluation.cohort import Cohort
 from covidcxr.evaluation.report import evaluate_cohort
 from covidcxr.inference.predictor import Predictor
 from covidcxr.metrics.intervals import clustered_wilson
+from covidcxr.metrics.settings import IntervalSettings
 from covidcxr.models.bundle_info import OperatingPoint
 
 TARGET, HEALTHY, ADULTS = "COVID-19", "Normal", "nih-chest-xray14"
@@ -42,7 +43,7 @@ def predict(predictor: Predictor, dataset: Dataset, samples: Sequence[Sample]) -
 
 def measured(cohort: Cohort, *names: str) -> dict[str, Any]:
     """Return [value, low, high] of each metric, 95 % intervals by patient."""
-    metrics = evaluate_cohort(cohort, rounds=1000, seed=0, subgroups=False).metrics
+    metrics = evaluate_cohort(cohort, subgroups=False, intervals=IntervalSettings(rounds=1000, seed=0)).metrics
     return {name: [round(x, 4) if x is not None else None for x in (m.value, m.low, m.high)]
             for name, m in metrics.items() if name in names}  # fmt: skip
 

@@ -3,6 +3,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes tells how busy the machine is, not whether the code is right.
+settings.register_profile("covidcxr", deadline=None)
+settings.load_profile("covidcxr")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -17,6 +17,7 @@ from covidcxr.evaluation.cohort import Cohort, subgroup_columns
 from covidcxr.evaluation.confounds import find_confounding
 from covidcxr.evaluation.report import evaluate_cohort
 from covidcxr.evaluation.verdict import CohortEvidence, Evidence, Verdict, judge
+from covidcxr.metrics.settings import IntervalSettings
 
 
 def samples_of(images: ImageSet, classes: tuple[str, ...]) -> list[Sample]:
@@ -57,7 +58,7 @@ def cohort_of(context: AuditContext, images: ImageSet, name: str) -> tuple[Cohor
         groups=images.groups,
         columns=subgroup_columns(samples),
     )
-    report = evaluate_cohort(cohort, rounds=200, subgroups=False)
+    report = evaluate_cohort(cohort, subgroups=False, intervals=IntervalSettings(rounds=200))
     internal = name == "home"
     return cohort, CohortEvidence(
         report=report, confounding=find_confounding(samples, context.classes), internal=internal
@@ -76,7 +77,7 @@ def verdict_of(context: AuditContext, away: ImageSet) -> Verdict:
             target=context.focus,
             audits=audit_findings(results),
             audited=True,
-            age=read_age([home[0], outside[0]], context.focus, rounds=200, seed=0),
+            age=read_age([home[0], outside[0]], context.focus, IntervalSettings(rounds=200, seed=0)),
         )
     )
 

@@ -11,10 +11,13 @@ from covidcxr.evaluation.evidence import CohortEvidence, Evidence
 from covidcxr.evaluation.heat_map_rule import heat_maps
 from covidcxr.evaluation.report import evaluate_cohort
 from covidcxr.evaluation.verdict import judge
+from covidcxr.metrics.settings import IntervalSettings
 
 
 def _evidence(metric: Metric | None) -> Evidence:
-    report = evaluate_cohort(cohort_of_counts([[20, 2, 0], [0, 20, 0], [0, 0, 20]]), rounds=20)
+    report = evaluate_cohort(
+        cohort_of_counts([[20, 2, 0], [0, 20, 0], [0, 0, 20]]), intervals=IntervalSettings(rounds=20)
+    )
     metrics = dict(report.metrics) | ({metric.name: metric} if metric else {})
     cohort = CohortEvidence(
         report=replace(report, metrics=metrics), confounding=find_confounding([sample("c", age=50)], CLASSES)

@@ -7,6 +7,7 @@ from cohort_builders import random_cohort
 from covidcxr.core.errors import EvaluationError
 from covidcxr.core.types import Metric
 from covidcxr.evaluation.nuisance import intensity_features, nuisance_baseline, retained_skill
+from covidcxr.metrics.settings import IntervalSettings
 
 
 def images(labels: np.ndarray, *, planted: bool, seed: int) -> np.ndarray:
@@ -33,7 +34,7 @@ def test_a_planted_brightness_is_found_and_its_absence_too() -> None:
     for planted in (True, False):
         train = intensity_features(images(train_labels, planted=planted, seed=1))
         test = intensity_features(images(cohort.labels, planted=planted, seed=2))
-        found[planted] = nuisance_baseline(train, train_labels, test, cohort, rounds=100)
+        found[planted] = nuisance_baseline(train, train_labels, test, cohort, intervals=IntervalSettings(rounds=100))
     assert (found[True].metrics["auroc/COVID-19"].value or 0) > 0.99
     absent = found[False].metrics["auroc/COVID-19"]
     assert absent.low is not None

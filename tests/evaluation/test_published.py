@@ -11,6 +11,7 @@ from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.core.types import Metric
 from covidcxr.evaluation.published import HAGHANIFAR2020, PUBLISHED, ZHONG2020, compare_with_published, published_result
 from covidcxr.evaluation.report import evaluate_cohort
+from covidcxr.metrics.settings import IntervalSettings
 
 
 def test_the_published_tables_agree_with_the_published_confusion_matrix() -> None:
@@ -23,7 +24,9 @@ def test_the_published_tables_agree_with_the_published_confusion_matrix() -> Non
 
 
 def test_ours_theirs_and_the_difference_stand_side_by_side() -> None:
-    report = evaluate_cohort(cohort_of_counts([[50, 0, 0], [0, 40, 10], [0, 0, 50]]), rounds=200)
+    report = evaluate_cohort(
+        cohort_of_counts([[50, 0, 0], [0, 40, 10], [0, 0, 50]]), intervals=IntervalSettings(rounds=200)
+    )
     rows = {(row.row, row.metric): row for row in compare_with_published(ZHONG2020, report, {"accuracy": 0.95})}
     test = rows["Test", "Accuracy"]
     assert test.ours is not None
@@ -36,7 +39,9 @@ def test_ours_theirs_and_the_difference_stand_side_by_side() -> None:
 
 
 def test_every_name_of_ours_is_a_metric_that_an_evaluation_has() -> None:
-    metrics = evaluate_cohort(cohort_of_counts([[5, 1, 0], [0, 5, 1], [1, 0, 5]]), rounds=5).metrics
+    metrics = evaluate_cohort(
+        cohort_of_counts([[5, 1, 0], [0, 5, 1], [1, 0, 5]]), intervals=IntervalSettings(rounds=5)
+    ).metrics
     for result in PUBLISHED.values():
         for value in result.values:
             elsewhere = value.ours.startswith(("train:", "heat_map_"))  # by the training, by `pipeline.explanations`
@@ -59,7 +64,7 @@ def test_an_unknown_publication_lists_the_known_ones() -> None:
 
 @pytest.mark.parametrize(("high", "is_compatible"), [(0.62, True), (0.48, False)])
 def test_more_than_half_is_a_limit_and_no_value(high: float, is_compatible: bool) -> None:
-    report = evaluate_cohort(cohort_of_counts([[5, 1, 0], [0, 5, 1], [1, 0, 5]]), rounds=5)
+    report = evaluate_cohort(cohort_of_counts([[5, 1, 0], [0, 5, 1], [1, 0, 5]]), intervals=IntervalSettings(rounds=5))
     wrong = Metric(name="heat_map_failed", value=0.45, low=0.4, high=high)
     row, *_ = compare_with_published(HAGHANIFAR2020, replace(report, metrics={"heat_map_failed": wrong}))
     assert (row.theirs.is_lower_limit, row.difference, row.compatible) == (True, None, is_compatible)

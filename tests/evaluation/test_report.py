@@ -9,6 +9,7 @@ import pytest
 from cohort_builders import CLASSES, cohort_of_counts, random_cohort
 from covidcxr.evaluation.published import ZHONG2020
 from covidcxr.evaluation.report import evaluate_cohort
+from covidcxr.metrics.settings import IntervalSettings
 
 
 def test_the_published_confusion_matrix_gives_the_published_accuracy_and_our_interval() -> None:
@@ -25,7 +26,7 @@ def test_the_published_confusion_matrix_gives_the_published_accuracy_and_our_int
 
 def test_smoothed_cross_entropy_is_that_of_keras() -> None:
     cohort = cohort_of_counts([[1, 0, 0], [1, 1, 0], [0, 0, 1]])
-    report = evaluate_cohort(cohort, rounds=10, label_smoothing=0.12)
+    report = evaluate_cohort(cohort, label_smoothing=0.12, intervals=IntervalSettings(rounds=10))
     right = -(0.92 * math.log(0.8) + 2 * 0.04 * math.log(0.1))
     wrong = -(0.92 * math.log(0.1) + 0.04 * math.log(0.8) + 0.04 * math.log(0.1))
     assert report.metrics["cross_entropy_smoothed"].value == pytest.approx((3 * right + wrong) / 4)
@@ -34,14 +35,14 @@ def test_smoothed_cross_entropy_is_that_of_keras() -> None:
 
 
 def test_micro_metrics_of_one_class_look_at_its_images_only() -> None:
-    report = evaluate_cohort(cohort_of_counts([[3, 1, 0], [0, 2, 0], [0, 0, 2]]), rounds=10)
+    report = evaluate_cohort(cohort_of_counts([[3, 1, 0], [0, 2, 0], [0, 0, 2]]), intervals=IntervalSettings(rounds=10))
     assert report.metrics["micro_precision/COVID-19"].value == pytest.approx(3 / 4)
     assert report.metrics["micro_recall/COVID-19"].value == pytest.approx(3 / 4)
     assert report.metrics["micro_recall/COVID-19"].num_cases == 4
 
 
 def test_an_absent_class_is_not_estimable_and_says_why() -> None:
-    report = evaluate_cohort(cohort_of_counts([[5, 1, 0], [1, 5, 0], [0, 0, 0]]), rounds=50)
+    report = evaluate_cohort(cohort_of_counts([[5, 1, 0], [1, 5, 0], [0, 0, 0]]), intervals=IntervalSettings(rounds=50))
     metric = report.metrics["sensitivity/Pneumonia"]
     assert metric.value is None
     assert metric.low is None
@@ -53,7 +54,7 @@ def test_an_absent_class_is_not_estimable_and_says_why() -> None:
 
 def test_one_patient_only_has_values_but_no_interval() -> None:
     cohort = random_cohort(num_cases=30)
-    report = evaluate_cohort(replace(cohort, groups=np.array(["cohen:1"] * 30)), rounds=50)
+    report = evaluate_cohort(replace(cohort, groups=np.array(["cohen:1"] * 30)), intervals=IntervalSettings(rounds=50))
     accuracy = report.metrics["accuracy"]
     assert accuracy.value is not None
     assert accuracy.low is None
@@ -62,8 +63,8 @@ def test_one_patient_only_has_values_but_no_interval() -> None:
 
 
 def test_intervals_hold_the_value_and_widen_when_images_share_patients() -> None:
-    alone = evaluate_cohort(random_cohort(num_cases=150, images_a_patient=1), rounds=400)
-    crowded = evaluate_cohort(random_cohort(num_cases=150, images_a_patient=10), rounds=400)
+    alone = evaluate_cohort(random_cohort(num_cases=150, images_a_patient=1), intervals=IntervalSettings(rounds=400))
+    crowded = evaluate_cohort(random_cohort(num_cases=150, images_a_patient=10), intervals=IntervalSettings(rounds=400))
     for report in (alone, crowded):
         for name, metric in report.metrics.items():
             if metric.value is not None and metric.low is not None and metric.high is not None:
@@ -73,13 +74,13 @@ def test_intervals_hold_the_value_and_widen_when_images_share_patients() -> None
 
 
 def test_the_same_seed_gives_the_same_report() -> None:
-    first, second = (evaluate_cohort(random_cohort(), rounds=50, seed=3) for _ in range(2))
+    first, second = (evaluate_cohort(random_cohort(), intervals=IntervalSettings(rounds=50, seed=3)) for _ in range(2))
     assert first.metrics == second.metrics
     assert first.subgroups == second.subgroups
 
 
 def test_the_names_that_other_programs_rely_on_are_there() -> None:
-    names = set(evaluate_cohort(random_cohort(), rounds=20).metrics)
+    names = set(evaluate_cohort(random_cohort(), intervals=IntervalSettings(rounds=20)).metrics)
     expected = {
         "accuracy",
         "balanced_accuracy",
@@ -97,7 +98,9 @@ def test_the_names_that_other_programs_rely_on_are_there() -> None:
 
 def test_predictive_values_at_a_named_prevalence() -> None:
     report = evaluate_cohort(
-        cohort_of_counts([[9, 1, 0], [1, 9, 0], [0, 0, 10]]), rounds=20, prevalence={"COVID-19": 0.01}
+        cohort_of_counts([[9, 1, 0], [1, 9, 0], [0, 0, 10]]),
+        prevalence={"COVID-19": 0.01},
+        intervals=IntervalSettings(rounds=20),
     )
     sensitivity, specificity = 0.9, 19 / 20
     expected = sensitivity * 0.01 / (sensitivity * 0.01 + (1 - specificity) * 0.99)
@@ -107,7 +110,7 @@ def test_predictive_values_at_a_named_prevalence() -> None:
 def test_a_subgroup_has_the_gap_to_the_rest() -> None:
     cohort = cohort_of_counts([[10, 0, 0], [0, 0, 10], [0, 0, 10]])
     cohort = replace(cohort, columns={"sex": np.where(cohort.labels == 1, "F", "M"), "view": np.array(["PA"] * 30)})
-    report = evaluate_cohort(cohort, rounds=200)
+    report = evaluate_cohort(cohort, intervals=IntervalSettings(rounds=200))
     assert set(report.subgroups) == {"sex=F", "sex=M"}
     gap = report.subgroups["sex=F"]["accuracy_gap"]
     assert gap.value == pytest.approx(-1.0)
@@ -118,7 +121,7 @@ def test_a_subgroup_has_the_gap_to_the_rest() -> None:
 def test_a_small_subgroup_that_is_all_right_is_not_surely_better_than_the_rest() -> None:
     cohort = cohort_of_counts([[3, 0, 0], [2, 48, 0], [0, 0, 50]])
     cohort = replace(cohort, columns={"sex": np.where(cohort.labels == 0, "F", "M")})
-    gap = evaluate_cohort(cohort, rounds=200).subgroups["sex=F"]["accuracy_gap"]
+    gap = evaluate_cohort(cohort, intervals=IntervalSettings(rounds=200)).subgroups["sex=F"]["accuracy_gap"]
     assert gap.value == pytest.approx(0.02)
     assert gap.low is not None
     assert gap.low < -0.3  # three of three: Wilson's lower limit is 0.44

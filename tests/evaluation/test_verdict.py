@@ -11,6 +11,7 @@ from covidcxr.evaluation.evidence import part_in_training
 from covidcxr.evaluation.nuisance import NuisanceResult
 from covidcxr.evaluation.report import evaluate_cohort
 from covidcxr.evaluation.verdict import CohortEvidence, Evidence, Finding, internal_external_gap, judge, target_class
+from covidcxr.metrics.settings import IntervalSettings
 
 CLEAN = find_confounding(
     [
@@ -32,7 +33,7 @@ def cohort_evidence(
     *, clean: bool = True, internal: bool = True, skill: float = 6.0, name: str = "home"
 ) -> CohortEvidence:
     cohort = replace(random_cohort(num_cases=300, skill=skill, images_a_patient=1), name=name)
-    report = evaluate_cohort(cohort, rounds=100, subgroups=False)
+    report = evaluate_cohort(cohort, subgroups=False, intervals=IntervalSettings(rounds=100))
     calm = dict(report.metrics) | {"ece": Metric(name="ece", value=0.01, low=0.0, high=0.02)}
     return CohortEvidence(
         report=replace(report, metrics=calm), confounding=CLEAN if clean else CONFOUNDED, internal=internal
@@ -192,7 +193,10 @@ def test_nuisance_weighs_by_the_skill_it_retains(share: float, weight: str | Non
 
 def test_few_patients_and_audit_findings_are_reasons() -> None:
     few = CohortEvidence(
-        report=evaluate_cohort(cohort_of_counts([[6, 2, 0], [0, 20, 0], [0, 0, 20]]), rounds=100), confounding=CLEAN
+        report=evaluate_cohort(
+            cohort_of_counts([[6, 2, 0], [0, 20, 0], [0, 0, 20]]), intervals=IntervalSettings(rounds=100)
+        ),
+        confounding=CLEAN,
     )
     assert "imprecise" in rules(evidence(few))
     audit = Finding(rule="lungs-out", weight="against", sentence="It does not need the lungs.")
@@ -200,8 +204,10 @@ def test_few_patients_and_audit_findings_are_reasons() -> None:
 
 
 def test_the_gap_falls_back_to_a_metric_that_both_cohorts_have() -> None:
-    inside = evaluate_cohort(cohort_of_counts([[5, 1, 0], [1, 5, 0], [0, 0, 6]]), rounds=20)
-    outside = evaluate_cohort(cohort_of_counts([[5, 3, 0], [0, 0, 0], [0, 0, 0]]), rounds=20)
+    inside = evaluate_cohort(cohort_of_counts([[5, 1, 0], [1, 5, 0], [0, 0, 6]]), intervals=IntervalSettings(rounds=20))
+    outside = evaluate_cohort(
+        cohort_of_counts([[5, 3, 0], [0, 0, 0], [0, 0, 0]]), intervals=IntervalSettings(rounds=20)
+    )
     found = internal_external_gap(inside, outside, "COVID-19")
     assert found is not None
     assert found[0] == "accuracy"

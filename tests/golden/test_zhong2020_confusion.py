@@ -8,6 +8,7 @@ import pytest
 from covidcxr.metrics import confusion as of
 from covidcxr.metrics.intervals import wilson
 from covidcxr.metrics.metric_set import measure
+from covidcxr.metrics.settings import IntervalSettings
 
 PUBLISHED = np.array([[98, 0, 2], [9, 197, 36], [5, 42, 351]])
 CLASSES = ("COVID-19", "Normal", "Pneumonia")
@@ -22,7 +23,7 @@ def test_the_published_matrix_has_the_published_accuracy() -> None:
 def test_its_accuracy_and_sensitivity_have_these_intervals() -> None:
     rows, columns = np.indices((3, 3))
     labels, predicted = np.repeat(rows.ravel(), PUBLISHED.ravel()), np.repeat(columns.ravel(), PUBLISHED.ravel())
-    metrics = measure(labels, np.eye(3)[predicted], CLASSES, rounds=4000).metrics
+    metrics = measure(labels, np.eye(3)[predicted], CLASSES, intervals=IntervalSettings(rounds=4000)).metrics
     accuracy = metrics["accuracy"]
     assert (accuracy.low, accuracy.high) == pytest.approx((0.849, 0.896), abs=2e-3)
     exact = wilson(646, 740)

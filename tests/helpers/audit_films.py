@@ -9,6 +9,7 @@ import numpy as np
 
 from covidcxr.audit.context import AuditContext, ImageSet, LungRegions
 from covidcxr.audit.lung_regions import boxed
+from covidcxr.metrics.settings import IntervalSettings
 
 SIZE = 48
 CLASSES = ("COVID-19", "Normal")
@@ -101,6 +102,6 @@ def make_context(
         "train": train,
         "judge": ScoreJudge(score),
         "masker": CentralBoxMasker(),
-        "rounds": 200,
+        "intervals": IntervalSettings(rounds=200),
     }
     return AuditContext(**(values | more))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from covidcxr.core.digests import file_sha256
+from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.core.types import Exclusion, Manifest, Record, Sample, Sex, Split, View
 from covidcxr.dataset.manifest import make_manifest, write_manifest
 
@@ -78,16 +78,14 @@ def write_bundle(root: Path, dataset_digest: str, *, seed: int = 0, size: int = 
     from covidcxr.models.build import build_network
     from covidcxr.models.bundle import save_bundle
     from covidcxr.models.bundle_info import BundleInfo, HistoryInfo, NetworkInfo, PreprocessInfo
+    from covidcxr.models.history import HISTORY_FILE, EpochHistory, write_history
 
     torch.manual_seed(seed)
     network = build_network("haghanifar2020", num_classes=3, preprocess=PreprocessSpec(size=size), options={})
     content: dict[str, object] = {
         "name": "mini",
         "title": "A miniature",
-        "recipe": {
-            "training": {"validation": "test", "loss": {"label_smoothing": 0.12, "smoothing_kind": "keras"}},
-            "evaluation": {"bootstrap_rounds": 60, "published": "zhong2020"},
-        },
+        "recipe": load_recipe("zhong2020", ["evaluation.bootstrap_rounds=60"]).model_dump(mode="json"),
         "history": HistoryInfo(
             epochs=2,
             kept_epoch=2,
@@ -105,11 +103,19 @@ def write_bundle(root: Path, dataset_digest: str, *, seed: int = 0, size: int = 
         **(content | fields),  # type: ignore[arg-type]
     )
     epochs = [
-        {"epoch": epoch, "train": {"accuracy": 0.5, "loss": 1.0}, "validation": {"accuracy": 0.4, "loss": 1.1}}
+        EpochHistory(
+            epoch=epoch,
+            learning_rate=1e-3,
+            train={"accuracy": 0.5, "loss": 1.0},
+            validation={"accuracy": 0.4, "loss": 1.1},
+            confusion=[],
+            seconds=1.0,
+            images_per_second=1.0,
+        )
         for epoch in (1, 2)
     ]
     folder = save_bundle(root / "bundle", network, info).folder
-    (root / "history.json").write_text(json.dumps({"epochs": epochs}))
+    write_history(root / HISTORY_FILE, "mini", epochs)
     return folder
 
 

@@ -14,6 +14,7 @@ from covidcxr.metrics.calibration import calibration_error_interval, expected_ca
 from covidcxr.metrics.discrimination import auroc
 from covidcxr.metrics.intervals import clustered_wilson, wilson
 from covidcxr.metrics.metric_set import MetricSet, measure
+from covidcxr.metrics.settings import IntervalSettings
 
 CLASSES = ("COVID-19", "Normal", "Pneumonia")
 
@@ -60,7 +61,7 @@ def test_every_value_is_that_of_the_single_function_on_the_repeated_cases(seed: 
 
 def test_the_calibration_error_of_the_set_is_that_of_the_function_with_the_same_interval() -> None:
     labels, values = cohort(5, 300)
-    metric = measure(labels, values, CLASSES, rounds=300).metrics["ece"]
+    metric = measure(labels, values, CLASSES, intervals=IntervalSettings(rounds=300)).metrics["ece"]
     confidence, correct = values.max(axis=1), values.argmax(axis=1) == labels
     assert metric.value == pytest.approx(expected_calibration_error(confidence, correct), abs=1e-12)
     alone = calibration_error_interval(confidence, correct, rounds=300)
@@ -69,7 +70,7 @@ def test_the_calibration_error_of_the_set_is_that_of_the_function_with_the_same_
 
 def test_every_interval_holds_its_value_and_names_its_cases() -> None:
     labels, values = cohort(2, 200)
-    scored = measure(labels, values, CLASSES, groups=np.arange(200) // 2, rounds=400)
+    scored = measure(labels, values, CLASSES, groups=np.arange(200) // 2, intervals=IntervalSettings(rounds=400))
     for name, metric in scored.metrics.items():
         assert metric.value is not None, name
         assert metric.low is not None, name
@@ -82,7 +83,7 @@ def test_every_interval_holds_its_value_and_names_its_cases() -> None:
 def test_a_class_absent_from_the_cohort_is_not_estimable_with_the_reason() -> None:
     labels, values = cohort(2)
     kept = labels != 2
-    metrics = measure(labels[kept], values[kept], CLASSES, rounds=50).metrics
+    metrics = measure(labels[kept], values[kept], CLASSES, intervals=IntervalSettings(rounds=50)).metrics
     for name in ("sensitivity/Pneumonia", "auroc/Pneumonia", "balanced_accuracy", "auroc_macro"):
         assert metrics[name].value is None
         assert metrics[name].low is None
@@ -93,7 +94,7 @@ def test_a_class_absent_from_the_cohort_is_not_estimable_with_the_reason() -> No
 
 def test_a_class_never_called_has_no_ppv_and_a_single_class_cohort_no_specificity() -> None:
     values = np.tile([0.8, 0.1, 0.1], (6, 1))
-    metrics = measure(np.zeros(6), values, CLASSES, rounds=20).metrics
+    metrics = measure(np.zeros(6), values, CLASSES, intervals=IntervalSettings(rounds=20)).metrics
     assert metrics["ppv/Normal"].reason == "no case was called Normal"
     assert metrics["npv/COVID-19"].reason == "every case was called COVID-19"
     assert metrics["specificity/COVID-19"].reason == "every case is COVID-19"
@@ -102,7 +103,9 @@ def test_a_class_never_called_has_no_ppv_and_a_single_class_cohort_no_specificit
 
 def test_one_patient_only_gives_values_without_intervals() -> None:
     labels, values = cohort(2)
-    metric = measure(labels, values, CLASSES, groups=["p"] * labels.size, rounds=20).metrics["accuracy"]
+    metric = measure(
+        labels, values, CLASSES, groups=["p"] * labels.size, intervals=IntervalSettings(rounds=20)
+    ).metrics["accuracy"]
     assert metric.value is not None
     assert metric.low is None
     assert metric.reason == "one patient only: no interval"
@@ -110,7 +113,7 @@ def test_one_patient_only_gives_values_without_intervals() -> None:
 
 def test_all_right_gets_wilsons_lower_limit_and_not_certainty() -> None:
     labels = np.arange(90) % 3
-    metrics = measure(labels, np.eye(3)[labels], CLASSES, rounds=100).metrics
+    metrics = measure(labels, np.eye(3)[labels], CLASSES, intervals=IntervalSettings(rounds=100)).metrics
     assert metrics["accuracy"].low == pytest.approx(wilson(90, 90).low)
     assert metrics["sensitivity/Normal"].low == pytest.approx(wilson(30, 30).low)
     assert metrics["sensitivity/Normal"].high == 1.0
@@ -118,7 +121,7 @@ def test_all_right_gets_wilsons_lower_limit_and_not_certainty() -> None:
 
 def test_ranking_everything_rightly_is_no_certainty() -> None:
     labels = np.arange(36) % 3
-    metrics = measure(labels, np.eye(3)[labels] * 0.7 + 0.1, CLASSES, rounds=100).metrics
+    metrics = measure(labels, np.eye(3)[labels] * 0.7 + 0.1, CLASSES, intervals=IntervalSettings(rounds=100)).metrics
     assert metrics["auroc/COVID-19"].value == metrics["auroc/COVID-19"].high == 1.0
     assert metrics["auroc/COVID-19"].low == pytest.approx(wilson(12, 12).low)
     for name in ("f1/Normal", "balanced_accuracy", "mcc", "brier", "auroc_macro"):
@@ -132,7 +135,9 @@ def test_a_predictive_value_without_one_false_alarm_is_bounded_by_the_limits_of_
     called = labels.copy()
     called[:3] = 1  # 27 of 30 found, none of 60 called wrongly
     values = np.eye(3)[called]
-    metrics = measure(labels, values, CLASSES, rounds=100, prevalence={"COVID-19": 0.02}).metrics
+    metrics = measure(
+        labels, values, CLASSES, prevalence={"COVID-19": 0.02}, intervals=IntervalSettings(rounds=100)
+    ).metrics
     ppv = metrics["ppv_at/COVID-19"]
     found, cleared = clustered_wilson(np.arange(30) >= 3, None).low, wilson(60, 60).low
     assert ppv.value == ppv.high == 1.0
@@ -142,9 +147,13 @@ def test_a_predictive_value_without_one_false_alarm_is_bounded_by_the_limits_of_
 
 def test_a_predictive_value_at_a_prevalence_says_that_nothing_was_called_not_that_nothing_is_there() -> None:
     values = np.tile([0.1, 0.8, 0.1], (20, 1))
-    metrics = measure(np.arange(20) % 2, values, CLASSES, rounds=20, prevalence={"COVID-19": 0.1}).metrics
+    metrics = measure(
+        np.arange(20) % 2, values, CLASSES, prevalence={"COVID-19": 0.1}, intervals=IntervalSettings(rounds=20)
+    ).metrics
     assert metrics["ppv_at/COVID-19"].reason == "no case was called COVID-19"
-    absent = measure(np.ones(20, int), values, CLASSES, rounds=20, prevalence={"COVID-19": 0.1}).metrics
+    absent = measure(
+        np.ones(20, int), values, CLASSES, prevalence={"COVID-19": 0.1}, intervals=IntervalSettings(rounds=20)
+    ).metrics
     assert absent["ppv_at/COVID-19"].reason == "no case of COVID-19"
 
 

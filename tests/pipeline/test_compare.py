@@ -10,6 +10,8 @@ import pytest
 from covidcxr.cli.main import run_command
 from covidcxr.core.errors import EvaluationError
 from covidcxr.evaluation.cohort import Cohort
+from covidcxr.evaluation.settings import EvaluationSettings
+from covidcxr.metrics.settings import IntervalSettings
 from covidcxr.pipeline.compare import _pair, compare
 from study_builders import CLASSES, write_bundle, write_dataset
 
@@ -59,9 +61,8 @@ def test_audits_are_drawn_beside_each_other(home: Path) -> None:
         [home / "one/bundle", home / "two/bundle"],
         [home / "dataset"],
         out,
-        rounds=20,
-        audit=True,
         cache=home / "cache",
+        settings=EvaluationSettings(rounds=20, audit=True),
     )
     assert (out / "figures" / "models-audits.svg").is_file()
     assert "Skill that is left in each audit, model by model" in (out / "report.html").read_text(encoding="utf-8")
@@ -88,13 +89,13 @@ def test_a_better_model_differs_in_its_favour_on_the_cases_both_judged() -> None
     blind = np.random.default_rng(0).dirichlet([1, 1, 1], 60)
     better, worse = cohort(sure, ids), cohort(blind, ids)
     missing = worse.where(np.arange(60) >= 6)
-    found = _pair(missing, better, "COVID-19", rounds=50, seed=0)
+    found = _pair(missing, better, "COVID-19", IntervalSettings(rounds=50))
     assert found.num_cases == 54
     assert found.auroc.value > 0.2
     assert found.auroc.low > 0
     assert found.mcnemar.only_second == 0
     assert found.mcnemar.only_first > 10
     assert (found.metrics["accuracy"].low or 0) > 0
-    same = _pair(better, replace(better), "COVID-19", rounds=20, seed=0)
+    same = _pair(better, replace(better), "COVID-19", IntervalSettings(rounds=20))
     assert same.auroc.value == 0
     assert same.mcnemar.mid_p_value == 1.0

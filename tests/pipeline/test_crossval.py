@@ -13,6 +13,7 @@ from covidcxr.core.recipe_toml import resolve_recipe
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.evaluation.cohort import Cohort
 from covidcxr.evaluation.folds import fold_dataset, make_folds
+from covidcxr.evaluation.settings import EvaluationSettings
 from covidcxr.pipeline.crossval import crossval, pool
 from study_builders import CLASSES, write_class_folders, write_dataset
 
@@ -150,7 +151,7 @@ def test_leave_one_source_out_trains_measures_and_reports(mixed: Path, tmp_path:
 
 def test_when_no_fold_is_estimable_the_report_still_says_so(tmp_path: Path) -> None:
     write_dataset(tmp_path / "dataset", num_each=2)
-    result = crossval(recipe(), tmp_path / "dataset", tmp_path / "run", rounds=10)
+    result = crossval(recipe(), tmp_path / "dataset", tmp_path / "run", settings=EvaluationSettings(rounds=10))
     assert result.pooled is None
     html = (tmp_path / "run" / "report" / "report.html").read_text(encoding="utf-8")
     assert "Not one fold is estimable" in html
@@ -159,7 +160,7 @@ def test_when_no_fold_is_estimable_the_report_still_says_so(tmp_path: Path) -> N
 
 def test_a_fold_that_leaves_no_patient_to_validate_on_is_not_estimable(tmp_path: Path) -> None:
     data = write_class_folders(tmp_path / "films", {"COVID-19": 4, "Normal": 4, "Pneumonia": 2})
-    result = crossval(recipe(), data, tmp_path / "run", by="patient", folds=2, rounds=10)
+    result = crossval(recipe(), data, tmp_path / "run", by="patient", folds=2, settings=EvaluationSettings(rounds=10))
     assert [entry.fold.reason for entry in result.folds] == [
         f"without fold-{number} there are too few patients of Pneumonia to train and validate on" for number in (1, 2)
     ]

@@ -13,6 +13,7 @@ from covidcxr.cli.main import run_command
 from covidcxr.core.digests import file_sha256
 from covidcxr.core.errors import BundleError, DatasetError, EvaluationError, OutputError
 from covidcxr.dataset.dataset import Dataset
+from covidcxr.evaluation.settings import EvaluationSettings
 from covidcxr.pipeline.evaluate import evaluate
 from study_builders import CLASSES, write_bundle, write_class_folders, write_dataset
 
@@ -95,8 +96,20 @@ def test_the_same_inputs_are_not_evaluated_twice(home: Path) -> None:
 
 def test_other_settings_are_evaluated_anew(home: Path, tmp_path: Path) -> None:
     out = tmp_path / "report"
-    first = evaluate(home / "bundle", [home / "dataset"], out, rounds=20, pictures=False, cache=home / "cache")
-    second = evaluate(home / "bundle", [home / "dataset"], out, rounds=40, pictures=False, cache=home / "cache")
+    first = evaluate(
+        home / "bundle",
+        [home / "dataset"],
+        out,
+        cache=home / "cache",
+        settings=EvaluationSettings(rounds=20, pictures=False),
+    )
+    second = evaluate(
+        home / "bundle",
+        [home / "dataset"],
+        out,
+        cache=home / "cache",
+        settings=EvaluationSettings(rounds=40, pictures=False),
+    )
     assert document(out)["settings"]["rounds"] == 40
     assert first[0].metrics["accuracy"].value == second[0].metrics["accuracy"].value
     assert "The surest mistakes" not in (out / "report.html").read_text(encoding="utf-8")
@@ -197,7 +210,13 @@ def test_the_published_numbers_are_printed_beside_ours(home: Path, capsys: pytes
 def test_synthetic_data_are_announced(tmp_path: Path) -> None:
     manifest = write_dataset(tmp_path / "dataset", num_each=3, synthetic=True)
     bundle = write_bundle(tmp_path, manifest.digest, synthetic=True)
-    evaluate(bundle, [tmp_path / "dataset"], tmp_path / "report", rounds=10, cache=tmp_path / "cache")
+    evaluate(
+        bundle,
+        [tmp_path / "dataset"],
+        tmp_path / "report",
+        cache=tmp_path / "cache",
+        settings=EvaluationSettings(rounds=10),
+    )
     assert document(tmp_path / "report")["synthetic"] is True
     assert "SYNTHETIC DATA: computed phantoms" in (tmp_path / "report" / "report.html").read_text()
 
@@ -205,12 +224,20 @@ def test_synthetic_data_are_announced(tmp_path: Path) -> None:
 def test_a_class_the_bundle_does_not_know_is_refused_or_mapped(home: Path, tmp_path: Path) -> None:
     folder = write_class_folders(tmp_path / "ward", {"COVID-19": 3, "Viral Pneumonia": 3})
     with pytest.raises(DatasetError, match="Viral Pneumonia"):
-        evaluate(home / "bundle", [folder], tmp_path / "report", rounds=10)
+        evaluate(home / "bundle", [folder], tmp_path / "report", settings=EvaluationSettings(rounds=10))
     with pytest.raises(EvaluationError, match=r"'Flu' is none of the bundle's classes"):
-        evaluate(home / "bundle", [folder], tmp_path / "report", rounds=10, class_map={"Viral Pneumonia": "Flu"})
+        evaluate(
+            home / "bundle",
+            [folder],
+            tmp_path / "report",
+            settings=EvaluationSettings(rounds=10, class_map={"Viral Pneumonia": "Flu"}),
+        )
     assert not (tmp_path / "report").exists()
     reports = evaluate(
-        home / "bundle", [folder], tmp_path / "report", rounds=10, class_map={"viral pneumonia": "Pneumonia"}
+        home / "bundle",
+        [folder],
+        tmp_path / "report",
+        settings=EvaluationSettings(rounds=10, class_map={"viral pneumonia": "Pneumonia"}),
     )
     assert reports[0].confusion.sum(axis=1).tolist() == [3, 0, 3]
 
@@ -218,7 +245,7 @@ def test_a_class_the_bundle_does_not_know_is_refused_or_mapped(home: Path, tmp_p
 def test_an_unreadable_image_is_left_out_by_name(home: Path, tmp_path: Path) -> None:
     folder = write_class_folders(tmp_path / "ward", {"COVID-19": 4, "Normal": 4})
     (folder / "Normal" / "0.png").write_bytes(b"not an image")
-    reports = evaluate(home / "bundle", [folder], tmp_path / "report", rounds=10)
+    reports = evaluate(home / "bundle", [folder], tmp_path / "report", settings=EvaluationSettings(rounds=10))
     assert reports[0].num_images == 7
     assert any("1 of 8 images could not be judged" in note for note in reports[0].notes)
 
@@ -229,13 +256,19 @@ def test_a_tampered_bundle_is_refused(tmp_path: Path) -> None:
     weights = bundle / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-4] + b"evil")
     with pytest.raises(BundleError, match="altered"):
-        evaluate(bundle, [tmp_path / "dataset"], tmp_path / "report", rounds=10)
+        evaluate(bundle, [tmp_path / "dataset"], tmp_path / "report", settings=EvaluationSettings(rounds=10))
 
 
 def test_a_file_in_the_place_of_the_report_is_not_overwritten(home: Path, tmp_path: Path) -> None:
     (tmp_path / "report").write_text("mine")
     with pytest.raises(OutputError, match="is a file"):
-        evaluate(home / "bundle", [home / "dataset"], tmp_path / "report", rounds=10, cache=home / "cache")
+        evaluate(
+            home / "bundle",
+            [home / "dataset"],
+            tmp_path / "report",
+            cache=home / "cache",
+            settings=EvaluationSettings(rounds=10),
+        )
     assert (tmp_path / "report").read_text() == "mine"
 
 
@@ -245,7 +278,11 @@ def test_an_external_copy_of_training_images_is_noted(home: Path, tmp_path: Path
     for path in sorted((home / "dataset" / "images" / "train" / "COVID-19").iterdir())[:3]:
         (copies / path.name).write_bytes(path.read_bytes())
     reports = evaluate(
-        home / "bundle", [home / "dataset", tmp_path / "copies"], tmp_path / "report", rounds=10, cache=home / "cache"
+        home / "bundle",
+        [home / "dataset", tmp_path / "copies"],
+        tmp_path / "report",
+        cache=home / "cache",
+        settings=EvaluationSettings(rounds=10),
     )
     assert any("3 of its files are byte for byte in the training images" in note for note in reports[1].notes)
 
@@ -257,7 +294,13 @@ def test_a_copy_of_the_own_test_images_is_no_external_cohort(home: Path, tmp_pat
         for path in sorted((home / "dataset" / "images" / "test" / label).iterdir()):
             (folder / path.name).write_bytes(path.read_bytes())
     out = tmp_path / "report"
-    evaluate(home / "bundle", [home / "dataset", tmp_path / "copies"], out, rounds=10, cache=home / "cache")
+    evaluate(
+        home / "bundle",
+        [home / "dataset", tmp_path / "copies"],
+        out,
+        cache=home / "cache",
+        settings=EvaluationSettings(rounds=10),
+    )
     found = document(out)
     assert found["datasets"][1]["copied_from_own_dataset"] == 18
     findings = {finding["rule"]: finding for finding in found["findings"]}
@@ -276,7 +319,13 @@ def test_a_compiled_copy_is_found_by_what_the_dataset_stores_and_by_its_sources_
 
 
 def test_the_training_images_are_no_test(home: Path, tmp_path: Path) -> None:
-    evaluate(home / "bundle", [home / "dataset"], tmp_path / "report", split="train", rounds=10, cache=home / "cache")
+    evaluate(
+        home / "bundle",
+        [home / "dataset"],
+        tmp_path / "report",
+        cache=home / "cache",
+        settings=EvaluationSettings(split="train", rounds=10),
+    )
     found = document(tmp_path / "report")
     sentences = {finding["rule"]: finding["sentence"] for finding in found["findings"]}
     assert sentences["trained-on"] == "These are no test images: the network was trained on them."
@@ -286,7 +335,13 @@ def test_the_training_images_are_no_test(home: Path, tmp_path: Path) -> None:
 def test_adults_and_children_without_the_target_are_laid_side_by_side(home: Path, tmp_path: Path) -> None:
     write_dataset(tmp_path / "mixed", name="mixed", num_each=24, seed=3, mixed=True)
     out = tmp_path / "report"
-    evaluate(home / "bundle", [home / "dataset", tmp_path / "mixed"], out, rounds=20, cache=home / "cache")
+    evaluate(
+        home / "bundle",
+        [home / "dataset", tmp_path / "mixed"],
+        out,
+        cache=home / "cache",
+        settings=EvaluationSettings(rounds=20),
+    )
     age = document(out)["age"]
     assert set(age["everyone"]) == {
         "false_alarms/adults",
@@ -304,13 +359,25 @@ def test_only_films_that_were_judged_are_audited(home: Path, tmp_path: Path, mon
     (folder / "Normal" / "0.png").write_bytes(b"not an image")
     only = functools.partial(run_audits, names=["border-only", "age-alarms"])
     monkeypatch.setattr("covidcxr.pipeline.evaluate.run_audits", only)
-    evaluate(home / "bundle", [folder], tmp_path / "report", rounds=10, audit=True, cache=home / "cache")
+    evaluate(
+        home / "bundle",
+        [folder],
+        tmp_path / "report",
+        cache=home / "cache",
+        settings=EvaluationSettings(rounds=10, audit=True),
+    )
     assert [entry["name"] for entry in document(tmp_path / "report")["audits"]] == ["border-only", "age-alarms"]
 
 
 def test_audits_are_made_on_demand_and_weigh_in_the_verdict(home: Path, tmp_path: Path) -> None:
     out = tmp_path / "report"
-    evaluate(home / "bundle", [home / "dataset"], out, rounds=20, pictures=False, audit=True, cache=home / "cache")
+    evaluate(
+        home / "bundle",
+        [home / "dataset"],
+        out,
+        cache=home / "cache",
+        settings=EvaluationSettings(rounds=20, pictures=False, audit=True),
+    )
     found = document(out)
     assert len(found["audits"]) >= 8
     assert "no-audit" not in {finding["rule"] for finding in found["findings"]}

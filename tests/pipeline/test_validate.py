@@ -14,6 +14,7 @@ from covidcxr.cli.main import run_command
 from covidcxr.core.errors import DatasetError, EvaluationError
 from covidcxr.core.types import Sex, View
 from covidcxr.dataset.hospital import open_hospital_folder
+from covidcxr.evaluation.settings import EvaluationSettings
 from covidcxr.pipeline.evaluate import evaluate
 from covidcxr.pipeline.validate import validate
 from study_builders import CLASSES, write_bundle, write_class_folders, write_dataset
@@ -119,7 +120,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("home")
     manifest = write_dataset(root / "dataset", num_each=3)
     write_bundle(root, manifest.digest)
-    evaluate(root / "bundle", [root / "dataset"], root / "report", rounds=20, pictures=False, cache=root / "cache")
+    evaluate(
+        root / "bundle",
+        [root / "dataset"],
+        root / "report",
+        cache=root / "cache",
+        settings=EvaluationSettings(rounds=20, pictures=False),
+    )
     return root
 
 
@@ -143,8 +150,16 @@ def test_a_validation_stands_beside_the_earlier_report_and_shows_nobody(
 
 def test_class_folders_are_enough_and_need_no_earlier_report(home: Path, tmp_path: Path) -> None:
     folder = write_class_folders(tmp_path / "images", {"COVID-19": 4, "Normal": 5})
-    report = validate(write_bundle(tmp_path / "elsewhere", ""), folder, tmp_path / "out", rounds=10)
+    report = validate(
+        write_bundle(tmp_path / "elsewhere", ""), folder, tmp_path / "out", settings=EvaluationSettings(rounds=10)
+    )
     assert report.num_images == 9
     assert "Before and here" not in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     with pytest.raises(EvaluationError, match=r"no report\.json of this bundle"):
-        validate(home / "bundle", folder, tmp_path / "again", against=tmp_path / "images", rounds=10)
+        validate(
+            home / "bundle",
+            folder,
+            tmp_path / "again",
+            against=tmp_path / "images",
+            settings=EvaluationSettings(rounds=10),
+        )

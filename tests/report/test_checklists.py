@@ -15,6 +15,7 @@ import pytest
 from covidcxr.cli.main import run_command
 from covidcxr.core.errors import EvaluationError
 from covidcxr.core.recipe_toml import load_recipe
+from covidcxr.evaluation.settings import EvaluationSettings
 from covidcxr.outputs.checklist import Checklist, ChecklistItem, checklist_markdown
 from covidcxr.pipeline.evaluate import evaluate
 from covidcxr.pipeline.validate import validate
@@ -66,9 +67,21 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Place]:
     found = {kind: Place(bundle=bundle, dataset=root / kind, report=root / f"report-{kind}") for kind in KINDS}
     for kind in KINDS[:3]:
         place = found[kind]
-        evaluate(bundle, [place.dataset], place.report, rounds=20, pictures=kind == "internal", cache=root / "cache")
+        evaluate(
+            bundle,
+            [place.dataset],
+            place.report,
+            cache=root / "cache",
+            settings=EvaluationSettings(rounds=20, pictures=kind == "internal"),
+        )
     place = found["hospital"]
-    validate(bundle, place.dataset, place.report, rounds=20, statements=STATED, cache=root / "cache")
+    validate(
+        bundle,
+        place.dataset,
+        place.report,
+        cache=root / "cache",
+        settings=EvaluationSettings(rounds=20, statements=STATED),
+    )
     return found
 
 

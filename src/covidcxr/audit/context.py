@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from covidcxr.core.errors import EvaluationError
 from covidcxr.core.progress import SILENT, Progress
 from covidcxr.metrics.checks import BoolArray, FloatArray, IntArray
+from covidcxr.metrics.settings import IntervalSettings
 
 Images = NDArray[np.uint8]
+AUDIT_INTERVALS = IntervalSettings(rounds=1000)
 
 
 class Judge(Protocol):
@@ -127,8 +129,7 @@ class AuditContext:
         train: Images that simple probes are fitted on; None fits them on other patients of ``test`` in turn.
         judge: The network.
         masker: Finds the lungs.
-        rounds: Bootstrap rounds of every interval.
-        seed: Of everything random.
+        intervals: How intervals are made; the seed is that of everything random.
         progress: Listens.
     """
 
@@ -139,9 +140,13 @@ class AuditContext:
     train: ImageSet | None
     judge: Judge
     masker: LungMasker
-    rounds: int = 1000
-    seed: int = 0
+    intervals: IntervalSettings = AUDIT_INTERVALS
     progress: Progress = SILENT
+
+    @property
+    def seed(self) -> int:
+        """Of everything random."""
+        return self.intervals.seed
 
     @property
     def size(self) -> int:

@@ -18,6 +18,7 @@ from covidcxr.metrics.bootstrap import BootstrapResult, bootstrap
 from covidcxr.metrics.checks import BoolArray, FloatArray, IntArray
 from covidcxr.metrics.discrimination import RankedScores
 from covidcxr.metrics.intervals import Interval, worst_case_auroc
+from covidcxr.metrics.settings import IntervalSettings
 
 Expectation = Literal["lose", "keep", "context", "control"]
 MIN_SKILL = 0.05  # the whole's AUROC must be surely above 0.5 by this, or a share of it means nothing
@@ -83,8 +84,7 @@ def compare_skills(
     whole: FloatArray,
     part: FloatArray,
     *,
-    rounds: int,
-    seed: int,
+    intervals: IntervalSettings,
 ) -> tuple[Skill, ...]:
     """Return the retained skill of each class, one against the rest, with intervals.
 
@@ -94,8 +94,7 @@ def compare_skills(
         classes: C names.
         whole: (N, C) scores of the network on the unaltered images.
         part: (N, C) scores of what is left, or of a probe.
-        rounds: Bootstrap rounds.
-        seed: Of the bootstrap.
+        intervals: How intervals are made.
     """
     ranked = [
         (RankedScores(labels == column, whole[:, column]), RankedScores(labels == column, part[:, column]))
@@ -110,12 +109,12 @@ def compare_skills(
             columns += [first, second, (second - 0.5) / safe]
         return np.stack(columns, axis=1)
 
-    result = bootstrap(statistic, num_cases=labels.size, groups=groups, rounds=rounds, seed=seed)
+    result = bootstrap(statistic, num_cases=labels.size, groups=groups, rounds=intervals.rounds, seed=intervals.seed)
     return tuple(_skill(label, result, 3 * column, labels == column, groups) for column, label in enumerate(classes))
 
 
 def auroc_skill(
-    label: str, positive: ArrayLike, scores: ArrayLike, groups: ArrayLike, *, rounds: int, seed: int
+    label: str, positive: ArrayLike, scores: ArrayLike, groups: ArrayLike, intervals: IntervalSettings
 ) -> Skill:
     """Return the AUROC of a probe, and as its retained skill (AUROC - 0.5) / 0.5, compared with a perfect probe."""
     ranked = RankedScores(positive, scores)
@@ -124,7 +123,7 @@ def auroc_skill(
         return ranked.measure(weights)[0][:, np.newaxis]
 
     count = int(np.size(scores))
-    result = bootstrap(statistic, num_cases=count, groups=groups, rounds=rounds, seed=seed)
+    result = bootstrap(statistic, num_cases=count, groups=groups, rounds=intervals.rounds, seed=intervals.seed)
     part = _metric(f"auroc/{label}", _auroc(result, 0, positive, groups), count, "only one side has cases")
     retained = Metric(name=f"skill/{label}", value=None, num_cases=count, reason=part.reason)
     if part.value is not None and part.low is not None and part.high is not None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from covidcxr.audit.context import AuditContext, ImageSet, Judge
+from covidcxr.audit.context import AUDIT_INTERVALS, AuditContext, ImageSet, Judge
 from covidcxr.audit.findings import audit_findings
 from covidcxr.audit.judge import BundleJudge
 from covidcxr.audit.lung_regions import FieldMasker
@@ -32,11 +32,11 @@ from covidcxr.evaluation.evidence import CohortEvidence, Evidence, Verdict, part
 from covidcxr.evaluation.report import evaluate_cohort
 from covidcxr.evaluation.verdict import judge as decide
 from covidcxr.imaging.reading import read_gray8
+from covidcxr.metrics.settings import IntervalSettings
 from covidcxr.models.bundle import Bundle
 
 FILM_SIDE = 256  # pixels lungs are found at
 MAX_TRAIN = 1200  # images the probes are fitted on; more change little and take longer
-DEFAULT_ROUNDS = 1000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -74,8 +74,7 @@ def run_audits(
     split: Split = "test",
     names: Sequence[str] | None = None,
     record_ids: Collection[str] | None = None,
-    rounds: int = DEFAULT_ROUNDS,
-    seed: int = 0,
+    intervals: IntervalSettings = AUDIT_INTERVALS,
     device: str = "auto",
     progress: Progress = SILENT,
 ) -> Audited:
@@ -88,8 +87,7 @@ def run_audits(
         split: The part to audit; probes are fitted on ``train`` where there is one.
         names: Which audits; None runs all.
         record_ids: Which images, of any part; None takes all of ``split``.
-        rounds: Bootstrap rounds of each interval.
-        seed: Of everything random.
+        intervals: How intervals are made; the seed is that of everything random.
         device: Where the network runs.
         progress: Listens.
 
@@ -105,7 +103,7 @@ def run_audits(
     part = opened.split(split) if record_ids is None else _chosen(opened, record_ids)
     samples = readable(opened, part, loaded, cache=cache, progress=progress)
     context = build_context(
-        loaded, opened, judge, samples, cache=cache, split=split, rounds=rounds, seed=seed, progress=progress
+        loaded, opened, judge, samples, cache=cache, split=split, intervals=intervals, progress=progress
     )
     results, seconds = [], {}
     for name, audit in progress.track(chosen, total=len(chosen), label="audit"):
@@ -117,7 +115,7 @@ def run_audits(
     cohort = _cohort(context, opened.name, samples, num_unread=len(part) - len(samples))
     internal = opened.digest == loaded.info.dataset_digest
     evidence = CohortEvidence(
-        report=evaluate_cohort(cohort, rounds=context.rounds, seed=context.seed, subgroups=False),
+        report=evaluate_cohort(cohort, intervals=intervals, subgroups=False),
         confounding=find_confounding(samples, context.classes),
         internal=internal,
         trained_on=part_in_training(split, validated_on=validated_on) if internal else "",
@@ -130,7 +128,7 @@ def run_audits(
             target=context.focus,
             audits=audit_findings(results),
             audited=True,
-            age=read_age([cohort], context.focus, rounds=context.rounds, seed=context.seed),
+            age=read_age([cohort], context.focus, intervals),
         )
     )
     return Audited(
@@ -154,8 +152,7 @@ def build_context(
     *,
     cache: Path,
     split: Split,
-    rounds: int,
-    seed: int,
+    intervals: IntervalSettings,
     progress: Progress,
 ) -> AuditContext:
     """Pack ``samples``, which are of ``split`` of ``dataset`` and can be read, for the audits.
@@ -172,7 +169,7 @@ def build_context(
         )
     judged = {sample.record.record_id for sample in samples}
     train = tuple(s for s in dataset.samples if s.split == "train" and s.record.record_id not in judged)
-    train = thinned(train, classes, MAX_TRAIN, np.random.default_rng([seed, 5]))
+    train = thinned(train, classes, MAX_TRAIN, np.random.default_rng([intervals.seed, 5]))
     train = readable(dataset, train, bundle, cache=cache, progress=progress) if train else ()
     seen = functools.partial(pack, dataset, region=spec.region, crop=spec.crop, cache=cache, progress=progress)
     films, small = seen(samples, size=FILM_SIDE), seen(samples, size=spec.size)
@@ -186,8 +183,7 @@ def build_context(
         train=_image_set(np.asarray(fitted.images), train, classes) if fitted is not None and enough else None,
         judge=judge,
         masker=FieldMasker(progress),
-        rounds=rounds,
-        seed=seed,
+        intervals=intervals,
         progress=progress,
     )
 

@@ -58,7 +58,7 @@ def from_scores(
     """Return the result of comparing scores (N, C) with those of the network on the unaltered images."""
     test = context.test
     skills = compare_skills(
-        test.labels, test.groups, context.classes, context.baseline, part, rounds=context.rounds, seed=context.seed
+        test.labels, test.groups, context.classes, context.baseline, part, intervals=context.intervals
     )
     skills = focus_first(skills, context.focus)
     return AuditResult(

@@ -9,6 +9,7 @@ import typer
 
 from covidcxr.cli.options import (
     DeviceOption,
+    IntervalsOption,
     JsonOption,
     QuietOption,
     print_json,
@@ -40,6 +41,7 @@ def audit_verb(
         list[str] | None,
         typer.Option("--map", metavar="THEIRS=OURS", help="A dataset's class to one of the bundle's; repeatable."),
     ] = None,
+    intervals: IntervalsOption = "percentile",
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Bootstrap rounds of each interval.")] = 1000,
     seed: Annotated[int, typer.Option("--seed", help="Of everything random.")] = 0,
     device: DeviceOption = "auto",
@@ -47,17 +49,21 @@ def audit_verb(
     as_json: JsonOption = False,
 ) -> None:
     """Audit a bundle on a dataset for shortcuts, and give a verdict on its score."""
+    from covidcxr.evaluation.settings import EvaluationSettings
     from covidcxr.pipeline.audit import audit, document
 
     audited = audit(
         bundle,
         dataset,
         out,
-        split=split,
+        settings=EvaluationSettings(
+            split=split,
+            rounds=rounds,
+            seed=seed,
+            method=intervals,
+            class_map=dict(split_pair("--map", text) for text in class_map or ()),
+        ),
         names=names,
-        class_map=dict(split_pair("--map", text) for text in class_map or ()),
-        rounds=rounds,
-        seed=seed,
         device=device,
         command=typed_command(),
         progress=progress_for(quiet=quiet or as_json),

@@ -10,6 +10,7 @@ import typer
 from covidcxr.cli.compare import print_comparison
 from covidcxr.cli.options import (
     DeviceOption,
+    IntervalsOption,
     JsonOption,
     QuietOption,
     RecipeArgument,
@@ -37,6 +38,7 @@ def backbones_verb(
     data: Annotated[Path | None, typer.Option("--data", help="A dataset; else it is compiled.")] = None,
     sources: SourcesOption = None,
     workers: WorkersOption = None,
+    intervals: IntervalsOption = "percentile",
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Bootstrap rounds.")] = 2000,
     settings: SetOption = None,
     device: DeviceOption = "auto",
@@ -45,6 +47,7 @@ def backbones_verb(
 ) -> None:
     """Train a recipe with several networks on the same images and compare them; trained networks are kept."""
     from covidcxr.core.recipe_toml import load_recipe
+    from covidcxr.evaluation.settings import EvaluationSettings
     from covidcxr.pipeline.backbones import backbones
     from covidcxr.report.comparison import comparison_document
 
@@ -55,8 +58,8 @@ def backbones_verb(
         data=data,
         sources=sources,
         workers=workers,
+        settings=EvaluationSettings(rounds=rounds, method=intervals),
         device=device,
-        rounds=rounds,
         command=typed_command(),
         progress=progress_for(quiet=quiet or as_json),
     )

@@ -9,6 +9,7 @@ import typer
 
 from covidcxr.cli.options import (
     DeviceOption,
+    IntervalsOption,
     JsonOption,
     QuietOption,
     print_json,
@@ -43,6 +44,7 @@ def compare_verb(
         list[str] | None,
         typer.Option("--map", metavar="THEIRS=OURS", help="A dataset's class to one of a bundle's; repeatable."),
     ] = None,
+    intervals: IntervalsOption = "percentile",
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Bootstrap rounds.")] = 2000,
     seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap.")] = 0,
     audit: Annotated[bool, typer.Option("--audit", help="Also run the shortcut audits on the first dataset.")] = False,
@@ -51,6 +53,7 @@ def compare_verb(
     as_json: JsonOption = False,
 ) -> None:
     """Compare bundles: accuracy, AUROC, calibration, audits, parameters, time, and how sure the differences are."""
+    from covidcxr.evaluation.settings import EvaluationSettings
     from covidcxr.pipeline.compare import compare
     from covidcxr.report.comparison import comparison_document
 
@@ -58,12 +61,15 @@ def compare_verb(
         bundles,
         data,
         out,
-        split=split,
+        settings=EvaluationSettings(
+            split=split,
+            rounds=rounds,
+            seed=seed,
+            method=intervals,
+            class_map=dict(split_pair("--map", text) for text in class_map or ()),
+            audit=audit,
+        ),
         device=device,
-        rounds=rounds,
-        seed=seed,
-        audit=audit,
-        class_map=dict(split_pair("--map", text) for text in class_map or ()),
         command=typed_command(),
         progress=progress_for(quiet=quiet or as_json),
     )

@@ -9,6 +9,7 @@ import typer
 
 from covidcxr.cli.options import (
     DeviceOption,
+    IntervalsOption,
     JsonOption,
     QuietOption,
     RecipeArgument,
@@ -36,6 +37,7 @@ def crossval_verb(
     by: Annotated[Literal["source", "patient"], typer.Option("--by", help="What is held out.")] = "source",
     folds: Annotated[int, typer.Option("--folds", min=2, help="Folds by patient.")] = 5,
     settings: SetOption = None,
+    intervals: IntervalsOption = "percentile",
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Bootstrap rounds.")] = 2000,
     seed: Annotated[int, typer.Option("--seed", help="Of folds and bootstrap.")] = 0,
     device: DeviceOption = "auto",
@@ -44,6 +46,7 @@ def crossval_verb(
 ) -> None:
     """Train once a fold and measure each network on what was held out; trained folds are kept."""
     from covidcxr.core.recipe_toml import load_recipe
+    from covidcxr.evaluation.settings import EvaluationSettings
     from covidcxr.pipeline.crossval import crossval
     from covidcxr.report.crossval import crossval_document
 
@@ -53,9 +56,8 @@ def crossval_verb(
         out,
         by=by,
         folds=folds,
+        settings=EvaluationSettings(rounds=rounds, seed=seed, method=intervals),
         device=device,
-        rounds=rounds,
-        seed=seed,
         command=typed_command(),
         progress=progress_for(quiet=quiet or as_json),
     )

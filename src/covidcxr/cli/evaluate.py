@@ -71,6 +71,7 @@ def evaluate_verb(
     as_json: JsonOption = False,
 ) -> None:
     """Measure a bundle on datasets and write report.html, report.json, predictions.csv and figures."""
+    from covidcxr.evaluation.settings import EvaluationSettings
     from covidcxr.pipeline.evaluate import evaluate
     from covidcxr.report.checklists.statements import read_statements
 
@@ -78,18 +79,20 @@ def evaluate_verb(
         bundle,
         datasets,
         out,
-        split=split,
-        device=device,
-        rounds=rounds,
-        seed=seed,
-        class_map=dict(split_pair("--map", text) for text in class_map or ()),
-        prevalence=parse_prevalence(prevalence),
-        method=intervals,
+        settings=EvaluationSettings(
+            split=split,
+            rounds=rounds,
+            seed=seed,
+            method=intervals,
+            class_map=dict(split_pair("--map", text) for text in class_map or ()),
+            prevalence=parse_prevalence(prevalence),
+            statements={} if study is None else read_statements(study),
+            pictures=pictures,
+            audit=audit,
+            explain=explain,
+        ),
         predictions=predictions or (),
-        statements=None if study is None else read_statements(study),
-        pictures=pictures,
-        audit=audit,
-        explain=explain,
+        device=device,
         command=typed_command(),
         progress=progress_for(quiet=quiet or as_json),
     )

@@ -57,6 +57,7 @@ def validate_verb(
     as_json: JsonOption = False,
 ) -> None:
     """Measure a bundle on your own labelled images, offline; no name and, by default, no image enters the report."""
+    from covidcxr.evaluation.settings import EvaluationSettings
     from covidcxr.pipeline.validate import validate
     from covidcxr.report.checklists.statements import read_statements
 
@@ -64,16 +65,18 @@ def validate_verb(
         bundle,
         folder,
         out,
+        settings=EvaluationSettings(
+            rounds=rounds,
+            seed=seed,
+            method=intervals,
+            class_map=dict(split_pair("--map", text) for text in class_map or ()),
+            prevalence=parse_prevalence(prevalence),
+            statements={} if study is None else read_statements(study),
+            pictures=pictures,
+            audit=audit,
+            explain=explain,
+        ),
         against=against,
-        class_map=dict(split_pair("--map", text) for text in class_map or ()),
-        prevalence=parse_prevalence(prevalence),
-        method=intervals,
-        statements=None if study is None else read_statements(study),
-        pictures=pictures,
-        audit=audit,
-        explain=explain,
-        rounds=rounds,
-        seed=seed,
         device=device,
         command=typed_command(),
         progress=progress_for(quiet=quiet or as_json),

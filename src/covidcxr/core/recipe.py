@@ -223,6 +223,11 @@ class LossRecipe(_Table):
     focal: float = Field(default=0.0, ge=0.0, exclude_if=_is_zero)
     group_dro: float = Field(default=0.0, ge=0.0, exclude_if=_is_zero)
 
+    def keras_smoothing(self, num_classes: int) -> float:
+        """Return the smoothing as Keras counts it: the paper's puts s / (N - 1) on each other class, not s / N."""
+        is_paper = self.smoothing_kind == "paper"
+        return self.label_smoothing * num_classes / (num_classes - 1) if is_paper else self.label_smoothing
+
 
 class AugmentRecipe(_Table):
     """Random changes of a training batch; a range of (0, 0) or a probability of 0 switches one off.

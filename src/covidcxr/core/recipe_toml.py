@@ -5,8 +5,10 @@ Precedence: default < recipe < ``--set key=value``.
 
 from __future__ import annotations
 
+import copy
 import difflib
 import json
+import logging
 import tomllib
 from collections.abc import Mapping, Sequence
 from importlib import resources
@@ -17,6 +19,8 @@ from pydantic import BaseModel, ValidationError
 
 from covidcxr.core.errors import RecipeError
 from covidcxr.core.recipe import Recipe
+
+logger = logging.getLogger(__name__)
 
 
 def recipe_names() -> list[str]:
@@ -50,6 +54,37 @@ def resolve_recipe(content: Mapping[str, Any], *, where: str) -> Recipe:
         return Recipe.model_validate(content)
     except ValidationError as error:
         raise RecipeError(f"{where}: {_explain(error)}") from None
+
+
+def stored_recipe(content: Mapping[str, Any], *, where: str) -> Recipe | None:
+    """Return the resolved recipe that an artefact carries, also one that another release wrote.
+
+    Keys that this release does not know are left out, and keys that were added since have their defaults. None if there
+    is no recipe, or none that can be understood; a warning is logged where something is left out or not understood.
+    """
+    if not content:
+        return None
+    kept: dict[str, Any] = copy.deepcopy(dict(content))
+    try:
+        return Recipe.model_validate(kept)
+    except ValidationError as error:
+        unknown = [fault["loc"] for fault in error.errors() if fault["type"] == "extra_forbidden"]
+    for location in unknown:
+        _remove(kept, location)
+    try:
+        recipe = Recipe.model_validate(kept)
+    except ValidationError as error:
+        logger.warning("%s: its recipe is not understood (%s); nothing is said of it", where, _explain(error))
+        return None
+    listing = ", ".join(".".join(map(str, location)) for location in unknown)
+    logger.warning("%s: its recipe has keys that this release does not know, left out: %s", where, listing)
+    return recipe
+
+
+def _remove(content: Any, location: tuple[int | str, ...]) -> None:
+    for part in location[:-1]:
+        content = content[part]
+    del content[location[-1]]
 
 
 def _read(name_or_path: str | Path) -> tuple[dict[str, Any], str]:

@@ -19,6 +19,7 @@ from covidcxr.metrics.bootstrap import bootstrap
 from covidcxr.metrics.checks import BoolArray, FloatArray
 from covidcxr.metrics.discrimination import RankedScores
 from covidcxr.metrics.intervals import Interval, clustered_wilson, newcombe
+from covidcxr.metrics.settings import IntervalSettings
 
 MIN_PATIENTS = 10  # of either side, below which nothing is said
 
@@ -87,7 +88,7 @@ class _Controls:
         return len(np.unique(self.groups[self.adult])), len(np.unique(self.groups[~self.adult]))
 
 
-def read_age(cohorts: Sequence[Cohort], target: str, *, rounds: int, seed: int) -> AgeReading:
+def read_age(cohorts: Sequence[Cohort], target: str, intervals: IntervalSettings) -> AgeReading:
     """Compare the answers for adults and children without ``target``, over all ``cohorts`` together.
 
     Ages and sources are those of the cohorts' columns ``age`` and ``source``; a cohort without them adds nothing.
@@ -105,8 +106,8 @@ def read_age(cohorts: Sequence[Cohort], target: str, *, rounds: int, seed: int) 
     largest = max(enough, key=lambda source: min(enough[source].patients()), default=None)
     return AgeReading(
         target=target,
-        everyone=_contrast(controls, rounds=rounds, seed=seed),
-        one_source=_contrast(enough[largest], rounds=rounds, seed=seed) if largest is not None else None,
+        everyone=_contrast(controls, intervals),
+        one_source=_contrast(enough[largest], intervals) if largest is not None else None,
     )
 
 
@@ -132,7 +133,7 @@ def _controls(cohorts: Sequence[Cohort], target: str) -> _Controls:
     )
 
 
-def _contrast(controls: _Controls, *, rounds: int, seed: int) -> AgeContrast:
+def _contrast(controls: _Controls, intervals: IntervalSettings) -> AgeContrast:
     adult = controls.adult
     sides = (adult, ~adult)
     of_adults, of_children = (clustered_wilson(controls.called[side], controls.groups[side]) for side in sides)
@@ -141,8 +142,8 @@ def _contrast(controls: _Controls, *, rounds: int, seed: int) -> AgeContrast:
         lambda weights: ranked.measure(weights)[0][:, np.newaxis],
         num_cases=adult.size,
         groups=controls.groups,
-        rounds=rounds,
-        seed=seed,
+        rounds=intervals.rounds,
+        seed=intervals.seed,
     )
     return AgeContrast(
         adults=_metric("false_alarms/adults", of_adults, int(adult.sum())),

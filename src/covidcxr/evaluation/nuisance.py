@@ -19,6 +19,7 @@ from covidcxr.core.types import Metric
 from covidcxr.evaluation.cohort import Cohort
 from covidcxr.metrics.checks import FloatArray
 from covidcxr.metrics.metric_set import measure
+from covidcxr.metrics.settings import DEFAULT_INTERVALS, IntervalSettings
 
 INTENSITY_NAMES = (
     "mean",
@@ -89,8 +90,7 @@ def nuisance_baseline(
     name: str = "six global intensity numbers",
     feature_names: Sequence[str] = INTENSITY_NAMES,
     network: dict[str, Metric] | None = None,
-    rounds: int = 2000,
-    seed: int = 0,
+    intervals: IntervalSettings = DEFAULT_INTERVALS,
 ) -> NuisanceResult:
     """Fit a class-balanced random forest (L. Breiman, 2001) on train and measure it on the cases of ``cohort``.
 
@@ -102,8 +102,7 @@ def nuisance_baseline(
         name: What the features are, in words that can begin a sentence.
         feature_names: K names.
         network: The network's metrics on the same cohort, for the share of skill retained.
-        rounds: Bootstrap rounds.
-        seed: Of the forest and the bootstrap.
+        intervals: How intervals are made; the seed is the forest's too.
 
     Raises:
         EvaluationError: If shapes do not fit, a feature is not finite, or train has one class only.
@@ -111,14 +110,12 @@ def nuisance_baseline(
     train, truth, test = np.asarray(train_features, float), np.asarray(train_labels), np.asarray(features, float)
     _check(train, truth, test, cohort)
     model = RandomForestClassifier(
-        _TREES, min_samples_leaf=_SMALLEST_LEAF, class_weight="balanced", n_jobs=1, random_state=seed
+        _TREES, min_samples_leaf=_SMALLEST_LEAF, class_weight="balanced", n_jobs=1, random_state=intervals.seed
     )
     model.fit(train, truth)
     probabilities = np.zeros((cohort.num_images, len(cohort.classes)))
     probabilities[:, model.classes_] = model.predict_proba(test)
-    measured = measure(
-        cohort.labels, probabilities, cohort.classes, groups=cohort.groups, rounds=rounds, seed=seed
-    ).metrics
+    measured = measure(cohort.labels, probabilities, cohort.classes, groups=cohort.groups, intervals=intervals).metrics
     kept = ("accuracy", "balanced_accuracy", "auroc_macro", *(f"auroc/{label}" for label in cohort.classes))
     return NuisanceResult(
         name=name,

@@ -6,13 +6,14 @@ publication gives counts, an interval is computed from them, because none of the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from covidcxr.core.errors import EvaluationError
+from covidcxr.core.recipe import Recipe
 from covidcxr.core.types import EvaluationReport, Metric
 
 
@@ -236,6 +237,18 @@ def published_result(name: str) -> PublishedResult:
             "correct evaluation.published in the recipe, or leave it empty"
         )
     return PUBLISHED[name]
+
+
+def published_by(recipe: Recipe | None, classes: Sequence[str]) -> PublishedResult | None:
+    """Return the publication that ``recipe`` follows; None if it follows none, or one of other classes.
+
+    Raises:
+        EvaluationError: If the recipe names a publication that is not known.
+    """
+    if recipe is None or not recipe.evaluation.published:
+        return None
+    result = published_result(recipe.evaluation.published)
+    return result if set(result.classes) <= set(classes) else None
 
 
 def compare_with_published(

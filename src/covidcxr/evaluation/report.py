@@ -6,7 +6,7 @@ What the metrics are is known to `covidcxr.metrics`; which numbers a publication
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,36 +14,35 @@ import numpy as np
 from covidcxr.core.types import EvaluationReport, Metric
 from covidcxr.evaluation.cohort import Cohort
 from covidcxr.evaluation.subgroups import subgroup_metrics
-from covidcxr.metrics.bootstrap import SAME_IN_EVERY_ROUND, BootstrapResult, Method, bootstrap
+from covidcxr.metrics.bootstrap import SAME_IN_EVERY_ROUND, BootstrapResult, bootstrap
 from covidcxr.metrics.calibration import calibration_error_interval
 from covidcxr.metrics.checks import FloatArray
 from covidcxr.metrics.confusion import confusion_matrix
 from covidcxr.metrics.metric_set import measure
 from covidcxr.metrics.probabilities import KERAS_EPSILON, micro_counts
-
-DEFAULT_ROUNDS = 2000
+from covidcxr.metrics.settings import DEFAULT_INTERVALS, IntervalSettings
 
 
 def evaluate_cohort(
     cohort: Cohort,
     *,
-    rounds: int = DEFAULT_ROUNDS,
-    seed: int = 0,
-    method: Method = "percentile",
+    intervals: IntervalSettings = DEFAULT_INTERVALS,
     label_smoothing: float = 0.0,
     prevalence: Mapping[str, float] | None = None,
     subgroups: bool = True,
+    more: Mapping[str, Metric] | None = None,
+    notes: Sequence[str] = (),
 ) -> EvaluationReport:
     """Measure everything on ``cohort``.
 
     Args:
         cohort: The cases.
-        rounds: Bootstrap rounds; patients are drawn, not images.
-        seed: Of the bootstrap; the same seed gives the same intervals.
-        method: ``percentile`` or ``bca``.
+        intervals: How intervals are made; patients are drawn, not images.
         label_smoothing: Of the training loss; ``cross_entropy_smoothed`` is taken against targets smoothed so.
         prevalence: Class to the prevalence at which its predictive values are wanted too (``ppv_at/CLASS``).
         subgroups: Also measure by source, sex, age band and view.
+        more: Metrics that were measured on the cohort elsewhere, such as those of heat maps.
+        notes: What else a reader of the numbers must know.
 
     Raises:
         EvaluationError: If a prevalence is of an unknown class, or there are no rounds.
@@ -53,38 +52,40 @@ def evaluate_cohort(
         cohort.probabilities,
         cohort.classes,
         groups=cohort.groups,
-        rounds=rounds,
-        seed=seed,
-        method=method,
+        intervals=intervals,
         prevalence=prevalence,
     )
     metrics = dict(scored.metrics)
-    metrics["ece"] = _calibration_error(cohort, metrics["ece"], rounds=rounds, seed=seed)
-    metrics |= _published_metrics(cohort, rounds=rounds, seed=seed, label_smoothing=label_smoothing)
+    metrics["ece"] = _calibration_error(cohort, metrics["ece"], intervals)
+    metrics |= _published_metrics(cohort, intervals, label_smoothing=label_smoothing)
     return EvaluationReport(
         cohort=cohort.name,
         classes=cohort.classes,
         num_images=cohort.num_images,
         num_patients=cohort.num_patients,
-        metrics=metrics,
+        metrics=metrics | dict(more or {}),
         confusion=confusion_matrix(cohort.labels, cohort.predicted, len(cohort.classes)),
-        subgroups=subgroup_metrics(cohort, rounds=min(rounds, 1000), seed=seed) if subgroups else {},
-        notes=(*cohort.notes, *_warnings(cohort)),
+        subgroups=subgroup_metrics(cohort, intervals.at_most(1000)) if subgroups else {},
+        notes=(*cohort.notes, *_warnings(cohort), *notes),
     )
 
 
-def _calibration_error(cohort: Cohort, plain: Metric, *, rounds: int, seed: int) -> Metric:
+def _calibration_error(cohort: Cohort, plain: Metric, intervals: IntervalSettings) -> Metric:
     """Return the calibration error with the bias-corrected interval, where there is an interval at all."""
     if plain.value is None or plain.low is None:
         return plain
     confidence = cohort.probabilities.max(axis=1)
     interval = calibration_error_interval(
-        confidence, cohort.predicted == cohort.labels, groups=cohort.groups, rounds=rounds, seed=seed
+        confidence,
+        cohort.predicted == cohort.labels,
+        groups=cohort.groups,
+        rounds=intervals.rounds,
+        seed=intervals.seed,
     )
     return replace(plain, value=interval.value, low=interval.low, high=interval.high)
 
 
-def _published_metrics(cohort: Cohort, *, rounds: int, seed: int, label_smoothing: float) -> dict[str, Metric]:
+def _published_metrics(cohort: Cohort, intervals: IntervalSettings, *, label_smoothing: float) -> dict[str, Metric]:
     """Return the smoothed cross-entropy, and the micro metrics on the images of each class alone."""
     num_classes = len(cohort.classes)
     members = np.eye(num_classes)[cohort.labels]
@@ -99,7 +100,13 @@ def _published_metrics(cohort: Cohort, *, rounds: int, seed: int, label_smoothin
         overall = losses.sum(axis=1, keepdims=True) / counts.sum(axis=1, keepdims=True)
         return np.concatenate([overall, _ratio(losses, counts), _ratio(hit, call), _ratio(hit, counts)], axis=1)
 
-    result = bootstrap(statistic, num_cases=cohort.num_images, groups=cohort.groups, rounds=rounds, seed=seed)
+    result = bootstrap(
+        statistic,
+        num_cases=cohort.num_images,
+        groups=cohort.groups,
+        rounds=intervals.rounds,
+        seed=intervals.seed,
+    )
     names = ["cross_entropy_smoothed"]
     names += [
         f"{metric}/{label}"

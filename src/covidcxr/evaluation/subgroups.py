@@ -17,6 +17,7 @@ from covidcxr.metrics.bootstrap import bootstrap
 from covidcxr.metrics.checks import FloatArray
 from covidcxr.metrics.intervals import clustered_wilson, newcombe
 from covidcxr.metrics.metric_set import measure
+from covidcxr.metrics.settings import IntervalSettings
 
 SMALL_PATIENTS = 20
 _MANY_CASES, _FEWER_ROUNDS = 20_000, 500  # large cohorts have narrow intervals, and time is short
@@ -25,32 +26,32 @@ _SHOWN = ("accuracy", "balanced_accuracy", "sensitivity", "specificity", "auroc"
 _ORDER = {band: position for position, band in enumerate([*(band for _, band in AGE_BANDS), OLDEST_BAND])}
 
 
-def subgroup_metrics(cohort: Cohort, *, rounds: int, seed: int) -> dict[str, dict[str, Metric]]:
+def subgroup_metrics(cohort: Cohort, intervals: IntervalSettings) -> dict[str, dict[str, Metric]]:
     """Return for every subgroup ("sex=F") its metrics, and ``accuracy_gap``: its accuracy less that of the rest.
 
     A column in which every case has the same value tells nothing and is left out.
     """
     if cohort.num_images > _MANY_CASES:
-        rounds = min(rounds, _FEWER_ROUNDS)
+        intervals = intervals.at_most(_FEWER_ROUNDS)
     inside = {
         f"{column}={name}": values == name
         for column, values in cohort.columns.items()
         if len(set(values.tolist())) > 1
         for name in sorted(set(values.tolist()), key=_reading_order)
     }
-    gaps = _gaps(cohort, inside, rounds=rounds, seed=seed)
+    gaps = _gaps(cohort, inside, intervals)
     found: dict[str, dict[str, Metric]] = {}
     for name, members in inside.items():
         part = cohort.where(members)
         measured = measure(
-            part.labels, part.probabilities, part.classes, groups=part.groups, rounds=rounds, seed=seed
+            part.labels, part.probabilities, part.classes, groups=part.groups, intervals=intervals
         ).metrics
         shown = {key: metric for key, metric in measured.items() if key.partition("/")[0] in _SHOWN}
         found[name] = shown | {GAP: gaps[name]}
     return found
 
 
-def _gaps(cohort: Cohort, inside: Mapping[str, NDArray[np.bool_]], *, rounds: int, seed: int) -> dict[str, Metric]:
+def _gaps(cohort: Cohort, inside: Mapping[str, NDArray[np.bool_]], intervals: IntervalSettings) -> dict[str, Metric]:
     """Return the accuracy gap of every subgroup, all from the same resampled patients."""
     if not inside:
         return {}
@@ -64,7 +65,13 @@ def _gaps(cohort: Cohort, inside: Mapping[str, NDArray[np.bool_]], *, rounds: in
         within = _share(sums[:, :number], sums[:, number : 2 * number])
         return within - _share(sums[:, -1:] - sums[:, :number], total - sums[:, number : 2 * number])
 
-    result = bootstrap(statistic, num_cases=cohort.num_images, groups=cohort.groups, rounds=rounds, seed=seed)
+    result = bootstrap(
+        statistic,
+        num_cases=cohort.num_images,
+        groups=cohort.groups,
+        rounds=intervals.rounds,
+        seed=intervals.seed,
+    )
     found = {}
     for column, (name, values) in enumerate(inside.items()):
         interval, num_cases = result.interval(column), int(values.sum())

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,8 +17,8 @@ from scipy import stats
 from covidcxr.core.errors import EvaluationError
 from covidcxr.metrics.checks import FloatArray, IntArray, cluster_index
 from covidcxr.metrics.intervals import Interval
+from covidcxr.metrics.settings import Method
 
-Method = Literal["percentile", "bca"]
 SAME_IN_EVERY_ROUND = "the same in every resampled cohort, which tells nothing of how sure it is: no interval"
 Statistic = Callable[[FloatArray], FloatArray]
 """Maps case weights (R, N) to values (R, K), NaN where a value is not estimable."""

@@ -14,7 +14,7 @@ from scipy import stats
 
 from covidcxr.core.errors import EvaluationError
 from covidcxr.core.types import Metric
-from covidcxr.metrics.bootstrap import SAME_IN_EVERY_ROUND, Method, bootstrap
+from covidcxr.metrics.bootstrap import SAME_IN_EVERY_ROUND, bootstrap
 from covidcxr.metrics.checks import FloatArray
 from covidcxr.metrics.intervals import (
     Interval,
@@ -25,6 +25,7 @@ from covidcxr.metrics.intervals import (
     student_quantile,
 )
 from covidcxr.metrics.metric_set import MetricSet
+from covidcxr.metrics.settings import DEFAULT_INTERVALS, IntervalSettings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,10 +108,8 @@ def bootstrap_difference(
     classes: Sequence[str],
     *,
     groups: ArrayLike | None = None,
-    rounds: int = 2000,
-    seed: int = 0,
+    intervals: IntervalSettings = DEFAULT_INTERVALS,
     level: float = 0.95,
-    method: Method = "percentile",
 ) -> dict[str, Metric]:
     """Return first less second for every metric of `MetricSet`, on the same resampled patients.
 
@@ -120,10 +119,8 @@ def bootstrap_difference(
         second: (N, C) probabilities of the other, of the same cases in the same order.
         classes: C names.
         groups: (N,) patients.
-        rounds: Bootstrap rounds.
-        seed: Of the bootstrap.
+        intervals: How intervals are made.
         level: Of the intervals.
-        method: ``percentile`` or ``bca``.
 
     Raises:
         EvaluationError: If the arrays do not fit.
@@ -134,11 +131,16 @@ def bootstrap_difference(
         return one(weights) - other(weights)
 
     result = bootstrap(
-        difference, num_cases=one.num_cases, groups=groups, rounds=rounds, seed=seed, jackknife=method == "bca"
+        difference,
+        num_cases=one.num_cases,
+        groups=groups,
+        rounds=intervals.rounds,
+        seed=intervals.seed,
+        jackknife=intervals.method == "bca",
     )
     differences = {}
     for column, name in enumerate(one.names):
-        interval = result.interval(column, method=method, level=level)
+        interval = result.interval(column, method=intervals.method, level=level)
         if not np.isfinite(interval.value):
             differences[name] = Metric(name=name, value=None, num_cases=one.num_cases, reason=one.reason(name))
         elif result.num_clusters > 1 and result.is_constant(column):

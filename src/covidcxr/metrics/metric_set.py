@@ -16,12 +16,13 @@ from numpy.typing import ArrayLike
 from covidcxr.core.errors import EvaluationError
 from covidcxr.core.types import Metric
 from covidcxr.metrics import confusion as of
-from covidcxr.metrics.bootstrap import SAME_IN_EVERY_ROUND, BootstrapResult, Method, bootstrap
+from covidcxr.metrics.bootstrap import SAME_IN_EVERY_ROUND, BootstrapResult, bootstrap
 from covidcxr.metrics.calibration import equal_mass_bins, without_bias
 from covidcxr.metrics.checks import FloatArray, check_labels, check_probabilities
 from covidcxr.metrics.discrimination import RankedScores
 from covidcxr.metrics.intervals import NOT_ESTIMABLE, Interval, clustered_wilson, worst_case_auroc
 from covidcxr.metrics.probabilities import brier_values, cross_entropy_values, micro_counts, true_class_probability
+from covidcxr.metrics.settings import DEFAULT_INTERVALS, IntervalSettings, Method
 
 _OVERALL: dict[str, Callable[[FloatArray], FloatArray]] = {
     "accuracy": of.accuracy,
@@ -208,10 +209,8 @@ def measure(
     classes: Sequence[str],
     *,
     groups: ArrayLike | None = None,
-    rounds: int = 2000,
-    seed: int = 0,
+    intervals: IntervalSettings = DEFAULT_INTERVALS,
     level: float = 0.95,
-    method: Method = "percentile",
     prevalence: Mapping[str, float] | None = None,
     ece_bins: int = 10,
 ) -> Scored:
@@ -222,10 +221,8 @@ def measure(
         probabilities: (N, C), rows summing to 1.
         classes: C names.
         groups: (N,) patients; None if every case is a patient of its own.
-        rounds: Bootstrap rounds.
-        seed: Of the bootstrap.
+        intervals: How intervals are made.
         level: Of the intervals.
-        method: ``percentile`` or ``bca``.
         prevalence: As `MetricSet`.
         ece_bins: Equal-mass bins of the expected calibration error.
 
@@ -234,10 +231,15 @@ def measure(
     """
     metric_set = MetricSet(labels, probabilities, classes, prevalence=prevalence, ece_bins=ece_bins)
     result = bootstrap(
-        metric_set, num_cases=metric_set.num_cases, groups=groups, rounds=rounds, seed=seed, jackknife=method == "bca"
+        metric_set,
+        num_cases=metric_set.num_cases,
+        groups=groups,
+        rounds=intervals.rounds,
+        seed=intervals.seed,
+        jackknife=intervals.method == "bca",
     )
     metrics = {
-        name: _metric(metric_set, result, column, groups=groups, level=level, method=method)
+        name: _metric(metric_set, result, column, groups=groups, level=level, method=intervals.method)
         for column, name in enumerate(metric_set.names)
     }
     return Scored(metrics=metrics, result=result, names=metric_set.names)

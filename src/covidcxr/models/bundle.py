@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ from covidcxr.core.artefacts import atomic_directory, write_text
 from covidcxr.core.checksums import SUMS_FILE, parse_checksums, write_checksums
 from covidcxr.core.digests import bytes_sha256, file_sha256
 from covidcxr.core.errors import BundleError
+from covidcxr.core.recipe import Recipe
+from covidcxr.core.recipe_toml import stored_recipe
 from covidcxr.models.bundle_info import FORMAT_VERSION, BundleInfo, BundleVersion
 from covidcxr.models.card import model_card
 
@@ -90,6 +93,11 @@ class Bundle:
             raise BundleError(
                 f"{self.folder / WEIGHTS}: does not fit network {info.network.name!r}: {error}"
             ) from error
+
+    @cached_property
+    def recipe(self) -> Recipe | None:
+        """The recipe it was trained by; None if it carries none, or none that this release understands."""
+        return stored_recipe(self.info.recipe, where=str(self.folder / INFO))
 
     @property
     def onnx_path(self) -> Path | None:

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from covidcxr.core.artefacts import write_text
 from covidcxr.core.errors import TrainingError
 
+HISTORY_FILE = "history.json"  # beside the bundle
+
 
 class EpochHistory(BaseModel):
     """One epoch.

@@ -1,29 +1,28 @@
 """``audit``: a bundle and a dataset in, a report folder of its shortcut audits out.
 
-The folder holds ``report.html``, ``report.json`` and ``figures/``; it appears whole or not at all. What an audit does
-is known to `covidcxr.audit`.
+The folder holds ``report.html``, ``report.json`` and ``figures/``; it is written atomically. What an audit does is left
+to `covidcxr.audit`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from covidcxr.audit.run import DEFAULT_ROUNDS, Audited, run_audits
+from covidcxr.audit.context import AUDIT_INTERVALS
+from covidcxr.audit.run import Audited, run_audits
 from covidcxr.audit.sections import audit_document, audit_section
 from covidcxr.core.artefacts import atomic_directory, check_place
 from covidcxr.core.progress import SILENT, Progress
-from covidcxr.core.types import Split
 from covidcxr.core.version import release
+from covidcxr.evaluation.settings import DEFAULT_SETTINGS, EvaluationSettings, refuse_unused
 from covidcxr.models.bundle import Bundle
-from covidcxr.outputs.figures.style import write_drawings
-from covidcxr.outputs.html import drawings_of, write_page
 from covidcxr.outputs.page import Facts, Headline, Page, Section, Tile, interval, number
-from covidcxr.outputs.report_json import report_document, write_json
+from covidcxr.outputs.report_files import JSON, write_report_files
+from covidcxr.outputs.report_json import report_document
 from covidcxr.pipeline.cohorts import open_dataset, training_cache
-from covidcxr.report.folder import JSON
 
 
 def audit(
@@ -31,11 +30,8 @@ def audit(
     dataset: Path,
     out: Path,
     *,
-    split: Split = "test",
+    settings: EvaluationSettings = DEFAULT_SETTINGS,
     names: Sequence[str] | None = None,
-    class_map: Mapping[str, str] | None = None,
-    rounds: int = DEFAULT_ROUNDS,
-    seed: int = 0,
     device: str = "auto",
     command: str = "",
     cache: Path | None = None,
@@ -47,38 +43,33 @@ def audit(
         bundle: Folder of the bundle.
         dataset: Compiled dataset or class-folder tree; probes are fitted on its ``train`` part where it has one.
         out: Folder of the report; an older report there is replaced.
-        split: Which part is audited.
+        settings: What is audited, and how: ``split``, ``rounds`` (by default 1,000), ``seed``, ``method`` and
+            ``class_map``.
         names: Which audits; None for all.
-        class_map: A dataset's class to one of the bundle's, where the names differ.
-        rounds: Bootstrap rounds.
-        seed: Of everything random.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         command: What was typed, for the provenance.
         cache: Folder of packed images; by default the training's.
-        progress: Who follows the work.
+        progress: Progress reporter.
 
     Raises:
         CovidCxrError: If the bundle or the dataset is not whole, an audit is unknown, or ``out`` cannot be written.
     """
+    refuse_unused(settings, "audit", ("split", "rounds", "seed", "method", "class_map"))
     check_place(out, JSON, "report")
     loaded = Bundle.load(bundle)
     audited = run_audits(
         loaded,
-        open_dataset(dataset, loaded.info.classes, class_map or {}),
+        open_dataset(dataset, loaded.info.classes, settings.class_map),
         cache=cache or training_cache(),
-        split=split,
+        split=settings.split,
         names=names,
-        rounds=rounds,
-        seed=seed,
+        intervals=settings.intervals(AUDIT_INTERVALS.rounds),
         device=device,
         progress=progress,
     )
     page = audit_page(audited, command=command)
     with atomic_directory(out) as folder:
-        (folder / "figures").mkdir()
-        write_page(page, folder / "report.html")
-        write_drawings(drawings_of(page), folder / "figures")
-        write_json(document(audited), folder / JSON)
+        write_report_files(page, document(audited), folder)
     return audited
 
 
@@ -128,7 +119,7 @@ def audit_page(audited: Audited, *, command: str = "") -> Page:
         ("Bundle", f"{audited.bundle.bundle_id}, {info.title or info.name}"),
         ("Dataset", f"{audited.dataset.name}, split {audited.split}, digest {audited.dataset.digest}"),
         ("Device", audited.device),
-        ("Bootstrap", f"{audited.context.rounds} rounds, seed {audited.context.seed}, patients drawn"),
+        ("Bootstrap", f"{audited.context.intervals.rounds} rounds, seed {audited.context.seed}, patients drawn"),
         ("Seconds", ", ".join(f"{name} {seconds}" for name, seconds in audited.seconds.items())),
     )
     return Page(

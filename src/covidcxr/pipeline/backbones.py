@@ -1,4 +1,4 @@
-"""``backbones``: one recipe trained with several networks in turn, on the same images, and laid side by side.
+"""``backbones``: one recipe trained with several networks in turn on the same images, and compared.
 
 The folder holds ``dataset/`` (unless one is given), ``networks/NAME/`` (each a run with its bundle) and ``report/``;
 networks that are trained are not trained again.
@@ -15,7 +15,7 @@ from covidcxr.core.recipe import Recipe, require_network
 from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.curation.compile import compile_dataset
 from covidcxr.evaluation.published import published_result
-from covidcxr.evaluation.report import DEFAULT_ROUNDS
+from covidcxr.evaluation.settings import DEFAULT_SETTINGS, EvaluationSettings
 from covidcxr.pipeline.compare import compare
 from covidcxr.pipeline.run import sources_for
 from covidcxr.report.comparison_result import CompareResult
@@ -31,13 +31,13 @@ def backbones(
     data: Path | None = None,
     sources: Path | None = None,
     workers: int | None = None,
+    settings: EvaluationSettings = DEFAULT_SETTINGS,
     device: str = "auto",
-    rounds: int = DEFAULT_ROUNDS,
     command: str = "",
     cache: Path | None = None,
     progress: Progress = SILENT,
 ) -> CompareResult:
-    """Train ``recipe`` once a network and write the comparison on the test split to ``out``/report.
+    """Train ``recipe`` once with each network and write the comparison on the test split to ``out``/report.
 
     Args:
         recipe: A resolved recipe, its name, or a TOML file.
@@ -45,12 +45,12 @@ def backbones(
         networks: Names of the registry or ``timm:NAME``, the reference first; by default the recipe's ``backbones``.
         data: A dataset; compiled from the sources if None.
         sources: Folder of the public sources, as `covidcxr.pipeline.run.run` looks for them.
-        workers: Processes for the image work; one a core by default.
+        workers: Processes for the image work; one per core by default.
+        settings: How they are measured, as `covidcxr.pipeline.compare.compare` takes it.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        rounds: Of the bootstrap.
         command: What was typed, for the report.
         cache: Where packed images are kept; the user's cache folder by default.
-        progress: Who follows the work.
+        progress: Progress reporter.
 
     Raises:
         RecipeError: If fewer than two networks are named, or one twice; nothing is compiled or trained before every
@@ -75,8 +75,8 @@ def backbones(
         bundles,
         [data],
         out / "report",
+        settings=settings,
         device=device,
-        rounds=rounds,
         published=published.by_network if published else {},
         command=command,
         cache=cache,

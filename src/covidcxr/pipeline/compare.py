@@ -1,40 +1,37 @@
-"""``compare``: several bundles on the same datasets, side by side, and how sure the difference is.
+"""``compare``: several bundles on the same datasets, side by side, with the uncertainty of every difference.
 
-The first bundle is the one that the others are compared with, on the same cases and the same resampled patients. The
-folder holds ``report.html``, ``report.json`` and ``figures/``; it appears whole or not at all.
+The first bundle is the reference that the others are compared with, on the same cases and the same resampled patients.
+The folder holds ``report.html``, ``report.json`` and ``figures/``; it is written atomically.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from covidcxr.audit.run import run_audits
+from covidcxr.audit.context import AUDIT_INTERVALS
+from covidcxr.audit.run import Audited, run_audits
 from covidcxr.core.artefacts import atomic_directory, check_place
 from covidcxr.core.errors import EvaluationError
 from covidcxr.core.labels import find_label
 from covidcxr.core.progress import SILENT, Progress
-from covidcxr.core.types import Prediction, Sample, Split
 from covidcxr.dataset.dataset import Dataset
-from covidcxr.evaluation.cohort import Cohort, cohort_from_predictions
-from covidcxr.evaluation.report import DEFAULT_ROUNDS, evaluate_cohort
+from covidcxr.evaluation.cohort import Cohort
+from covidcxr.evaluation.report import evaluate_cohort
+from covidcxr.evaluation.settings import DEFAULT_SETTINGS, EvaluationSettings, refuse_unused
 from covidcxr.evaluation.verdict import target_class
 from covidcxr.metrics.comparison import bootstrap_difference, mcnemar, paired_delong
+from covidcxr.metrics.settings import IntervalSettings
 from covidcxr.models.bundle import Bundle
-from covidcxr.pipeline.cohorts import open_dataset, samples_to_judge, training_cache
+from covidcxr.outputs.report_files import JSON
+from covidcxr.pipeline.cohorts import open_dataset, predicted_cohort, samples_to_judge, training_cache
 from covidcxr.report.comparison_result import CompareResult, ModelCohort, ModelResult, Paired
-from covidcxr.report.folder import JSON
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from covidcxr.inference.predictor import Predictor
+_USED = ("split", "rounds", "seed", "method", "class_map", "audit")
 
 
 def compare(
@@ -42,18 +39,26 @@ def compare(
     datasets: Sequence[Path],
     out: Path,
     *,
-    split: Split = "test",
-    device: str = "auto",
-    rounds: int = DEFAULT_ROUNDS,
-    seed: int = 0,
-    audit: bool = False,
-    class_map: Mapping[str, str] | None = None,
+    settings: EvaluationSettings = DEFAULT_SETTINGS,
     published: Mapping[str, float] | None = None,
+    device: str = "auto",
     command: str = "",
     cache: Path | None = None,
     progress: Progress = SILENT,
 ) -> CompareResult:
     """Measure ``bundles`` on ``datasets`` and write the comparison to the folder ``out``.
+
+    Args:
+        bundles: Folders of two bundles or more; the first is the reference.
+        datasets: Compiled datasets or class-folder trees.
+        out: Folder of the report; an older report there is replaced.
+        settings: What is measured, and how: ``split``, ``rounds``, ``seed``, ``method``, ``class_map`` and ``audit``,
+            which audits each bundle on the first dataset.
+        published: Network to the accuracy that a publication gives it.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        command: What was typed, for the provenance.
+        cache: Folder of packed images; by default the training's.
+        progress: Progress reporter.
 
     Raises:
         CovidCxrError: If a bundle or dataset is not whole, or the bundles share no class to compare by.
@@ -62,26 +67,45 @@ def compare(
         raise EvaluationError(
             f"found {len(bundles)} bundles and {len(datasets)} datasets; expected two bundles and one dataset"
         )
+    refuse_unused(settings, "compare", _USED)
     check_place(out, JSON, "report")
     loaded = [Bundle.load(path) for path in bundles]
     target = _shared_target(loaded)
     models: list[ModelResult] = []
     for bundle, name in zip(loaded, _names(loaded), strict=True):
-        known = {theirs: ours for theirs, ours in (class_map or {}).items() if find_label(ours, bundle.info.classes)}
-        opened = [open_dataset(path, bundle.info.classes, known) for path in datasets]
-        model = _measure(bundle, name, opened, split=split, device=device, rounds=rounds, seed=seed, progress=progress)
-        if models:
-            model = replace(model, paired=_paired(models[0], model, target, rounds=rounds, seed=seed))
-        if audit:
-            place = cache or training_cache()
-            audited = run_audits(
-                bundle, opened[0], cache=place, split=split, seed=seed, device=device, progress=progress
+        classes = bundle.info.classes
+        known = {theirs: ours for theirs, ours in settings.class_map.items() if find_label(ours, classes)}
+        opened = [open_dataset(path, classes, known) for path in datasets]
+        audited = (
+            run_audits(
+                bundle,
+                opened[0],
+                cache=cache or training_cache(),
+                split=settings.split,
+                intervals=settings.intervals().at_most(AUDIT_INTERVALS.rounds),
+                device=device,
+                progress=progress,
             )
-            model = replace(model, audited=audited)
-        models.append(model)
+            if settings.audit
+            else None
+        )
+        reference = models[0].cohorts if models else None
+        models.append(
+            _measure(
+                bundle,
+                name,
+                opened,
+                settings=settings,
+                target=target,
+                reference=reference,
+                audited=audited,
+                device=device,
+                progress=progress,
+            )
+        )
     synthetic = any(bundle.info.synthetic for bundle in loaded) or any(dataset.synthetic for dataset in opened)
     result = CompareResult(
-        models=tuple(models), target=target, split=split, synthetic=synthetic, published=published or {}
+        models=tuple(models), target=target, split=settings.split, synthetic=synthetic, published=published or {}
     )
     from covidcxr.report.comparison import write_comparison
 
@@ -95,46 +119,50 @@ def _measure(
     name: str,
     datasets: Sequence[Dataset],
     *,
-    split: Split,
+    settings: EvaluationSettings,
+    target: str,
+    reference: Sequence[ModelCohort] | None,
+    audited: Audited | None,
     device: str,
-    rounds: int,
-    seed: int,
     progress: Progress,
 ) -> ModelResult:
     from covidcxr.inference.predictor import Predictor
 
     predictor = Predictor.load(bundle.folder, device=device, gated=False)
-    cohorts, seconds, images = [], 0.0, 0
+    intervals, cohorts, seconds, images = settings.intervals(), [], 0.0, 0
     for dataset in datasets:
         internal = dataset.digest == bundle.info.dataset_digest
-        samples, part = samples_to_judge(dataset, split, internal=internal)
+        samples, part = samples_to_judge(dataset, settings.split, internal=internal)
         start = time.perf_counter()
-        predictions = list(_predictions(predictor, dataset, samples, f"{name}: {dataset.name}", progress))
+        cohort = predicted_cohort(
+            f"{dataset.name}, {part}",
+            dataset,
+            samples,
+            predictor,
+            bundle.info.classes,
+            progress=progress,
+            label=f"{name}: {dataset.name}",
+        )
         seconds, images = seconds + time.perf_counter() - start, images + len(samples)
-        cohort = cohort_from_predictions(f"{dataset.name}, {part}", bundle.info.classes, samples, predictions)
-        report = evaluate_cohort(cohort, rounds=rounds, seed=seed, subgroups=False)
+        report = evaluate_cohort(cohort, intervals=intervals, subgroups=False)
         cohorts.append(ModelCohort(cohort=cohort, report=report, internal=internal))
     return ModelResult(
-        name=name, bundle=bundle, cohorts=tuple(cohorts), seconds_per_image=seconds / images, device=predictor.device
+        name=name,
+        bundle=bundle,
+        cohorts=tuple(cohorts),
+        seconds_per_image=seconds / images,
+        device=predictor.device,
+        paired=tuple(
+            _pair(first.cohort, other.cohort, target, intervals)
+            for first, other in zip(reference, cohorts, strict=True)
+        )
+        if reference is not None
+        else (),
+        audited=audited,
     )
 
 
-def _predictions(
-    predictor: Predictor, dataset: Dataset, samples: Sequence[Sample], label: str, progress: Progress
-) -> Iterator[Prediction]:
-    paths = [dataset.image_path(sample) for sample in samples]
-    found = predictor.predict(paths, record_ids=[sample.record.record_id for sample in samples])
-    return progress.track(found, total=len(samples), label=label)
-
-
-def _paired(first: ModelResult, other: ModelResult, target: str, *, rounds: int, seed: int) -> tuple[Paired, ...]:
-    return tuple(
-        _pair(one.cohort, two.cohort, target, rounds=rounds, seed=seed)
-        for one, two in zip(first.cohorts, other.cohorts, strict=True)
-    )
-
-
-def _pair(first: Cohort, other: Cohort, target: str, *, rounds: int, seed: int) -> Paired:
+def _pair(first: Cohort, other: Cohort, target: str, intervals: IntervalSettings) -> Paired:
     """Compare ``other`` with ``first``: differences are other less first."""
     both = set(first.record_ids) & set(other.record_ids)
     one, two = (cohort.where(_among(cohort, both)) for cohort in (first, other))
@@ -147,7 +175,7 @@ def _pair(first: Cohort, other: Cohort, target: str, *, rounds: int, seed: int) 
         auroc=paired_delong(positive, *scores, groups=one.groups),
         mcnemar=mcnemar(two.predicted == two.labels, one.predicted == one.labels),
         metrics=bootstrap_difference(
-            one.labels, two.probabilities, one.probabilities, one.classes, groups=one.groups, rounds=rounds, seed=seed
+            one.labels, two.probabilities, one.probabilities, one.classes, groups=one.groups, intervals=intervals
         )
         if same
         else {},

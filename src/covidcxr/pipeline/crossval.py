@@ -19,12 +19,14 @@ from covidcxr.core.recipe import Recipe
 from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.core.types import Sample
 from covidcxr.dataset.dataset import Dataset
-from covidcxr.evaluation.cohort import Cohort, cohort_from_predictions
+from covidcxr.evaluation.cohort import Cohort
 from covidcxr.evaluation.folds import By, Fold, fold_dataset, make_folds
-from covidcxr.evaluation.report import DEFAULT_ROUNDS, evaluate_cohort
+from covidcxr.evaluation.report import evaluate_cohort
+from covidcxr.evaluation.settings import DEFAULT_SETTINGS, EvaluationSettings, refuse_unused
 from covidcxr.evaluation.verdict import target_class
+from covidcxr.outputs.report_files import JSON
+from covidcxr.pipeline.cohorts import predicted_cohort
 from covidcxr.report.crossval_result import CrossvalResult, FoldResult
-from covidcxr.report.folder import JSON
 from covidcxr.training.check import check_recipe
 from covidcxr.training.loading import carve_validation
 
@@ -36,30 +38,42 @@ def crossval(
     *,
     by: By = "source",
     folds: int = 5,
+    settings: EvaluationSettings = DEFAULT_SETTINGS,
     device: str = "auto",
-    rounds: int = DEFAULT_ROUNDS,
-    seed: int = 0,
     command: str = "",
     cache: Path | None = None,
     progress: Progress = SILENT,
 ) -> CrossvalResult:
-    """Train ``recipe`` once a fold of ``data`` and write the report to ``out``/report.
+    """Train ``recipe`` once for each fold of ``data`` and write the report to ``out``/report.
 
     A recipe whose validation is the test split would watch what is held out; its folds carve a validation part from
     the training patients instead, and the report says so.
+
+    Args:
+        recipe: A resolved recipe, its name, or a TOML file.
+        data: A dataset, compiled or a tree of class folders.
+        out: Gets ``folds/NAME/``, each with its bundle, and ``report/``.
+        by: What is held out: a source at a time, or a part of the patients.
+        folds: How many, by patient.
+        settings: How the folds are measured: ``rounds``, ``seed`` (of the folds by patient too) and ``method``.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        command: What was typed, for the provenance.
+        cache: Folder of packed images; by default the training's.
+        progress: Progress reporter.
 
     Raises:
         CovidCxrError: If recipe or dataset do not fit, no fold can be made, or ``out`` cannot be written.
     """
     from covidcxr.report.crossval import write_crossval
 
+    refuse_unused(settings, "crossval", ("rounds", "seed", "method"))
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     check_recipe(recipe)
     check_place(out / "report", JSON, "report")
     dataset = data if isinstance(data, Dataset) else Dataset.open(data, classes=recipe.dataset.classes)
     blind, changed = _blinded(recipe)
-    made = [_watched(fold, blind, dataset.classes) for fold in make_folds(dataset, by, folds=folds, seed=seed)]
-    results, cohorts = [], []
+    made = [_watched(fold, blind, dataset.classes) for fold in make_folds(dataset, by, folds=folds, seed=settings.seed)]
+    intervals, results, cohorts = settings.intervals(), [], []
     for number, fold in enumerate(made, start=1):
         progress.message(
             f"fold {number} of {len(made)}: {fold.name}" + (f" not estimable: {fold.reason}" if fold.reason else "")
@@ -73,15 +87,15 @@ def crossval(
         results.append(
             FoldResult(
                 fold=fold,
-                outside=evaluate_cohort(outside, rounds=rounds, seed=seed, subgroups=False),
-                inside=evaluate_cohort(inside, rounds=rounds, seed=seed, subgroups=False) if inside else None,
+                outside=evaluate_cohort(outside, intervals=intervals, subgroups=False),
+                inside=evaluate_cohort(inside, intervals=intervals, subgroups=False) if inside else None,
             )
         )
     result = CrossvalResult(
         recipe=recipe,
         by=by,
         folds=tuple(results),
-        pooled=evaluate_cohort(pool(cohorts), rounds=rounds, seed=seed, subgroups=False) if cohorts else None,
+        pooled=evaluate_cohort(pool(cohorts), intervals=intervals, subgroups=False) if cohorts else None,
         target=target_class(dataset.classes),
         synthetic=dataset.synthetic,
         changed=changed,
@@ -126,10 +140,7 @@ def _measure_fold(
     predictor = Predictor.load(bundle, device=device, gated=False)
 
     def judged(name: str, samples: Sequence[Sample]) -> Cohort:
-        paths = [dataset.image_path(sample) for sample in samples]
-        found = predictor.predict(paths, record_ids=[sample.record.record_id for sample in samples])
-        tracked = progress.track(found, total=len(samples), label=f"predict {name}")
-        return cohort_from_predictions(name, dataset.classes, samples, tracked)
+        return predicted_cohort(name, dataset, samples, predictor, dataset.classes, progress=progress)
 
     outside = judged(f"{fold.name}, held out", fold.outside)
     return outside, judged(f"inside, without {fold.name}", fold.inside) if fold.inside else None

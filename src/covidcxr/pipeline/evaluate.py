@@ -1,14 +1,14 @@
 """``evaluate``: a bundle and some datasets in, a report folder out.
 
-The folder holds ``report.html``, ``report.json``, ``predictions.csv`` and ``figures/``; it appears whole or not at all.
-How anything is measured or drawn is known to the rooms below.
+The folder holds ``report.html``, ``report.json``, ``predictions.csv``, ``figures/`` and ``evidence/``; it is written
+atomically. How anything is measured or drawn is left to the packages below.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,58 +18,48 @@ from covidcxr.audit.run import run_audits
 from covidcxr.audit.shortcuts.age_alarms import age_alarms
 from covidcxr.core.artefacts import atomic_directory, check_place
 from covidcxr.core.digests import file_sha256, json_sha256
-from covidcxr.core.errors import EvaluationError, ExplainError
+from covidcxr.core.errors import EvaluationError, ExplainError, TrainingError
 from covidcxr.core.progress import SILENT, Progress
-from covidcxr.core.types import EvaluationReport, Split
+from covidcxr.core.types import EvaluationReport
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.evaluation.age import read_age
-from covidcxr.evaluation.published import PublishedResult, published_result
-from covidcxr.evaluation.report import DEFAULT_ROUNDS
+from covidcxr.evaluation.published import published_by
+from covidcxr.evaluation.settings import DEFAULT_SETTINGS, EvaluationSettings
 from covidcxr.evaluation.verdict import Evidence, judge, target_class
-from covidcxr.metrics.bootstrap import Method
+from covidcxr.metrics.settings import DEFAULT_ROUNDS
 from covidcxr.models.bundle import Bundle
-from covidcxr.models.bundle_info import BundleInfo
+from covidcxr.models.history import HISTORY_FILE, History, read_history
+from covidcxr.outputs.report_files import JSON
 from covidcxr.pipeline.cohorts import (
     Answers,
+    Measuring,
     evaluate_dataset,
     open_dataset,
     prevalence_by_class,
-    shared_with_training,
     training_cache,
-    with_nuisance,
 )
+from covidcxr.pipeline.own_dataset import OwnDataset
 from covidcxr.pipeline.prediction_files import PredictionFile
-from covidcxr.report.folder import JSON, read_reports, write_report
-from covidcxr.report.history import read_history
+from covidcxr.report.folder import read_reports, write_report
+from covidcxr.report.history import training_curves
 from covidcxr.report.provenance import provenance
-from covidcxr.report.study import CohortResult, Study
+from covidcxr.report.study import Study
 
 if TYPE_CHECKING:
     from covidcxr.explain.explainer import Explainer
     from covidcxr.inference.predictor import Predictor
 
-_DEFAULT_SEED = 0
-
 
 def evaluate(
-    bundle: Path,
+    bundle: Path | Bundle,
     datasets: Sequence[Path | Dataset],
     out: Path,
     *,
-    split: Split = "test",
-    device: str = "auto",
-    backend: str | None = None,
-    rounds: int | None = None,
-    seed: int = _DEFAULT_SEED,
-    class_map: Mapping[str, str] | None = None,
-    prevalence: Mapping[str, float] | None = None,
-    method: Method = "percentile",
+    settings: EvaluationSettings = DEFAULT_SETTINGS,
     predictions: Sequence[Path] = (),
-    pictures: bool = True,
-    audit: bool = False,
-    explain: bool = True,
     before: EvaluationReport | None = None,
-    statements: Mapping[str, str] | None = None,
+    backend: str | None = None,
+    device: str = "auto",
     command: str = "",
     cache: Path | None = None,
     progress: Progress = SILENT,
@@ -80,31 +70,21 @@ def evaluate(
     report that stands there for the same bundle, datasets and settings is read, not made again.
 
     Args:
-        bundle: Folder of the bundle.
+        bundle: A bundle or its folder.
         datasets: Compiled datasets or class-folder trees; open ones must have the bundle's classes.
         out: Folder of the report; an older report there is replaced.
-        split: Which split; an external dataset without it is taken whole.
-        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        backend: Of the predictor; None for its default.
-        rounds: Bootstrap rounds; by default what the recipe says, else 2,000.
-        seed: Of the bootstrap.
-        class_map: A dataset's class to one of the bundle's, where the names differ.
-        prevalence: Class to the prevalence at which its predictive values, and for the class whose detection matters
-            also decision curve and sample sizes, are wanted.
-        method: How intervals are taken from the bootstrap: ``percentile`` or ``bca``.
-        predictions: Files of predictions, one a dataset, that are measured in the place of the network's; see
+        settings: What is measured, and how.
+        predictions: Files of predictions, one for each dataset, that are measured in place of the network's; see
             `covidcxr.pipeline.prediction_files`.
-        pictures: Put pictures of the surest mistakes into the report.
-        audit: Also run the shortcut audits on the leading cohort (minutes).
-        explain: Also make Grad-CAM heat maps of up to 200 films a cohort, and say how much of them is lung.
         before: What was measured of the bundle before, to be laid beside where no dataset is internal.
-        statements: What the author states for the checklists (`covidcxr.report.checklists.statements`).
+        backend: Of the predictor; None for its default.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         command: What was typed, for the provenance.
         cache: Folder of packed images; by default the training's.
-        progress: Who follows the work.
+        progress: Progress reporter.
 
     Returns:
-        One report a dataset, the internal ones first.
+        One report for each dataset, the internal ones first.
 
     Raises:
         BundleError: If the bundle is missing, partial or altered.
@@ -116,175 +96,173 @@ def evaluate(
     if not datasets:
         raise EvaluationError("no dataset to evaluate on; expected at least one compiled dataset or class-folder tree")
     check_place(out, JSON, "report")
-    loaded = Bundle.load(bundle)
-    info = loaded.info
-    rounds = rounds or int(_of_recipe(info, "evaluation", "bootstrap_rounds") or DEFAULT_ROUNDS)
-    files = [PredictionFile(path, info.classes, bundle_id=loaded.bundle_id) for path in predictions]
-    if files and len(files) != len(datasets):
-        raise EvaluationError(f"{len(files)} files of predictions for {len(datasets)} datasets; expected one for each")
-    opened, files = _internal_first(
-        [open_dataset(path, info.classes, class_map or {}) for path in datasets], files, info
-    )
-    prevalence = prevalence_by_class(prevalence or {}, info.classes)
-    settings = {
-        "split": split,
-        "rounds": rounds,
-        "seed": seed,
-        "pictures": pictures,
-        "audit": audit,
-        "explain": explain,
-        "prevalence": prevalence,
-        "intervals": method,
-        "predictions": [file_sha256(file.path) for file in files],
-        "statements": dict(statements or {}),
-    }
-    inputs = _inputs_digest(loaded, opened, settings, class_map or {}, before)
+    loaded = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
+    request = _request(loaded, datasets, settings, predictions, before)
+    document = request.settings.document() | {"predictions": [file_sha256(file.path) for file in request.files]}
+    inputs = request.digest(document)
     earlier = read_reports(out, inputs)
     if earlier is not None:
         progress.message(f"{out}: the report of the same bundle and datasets is there; kept")
         return earlier
-    answers: Sequence[Answers] = files or [_predictor(bundle, backend=backend, device=device)] * len(opened)
-    smoothing = _label_smoothing(info)
-    explainer, not_explained = _explainer(loaded, device) if explain and not files else (None, "")
-    results = [
-        evaluate_dataset(
-            dataset,
-            predictor,
-            info,
-            split=split,
-            internal=dataset.digest == info.dataset_digest,
-            rounds=rounds,
-            seed=seed,
-            method=method,
-            label_smoothing=smoothing,
-            pictures=pictures,
-            prevalence=prevalence,
-            explainer=explainer,
-            progress=progress,
+    study = _measure(
+        request, backend=backend, device=device, command=command, cache=cache, start=start, progress=progress
+    )
+    with atomic_directory(out) as folder:
+        write_report(study, folder, inputs=inputs, settings=document)
+    return [result.report for result in study.results]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Request:
+    """What is to be evaluated, opened and checked.
+
+    Attributes:
+        bundle: The network.
+        datasets: Open, the internal one first; ``files`` are the predictions of each, or empty.
+        settings: With the number of rounds, and the prevalence under the bundle's names of the classes.
+        before: What was measured of the bundle before.
+    """
+
+    bundle: Bundle
+    datasets: Sequence[Dataset]
+    files: Sequence[PredictionFile]
+    settings: EvaluationSettings
+    before: EvaluationReport | None
+
+    def digest(self, settings: Mapping[str, Any]) -> str:
+        """Return the digest of everything that the report follows from; ``settings`` as the report writes them."""
+        return json_sha256(
+            {
+                "bundle": self.bundle.bundle_id,
+                "datasets": [dataset.digest for dataset in self.datasets],
+                "names": [dataset.name for dataset in self.datasets],
+                "settings": dict(settings),
+                "class_map": dict(self.settings.class_map),
+                "release": self.bundle.info.release,
+                "before": None if self.before is None else [self.before.cohort, self.before.num_images],
+            }
         )
-        for dataset, predictor in zip(opened, answers, strict=True)
-    ]
-    cache = cache or training_cache()
-    results = with_nuisance(results, opened, info, cache=cache, rounds=rounds, seed=seed, progress=progress)
-    results = _with_leak_notes(results, opened)
+
+
+def _request(
+    bundle: Bundle,
+    datasets: Sequence[Path | Dataset],
+    settings: EvaluationSettings,
+    predictions: Sequence[Path],
+    before: EvaluationReport | None,
+) -> _Request:
+    info = bundle.info
+    files = [PredictionFile(path, info.classes, bundle_id=bundle.bundle_id) for path in predictions]
+    if files and len(files) != len(datasets):
+        raise EvaluationError(f"{len(files)} files of predictions for {len(datasets)} datasets; expected one for each")
+    opened = [open_dataset(path, info.classes, settings.class_map) for path in datasets]
+    order = sorted(range(len(opened)), key=lambda position: opened[position].digest != info.dataset_digest)
+    default_rounds = bundle.recipe.evaluation.bootstrap_rounds if bundle.recipe else DEFAULT_ROUNDS
+    return _Request(
+        bundle=bundle,
+        datasets=[opened[position] for position in order],
+        files=[files[position] for position in order] if files else [],
+        settings=replace(
+            settings,
+            rounds=settings.rounds or default_rounds,
+            pictures=settings.pictures is not False,
+            prevalence=prevalence_by_class(settings.prevalence, info.classes),
+        ),
+        before=before,
+    )
+
+
+def _measure(
+    request: _Request,
+    *,
+    backend: str | None,
+    device: str,
+    command: str,
+    cache: Path | None,
+    start: float,
+    progress: Progress,
+) -> Study:
+    """Predict, measure, audit and judge."""
+    bundle, settings, info = request.bundle, request.settings, request.bundle.info
+    recipe, intervals, cache = bundle.recipe, settings.intervals(), cache or training_cache()
+    answers: Sequence[Answers] = request.files or [_predictor(bundle, backend, device)] * len(request.datasets)
+    explainer, not_explained = _explainer(bundle, device) if settings.explain and not request.files else (None, "")
+    home = next((dataset for dataset in request.datasets if dataset.digest == info.dataset_digest), None)
+    smoothing = recipe.training.loss.keras_smoothing(len(info.classes)) if recipe else 0.0
+    measuring = Measuring(
+        info=info,
+        settings=settings,
+        intervals=intervals,
+        label_smoothing=smoothing,
+        own=OwnDataset(dataset=home, info=info, cache=cache, progress=progress) if home is not None else None,
+        explainer=explainer,
+        progress=progress,
+    )
+    results = tuple(
+        evaluate_dataset(dataset, answering, measuring)
+        for dataset, answering in zip(request.datasets, answers, strict=True)
+    )
     audits: tuple[AuditResult, ...] = ()
-    if audit:
+    if settings.audit:
         audits = run_audits(
-            loaded,
-            opened[0],
+            bundle,
+            request.datasets[0],
             cache=cache,
-            split=split,
+            split=settings.split,
             record_ids=frozenset(results[0].cohort.record_ids),
-            rounds=min(rounds, 1000),
-            seed=seed,
+            intervals=intervals.at_most(1000),
             device=device,
             progress=progress,
         ).results
-    study = _study(loaded, results, audits, before, split=split, rounds=rounds, seed=seed, smoothing=smoothing)
-    study = replace(study, method=method, prevalence=prevalence)
-    facts = provenance(
-        study, device=_device_words(answers, device), command=command, seconds=time.perf_counter() - start
-    )
-    study = replace(study, provenance=facts, not_explained=not_explained, statements=dict(statements or {}))
-    with atomic_directory(out) as folder:
-        write_report(study, folder, inputs=inputs, settings=settings)
-    return [result.report for result in results]
-
-
-def _study(
-    bundle: Bundle,
-    results: Sequence[CohortResult],
-    audits: tuple[AuditResult, ...],
-    before: EvaluationReport | None,
-    *,
-    split: str,
-    rounds: int,
-    seed: int,
-    smoothing: float,
-) -> Study:
-    info = bundle.info
     target = target_class(info.classes)
-    published = _published(info) if results[0].internal else None
-    history, train = read_history(bundle, published)
-    test_seen = split == "test" and results[0].internal and _validation_split(info) == "test"
-    age = read_age([result.cohort for result in results], target, rounds=rounds, seed=seed)
-    evidence = Evidence(
-        cohorts=[result.evidence for result in results],
-        test_seen=test_seen,
-        synthetic=info.synthetic or any(result.dataset.synthetic for result in results),
-        target=target,
-        audits=audit_findings(audits) if audits else (),  # `audited` says that there are none
-        audited=bool(audits),
-        age=age,
-        before=before,
-    )
+    age = read_age([result.cohort for result in results], target, intervals)
+    published = published_by(recipe, info.classes) if results[0].internal else None
+    history = _history(bundle, progress)
     return Study(
         info=info,
         bundle_id=bundle.bundle_id,
-        results=tuple(results),
+        recipe=recipe,
+        results=results,
         target=target,
-        verdict=judge(evidence),
-        rounds=rounds,
-        seed=seed,
-        history=history,
-        train=train,
+        verdict=judge(
+            Evidence(
+                cohorts=[result.evidence for result in results],
+                test_seen=settings.split == "test" and results[0].internal and _validation_split(bundle) == "test",
+                synthetic=info.synthetic or any(result.dataset.synthetic for result in results),
+                target=target,
+                audits=audit_findings(audits) if audits else (),  # `audited` says that there are none
+                audited=bool(audits),
+                age=age,
+                before=request.before,
+            )
+        ),
+        intervals=intervals,
+        prevalence=settings.prevalence,
+        history=training_curves(bundle, history, published),
+        train=info.history.train or (history.epochs[-1].train if history and history.epochs else {}),
         published=published,
         label_smoothing=smoothing,
-        before=before,
+        before=request.before,
         age=age,
         audits=tuple(age_alarms(age) if result.name == "age-alarms" else result for result in audits),
+        not_explained=not_explained,
+        statements=settings.statements,
+        provenance=provenance(
+            bundle,
+            results,
+            intervals,
+            device=_device_words(answers, device),
+            command=command,
+            seconds=time.perf_counter() - start,
+        ),
     )
 
 
-def _internal_first(
-    datasets: Sequence[Dataset], files: Sequence[PredictionFile], info: BundleInfo
-) -> tuple[list[Dataset], list[PredictionFile]]:
-    order = sorted(range(len(datasets)), key=lambda position: datasets[position].digest != info.dataset_digest)
-    return [datasets[position] for position in order], [files[position] for position in order] if files else []
-
-
-def _with_leak_notes(results: Sequence[CohortResult], datasets: Sequence[Dataset]) -> list[CohortResult]:
-    noted = list(results)
-    for position, (trained, copied) in shared_with_training(results, datasets).items():
-        report = results[position].report
-        where = f"{trained} of its files are byte for byte in the training images"
-        if copied > trained:
-            where = f"{copied} of its files are byte for byte in the network's own dataset, {trained} in its training"
-        note = f"{where}: it is not wholly external."
-        noted[position] = replace(
-            results[position],
-            report=replace(report, notes=(*report.notes, note)),
-            in_training=trained,
-            copied=copied,
-        )
-    return noted
-
-
-def _inputs_digest(
-    bundle: Bundle,
-    datasets: Sequence[Dataset],
-    settings: Mapping[str, Any],
-    class_map: Mapping[str, str],
-    before: EvaluationReport | None,
-) -> str:
-    return json_sha256(
-        {
-            "bundle": bundle.bundle_id,
-            "datasets": [dataset.digest for dataset in datasets],
-            "names": [dataset.name for dataset in datasets],
-            "settings": dict(settings),
-            "class_map": dict(class_map),
-            "release": bundle.info.release,
-            "before": None if before is None else [before.cohort, before.num_images],
-        }
-    )
-
-
-def _predictor(bundle: Path, *, backend: str | None, device: str) -> Predictor:
+def _predictor(bundle: Bundle, backend: str | None, device: str) -> Predictor:
     from covidcxr.inference.predictor import Predictor
 
-    # The dataset decides what is judged: a film that the gate would refuse is part of what is measured.
-    return Predictor.load(bundle, backend=backend, device=device, gated=False)
+    # The dataset decides what is judged: an image that the gate would refuse is part of what is measured.
+    return Predictor.load(bundle.folder, backend=backend, device=device, gated=False)
 
 
 def _explainer(bundle: Bundle, device: str) -> tuple[Explainer | None, str]:
@@ -303,26 +281,13 @@ def _device_words(answers: Sequence[Answers], asked: str) -> str:
     return ", ".join(dict.fromkeys(str(getattr(one, "device", "") or asked) for one in answers))
 
 
-def _published(info: BundleInfo) -> PublishedResult | None:
-    name = str(_of_recipe(info, "evaluation", "published") or "")
-    result = published_result(name) if name else None
-    return result if result is None or not result.classes or set(result.classes) <= set(info.classes) else None
+def _history(bundle: Bundle, progress: Progress) -> History | None:
+    try:
+        return read_history(bundle.folder.parent / HISTORY_FILE)
+    except TrainingError as error:
+        progress.message(f"no training curves in the report: {error}")
+        return None
 
 
-def _validation_split(info: BundleInfo) -> str:
-    return info.history.validation_split or str(_of_recipe(info, "training", "validation") or "")
-
-
-def _label_smoothing(info: BundleInfo) -> float:
-    """Return the smoothing in Keras's terms; the paper's puts eps / (N - 1) on each other class instead of eps / N."""
-    loss = _of_recipe(info, "training", "loss") or {}
-    smoothing = float(loss.get("label_smoothing", 0.0))
-    num_classes = len(info.classes)
-    return smoothing * num_classes / (num_classes - 1) if loss.get("smoothing_kind") == "paper" else smoothing
-
-
-def _of_recipe(info: BundleInfo, *keys: str) -> Any:
-    value: Any = info.recipe
-    for key in keys:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value
+def _validation_split(bundle: Bundle) -> str:
+    return bundle.info.history.validation_split or (bundle.recipe.training.validation if bundle.recipe else "")

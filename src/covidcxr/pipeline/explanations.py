@@ -1,7 +1,7 @@
-"""Where a network looked on the films of a cohort, as a distribution over some of them.
+"""Where a network looked on the images of a cohort, as a distribution over some of them.
 
 The heat maps are those of ``covidcxr explain``; the input gate is not asked, because what is measured is the network
-on exactly the films that the evaluation judged.
+on exactly the images that the evaluation judged.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from covidcxr.imaging.reading import read
 from covidcxr.metrics.bootstrap import bootstrap
 from covidcxr.metrics.checks import FloatArray
 from covidcxr.metrics.intervals import clustered_wilson
+from covidcxr.metrics.settings import IntervalSettings
 from covidcxr.report.heat_maps import FAILED, PEAK_OUTSIDE, CohortExplanations
 
 if TYPE_CHECKING:
@@ -32,17 +33,21 @@ MAX_FILMS = 200
 
 
 def explain_cohort(
-    explainer: Explainer, cohort: Cohort, paths: Mapping[str, Path], *, rounds: int, seed: int, progress: Progress
+    explainer: Explainer,
+    cohort: Cohort,
+    paths: Mapping[str, Path],
+    *,
+    intervals: IntervalSettings,
+    progress: Progress,
 ) -> CohortExplanations:
-    """Explain up to `MAX_FILMS` films of a cohort.
+    """Explain up to `MAX_FILMS` images of a cohort.
 
     Args:
         explainer: The network and the method.
         cohort: The judged cases.
         paths: Record id to file.
-        rounds: Bootstrap rounds of the intervals.
-        seed: Of the bootstrap.
-        progress: Who follows the work.
+        intervals: How intervals are made.
+        progress: Progress reporter.
     """
     chosen = chosen_cases(cohort, MAX_FILMS)
     names = [cohort.record_ids[case] for case in chosen]
@@ -59,7 +64,7 @@ def explain_cohort(
             for label in cohort.classes
             if any(row.target == label for row in rows)
         },
-        metrics=map_shares(rows, groups, rounds=rounds, seed=seed) | outside_by_class(rows, groups),
+        metrics=map_shares(rows, groups, intervals) | outside_by_class(rows, groups),
     )
 
 
@@ -93,7 +98,7 @@ def outside_by_class(rows: Sequence[Row], groups: Sequence[str]) -> dict[str, Me
     return metrics
 
 
-def map_shares(rows: Sequence[Row], groups: Sequence[str], *, rounds: int, seed: int) -> dict[str, Metric]:
+def map_shares(rows: Sequence[Row], groups: Sequence[str], intervals: IntervalSettings) -> dict[str, Metric]:
     """Return ``heat_map_failed`` and ``heat_map_peak_outside`` with intervals by patient (``groups``)."""
     counted = {
         FAILED: [(float(row.status == "failed"), 1.0) for row in rows],
@@ -106,7 +111,7 @@ def map_shares(rows: Sequence[Row], groups: Sequence[str], *, rounds: int, seed:
             found: FloatArray = (weights @ values[:, :, 0].T) / (weights @ values[:, :, 1].T)
         return found
 
-    drawn = bootstrap(shares, num_cases=len(rows), groups=groups, rounds=rounds, seed=seed)
+    drawn = bootstrap(shares, num_cases=len(rows), groups=groups, rounds=intervals.rounds, seed=intervals.seed)
     metrics = {}
     for column, name in enumerate(counted):
         interval = drawn.interval(column)

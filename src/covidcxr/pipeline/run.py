@@ -1,7 +1,6 @@
-"""The whole way, sources to report: each step reads one artefact and writes the next.
+"""``run``: all steps from sources to report; each reads one artefact and writes the next.
 
-A step is skipped when what it would write is already there for the same digest; how it works is known to its room
-only.
+A step is skipped when what it would write is already there for the same digest.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from covidcxr.core.recipe_toml import load_recipe
 from covidcxr.core.types import EvaluationReport
 from covidcxr.curation.compile import compile_dataset
 from covidcxr.dataset.dataset import Dataset
+from covidcxr.evaluation.settings import EvaluationSettings
 from covidcxr.pipeline.evaluate import evaluate
 from covidcxr.sources.fetch import fetch_source
 from covidcxr.sources.lookup import find_sources_root, is_synthetic, locate_sources
@@ -52,10 +52,10 @@ def run(
         recipe: A resolved recipe, its name, or a TOML file.
         out: Gets ``dataset/``, ``bundle/`` (with the training's checkpoints and curves beside it) and ``report/``.
         sources: Folder of the public sources; else looked up, then downloaded, then replaced by phantoms.
-        workers: Processes for the image work; one a core by default.
+        workers: Processes for the image work; one per core by default.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         audit: Also run the shortcut audits, which the verdict rests on (minutes).
-        progress: Who follows the work.
+        progress: Progress reporter.
 
     Raises:
         CovidCxrError: Any step's own.
@@ -66,7 +66,14 @@ def run(
     dataset = compile_dataset(recipe, out / "dataset", sources=root, workers=workers, progress=progress)
     bundle = train(recipe, dataset, out, device=device, progress=progress)
     report = out / "report"
-    evaluations = evaluate(bundle, [out / "dataset"], report, device=device, audit=audit, progress=progress)
+    evaluations = evaluate(
+        bundle,
+        [out / "dataset"],
+        report,
+        settings=EvaluationSettings(audit=audit),
+        device=device,
+        progress=progress,
+    )
     return RunResult(dataset=dataset, bundle=bundle, report=report, evaluations=tuple(evaluations))
 
 

@@ -5,17 +5,18 @@ It is an evaluation on one external cohort, laid beside what was measured before
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from covidcxr.core.errors import EvaluationError
 from covidcxr.core.progress import SILENT, Progress
 from covidcxr.core.types import EvaluationReport
 from covidcxr.dataset.hospital import open_hospital_folder
-from covidcxr.metrics.bootstrap import Method
+from covidcxr.evaluation.settings import DEFAULT_SETTINGS, EvaluationSettings
 from covidcxr.models.bundle import Bundle
+from covidcxr.outputs.report_files import JSON
 from covidcxr.pipeline.evaluate import evaluate
-from covidcxr.report.folder import JSON, read_any_reports
+from covidcxr.report.folder import read_any_reports
 
 
 def validate(
@@ -23,16 +24,8 @@ def validate(
     folder: Path,
     out: Path,
     *,
+    settings: EvaluationSettings = DEFAULT_SETTINGS,
     against: Path | None = None,
-    class_map: Mapping[str, str] | None = None,
-    prevalence: Mapping[str, float] | None = None,
-    method: Method = "percentile",
-    statements: Mapping[str, str] | None = None,
-    pictures: bool = False,
-    audit: bool = False,
-    explain: bool = True,
-    rounds: int | None = None,
-    seed: int = 0,
     device: str = "auto",
     command: str = "",
     cache: Path | None = None,
@@ -44,41 +37,30 @@ def validate(
         bundle: Folder of the bundle.
         folder: Class folders, or a folder with labels.csv (see `covidcxr.dataset.hospital`).
         out: Folder of the report.
+        settings: What is measured, and how; unless asked for otherwise the report holds no image.
         against: Folder of an earlier report of the same bundle, whose leading cohort the new one is laid beside; by
             default ``report`` beside the bundle, where there is one.
-        class_map: A label of the folder to one of the bundle's classes.
-        prevalence: Class to the prevalence at which predictive values are wanted too.
-        method: How intervals are taken from the bootstrap.
-        statements: What the author states for the checklists.
-        pictures: Put pictures of the surest mistakes into the report; off, so that the report holds no image.
-        audit: Also run the shortcut audits (minutes).
-        explain: Also say how much of the heat maps of up to 200 films is lung.
-        rounds: Bootstrap rounds.
-        seed: Of the bootstrap.
-        device: Where the network runs.
-        command: What was typed.
-        cache: Folder of packed images.
-        progress: Who follows the work.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        command: What was typed, for the provenance.
+        cache: Folder of packed images; by default the training's.
+        progress: Progress reporter.
 
     Raises:
         CovidCxrError: If bundle, folder or the earlier report is not as expected, or ``out`` cannot be written.
     """
-    info = Bundle.load(bundle).info
-    before = _before(bundle, against)
-    dataset = open_hospital_folder(folder, info.classes, class_map or {})
+    loaded = Bundle.load(bundle)
+    before = _before(loaded, against)
+    dataset = open_hospital_folder(folder, loaded.info.classes, settings.class_map)
     reports = evaluate(
-        bundle,
+        loaded,
         [dataset],
         out,
+        settings=replace(
+            settings,
+            class_map={},  # the folder's labels are the bundle's by now
+            pictures=bool(settings.pictures),
+        ),
         before=before,
-        prevalence=prevalence,
-        method=method,
-        statements=statements,
-        pictures=pictures,
-        audit=audit,
-        explain=explain,
-        rounds=rounds,
-        seed=seed,
         device=device,
         command=command,
         cache=cache,
@@ -87,14 +69,14 @@ def validate(
     return reports[0]
 
 
-def _before(bundle: Path, against: Path | None) -> EvaluationReport | None:
+def _before(bundle: Bundle, against: Path | None) -> EvaluationReport | None:
     """Return the leading cohort of an earlier report of the same bundle.
 
     Raises:
         EvaluationError: If ``against`` was named and holds no report of this bundle.
     """
-    place = against or Path(bundle).absolute().parent / "report"
-    found = read_any_reports(place, bundle_id=Bundle.load(bundle, verify=False).bundle_id)
+    place = against or bundle.folder.absolute().parent / "report"
+    found = read_any_reports(place, bundle_id=bundle.bundle_id)
     if found:
         return found[0]
     if against is not None:

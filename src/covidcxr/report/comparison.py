@@ -14,8 +14,6 @@ from covidcxr.core.types import Metric
 from covidcxr.core.version import release
 from covidcxr.metrics.comparison import Difference
 from covidcxr.outputs.figures.forest import ForestRow, draw_forest
-from covidcxr.outputs.figures.style import write_drawings
-from covidcxr.outputs.html import drawings_of, write_page
 from covidcxr.outputs.page import (
     Cell,
     Facts,
@@ -30,7 +28,8 @@ from covidcxr.outputs.page import (
     number,
     signed,
 )
-from covidcxr.outputs.report_json import cohort_document, metric_document, write_json
+from covidcxr.outputs.report_files import write_report_files
+from covidcxr.outputs.report_json import cohort_document, metric_document
 from covidcxr.report.comparison_result import CompareResult, ModelResult, Paired
 
 _DIFFERENCES = (("Accuracy", "accuracy"), ("Balanced accuracy", "balanced_accuracy"), ("Macro AUROC", "auroc_macro"))
@@ -43,10 +42,7 @@ def write_comparison(result: CompareResult, folder: Path, *, command: str) -> No
         OutputError: If the place cannot be written.
     """
     page = comparison_page(result, command=command)
-    (folder / "figures").mkdir()
-    write_page(page, folder / "report.html")
-    write_drawings(drawings_of(page), folder / "figures")
-    write_json(comparison_document(result), folder / "report.json")
+    write_report_files(page, comparison_document(result), folder)
 
 
 def comparison_page(result: CompareResult, *, command: str = "") -> Page:

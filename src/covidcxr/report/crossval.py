@@ -12,8 +12,6 @@ from covidcxr.core.version import release
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.metrics.comparison import independent_difference
 from covidcxr.outputs.figures.forest import ForestRow, draw_forest
-from covidcxr.outputs.figures.style import write_drawings
-from covidcxr.outputs.html import drawings_of, write_page
 from covidcxr.outputs.page import (
     Cell,
     Facts,
@@ -28,7 +26,8 @@ from covidcxr.outputs.page import (
     metric_cell,
     number,
 )
-from covidcxr.outputs.report_json import cohort_document, metric_document, write_json
+from covidcxr.outputs.report_files import write_report_files
+from covidcxr.outputs.report_json import cohort_document, metric_document
 from covidcxr.report.crossval_result import CrossvalResult, FoldResult
 
 
@@ -39,10 +38,7 @@ def write_crossval(result: CrossvalResult, dataset: Dataset, folder: Path, *, co
         OutputError: If the place cannot be written.
     """
     page = crossval_page(result, dataset, command=command)
-    (folder / "figures").mkdir()
-    write_page(page, folder / "report.html")
-    write_drawings(drawings_of(page), folder / "figures")
-    write_json(crossval_document(result), folder / "report.json")
+    write_report_files(page, crossval_document(result), folder)
 
 
 def crossval_document(result: CrossvalResult) -> dict[str, Any]:

@@ -17,10 +17,9 @@ from covidcxr.evaluation.age import AgeReading
 from covidcxr.evaluation.age_rule import age_sentence
 from covidcxr.evaluation.published import compare_with_published
 from covidcxr.outputs.case_table import Case, write_cases
-from covidcxr.outputs.figures.style import write_drawings
-from covidcxr.outputs.html import drawings_of, write_page
 from covidcxr.outputs.page import Page, Section
-from covidcxr.outputs.report_json import metric_document, report_document, write_json
+from covidcxr.outputs.report_files import HTML, JSON, write_report_files
+from covidcxr.outputs.report_json import metric_document, report_document
 from covidcxr.report.checklists.pack import FOLDER, checklists, evidence_section, write_evidence
 from covidcxr.report.sections.classes import classes_section
 from covidcxr.report.sections.explanations import explanations_section
@@ -39,7 +38,7 @@ from covidcxr.report.sections.use import use_section
 from covidcxr.report.sections.worth import confounding_section, mistakes_section
 from covidcxr.report.study import CohortResult, Study
 
-HTML, JSON, CASES, FIGURES = "report.html", "report.json", "predictions.csv", "figures"
+CASES = "predictions.csv"
 
 
 def report_page(study: Study, *extra: Section) -> Page:
@@ -80,39 +79,30 @@ def write_report(study: Study, folder: Path, *, inputs: str, settings: Mapping[s
     Raises:
         OutputError: If the place cannot be written.
     """
-    page = report_page(study)
-    figures = folder / FIGURES
-    figures.mkdir()
-    write_page(page, folder / HTML)
-    write_drawings(drawings_of(page), figures)
+    write_report_files(report_page(study), _document(study, inputs=inputs, settings=settings), folder)
     (folder / FOLDER).mkdir()
     write_evidence(study, folder / FOLDER)
     write_cases(_cases(study), study.info.classes, folder / CASES)
-    write_json(_document(study, inputs=inputs, settings=settings), folder / JSON)
 
 
 def read_reports(folder: Path, inputs: str) -> list[EvaluationReport] | None:
     """Return the reports that stand in ``folder`` if they were made from ``inputs``; None otherwise."""
-    path = folder / JSON
-    if not path.is_file() or not (folder / HTML).is_file():
-        return None
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        if document["inputs"] != inputs:
-            return None
-        return [_report(cohort, tuple(document["classes"])) for cohort in document["cohorts"]]
-    except (KeyError, TypeError, ValueError):
-        return None
+    return _read(folder, "inputs", inputs) if (folder / HTML).is_file() else None
 
 
 def read_any_reports(folder: Path, *, bundle_id: str) -> list[EvaluationReport] | None:
     """Return the reports that stand in ``folder``, whatever they were made from, if they are of that bundle."""
+    return _read(folder, "bundle", bundle_id)
+
+
+def _read(folder: Path, key: str, value: str) -> list[EvaluationReport] | None:
+    """Return the reports in ``folder`` if its document has ``value`` under ``key``; None otherwise."""
     path = folder / JSON
     if not path.is_file():
         return None
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        if document["bundle"] != bundle_id:
+        if document[key] != value:
             return None
         return [_report(cohort, tuple(document["classes"])) for cohort in document["cohorts"]]
     except (KeyError, TypeError, ValueError):

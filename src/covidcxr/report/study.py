@@ -2,58 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
 
 from covidcxr.audit.result import AuditResult
-from covidcxr.core.types import EvaluationReport, Exclusion
+from covidcxr.core.recipe import Recipe
+from covidcxr.core.types import EvaluationReport
 from covidcxr.evaluation.age import AgeReading
 from covidcxr.evaluation.cohort import Cohort
-from covidcxr.evaluation.confounds import ClassFacts, Confounding
+from covidcxr.evaluation.confounds import Confounding
 from covidcxr.evaluation.nuisance import NuisanceResult
 from covidcxr.evaluation.published import PublishedResult
 from covidcxr.evaluation.verdict import CohortEvidence, Verdict
-from covidcxr.metrics.bootstrap import Method
+from covidcxr.metrics.settings import DEFAULT_INTERVALS, IntervalSettings
 from covidcxr.models.bundle_info import BundleInfo
 from covidcxr.outputs.figures.history import EpochSeries
 from covidcxr.outputs.page import Picture
+from covidcxr.report.dataset_facts import DatasetFacts
 from covidcxr.report.heat_maps import CohortExplanations
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class DatasetFacts:
-    """A dataset's identity and size.
-
-    Attributes:
-        name: What to call it.
-        kind: Compiled from sources, a tree of class folders, or a hospital's folder.
-        digest: Of its content.
-        split: Which of its splits was evaluated.
-        synthetic: Whether its images are phantoms.
-        counts: Split to class to images.
-        exclusions: What the compiler left out; empty for a class-folder tree.
-        source_versions: Source to release.
-        by_split: Split to the facts of its classes.
-        labels_are: Class to the verbatim findings of its images, most frequent first.
-        stated_ages: Source to what it states of the ages of all its patients.
-        tests_mentioned: Class to the images whose notes mention a laboratory test.
-        recipe: The resolved recipe it was compiled by; None if it was not.
-    """
-
-    name: str
-    kind: Literal["compiled", "class folders", "hospital"]
-    digest: str
-    split: str
-    synthetic: bool
-    counts: Mapping[str, Mapping[str, int]]
-    exclusions: Sequence[Exclusion] = ()
-    source_versions: Mapping[str, str] = field(default_factory=dict)
-    by_split: Mapping[str, tuple[ClassFacts, ...]] = field(default_factory=dict)
-    labels_are: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    stated_ages: Mapping[str, str] = field(default_factory=dict)
-    tests_mentioned: Mapping[str, int] = field(default_factory=dict)
-    recipe: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -92,13 +58,14 @@ class Study:
 
     Attributes:
         info: The bundle's description; ``bundle_id`` its digest's first digits.
+        recipe: The recipe it was trained by; None if the bundle carries none that this release understands.
         results: The internal cohort first, then the external ones.
         target: The class whose detection matters.
         verdict: What the score is worth.
         history: The training by epoch; None if the bundle came without it.
         train: Last training metrics by name.
         published: The publication that the recipe follows; None if it follows none.
-        rounds, seed: Of the bootstrap; ``method`` is how intervals are taken from it, ``percentile`` or ``bca``.
+        intervals: How intervals were made.
         prevalence: Class to the prevalence at which its predictive values, decision curve and sample sizes are wanted.
         label_smoothing: Of the training loss.
         before: What was measured of the same bundle before, elsewhere; None if nothing is known.
@@ -111,12 +78,11 @@ class Study:
 
     info: BundleInfo
     bundle_id: str
+    recipe: Recipe | None
     results: tuple[CohortResult, ...]
     target: str
     verdict: Verdict
-    rounds: int
-    seed: int
-    method: Method = "percentile"
+    intervals: IntervalSettings = DEFAULT_INTERVALS
     prevalence: Mapping[str, float] = field(default_factory=dict)
     history: EpochSeries | None = None
     train: Mapping[str, float] = field(default_factory=dict)

@@ -20,7 +20,7 @@ from covidcxr.dataset.dataset import Dataset
 from covidcxr.dataset.statistics import class_meanings
 from covidcxr.models.bundle import Bundle, save_bundle
 from covidcxr.models.bundle_info import BundleInfo, HistoryInfo, NetworkInfo, PreprocessInfo
-from covidcxr.models.history import EpochHistory, read_history, write_history
+from covidcxr.models.history import HISTORY_FILE, EpochHistory, read_history, write_history
 from covidcxr.training.calibrate import calibrate, validation_logits
 from covidcxr.training.check import check_last_batch, check_recipe
 from covidcxr.training.devices import start_fabric
@@ -31,7 +31,7 @@ from covidcxr.training.processes import is_leader
 
 logger = logging.getLogger(__name__)
 
-BUNDLE, CHECKPOINTS, TENSORBOARD, HISTORY = "bundle", "checkpoints", "tensorboard", "history.json"
+BUNDLE, CHECKPOINTS, TENSORBOARD = "bundle", "checkpoints", "tensorboard"
 
 
 def train(
@@ -101,7 +101,7 @@ def train(
     epochs = loop.run()
     seconds = time.monotonic() - started
     if fabric.global_rank == 0:
-        write_history(out / HISTORY, run_id, epochs)
+        write_history(out / HISTORY_FILE, run_id, epochs)
         info = _describe(recipe, dataset, loop, epochs, seconds=seconds)
         if recipe.training.validation != "test":  # published systems that validate there get nothing fitted
             info = calibrate(info, *validation_logits(loop.network, recipe, parts.validation), recipe.calibration)
@@ -111,22 +111,22 @@ def train(
 
 
 def _is_finished(out: Path, run_id: str, recipe: Recipe) -> bool:
-    history = read_history(out / HISTORY)
+    history = read_history(out / HISTORY_FILE)
     if history is None or not (out / BUNDLE).is_dir():
         return False
     if history.run_id != run_id:
         raise TrainingError(
             f"{out}: holds the training of another recipe or dataset; choose another --out, or delete {out / BUNDLE}, "
-            f"{out / CHECKPOINTS} and {out / HISTORY}"
+            f"{out / CHECKPOINTS} and {out / HISTORY_FILE}"
         )
     if not history.finished:
         return False
     try:
-        info = Bundle.load(out / BUNDLE).info
+        stored = Bundle.load(out / BUNDLE).recipe
     except BundleError:
         logger.warning("%s is partial or altered: training goes on from the last checkpoint", out / BUNDLE)
         return False
-    return bool(info.recipe.get("calibration") == recipe.model_dump(mode="json")["calibration"])
+    return stored is not None and stored.calibration == recipe.calibration
 
 
 def _describe(

@@ -22,7 +22,7 @@ from covidcxr.core.errors import DivergedError, TrainingError
 from covidcxr.core.progress import Progress
 from covidcxr.core.recipe import Recipe
 from covidcxr.dataset.packed import PackedImages
-from covidcxr.models.history import EpochHistory, write_history
+from covidcxr.models.history import HISTORY_FILE, EpochHistory, write_history
 from covidcxr.training import losses
 from covidcxr.training.batches import Batches
 from covidcxr.training.checkpoints import (
@@ -218,7 +218,7 @@ class Loop:
             curves.scalars(self._steps.group_shares(), self._step)
         self._checkpoint()
         if self._leads:
-            write_history(self._out / "history.json", self._run_id, self._epochs, finished=False)
+            write_history(self._out / HISTORY_FILE, self._run_id, self._epochs, finished=False)
         self._fabric.barrier()
         train, held = metrics["train"], metrics["validation"]
         self._progress.message(

@@ -63,7 +63,7 @@ def _one_round(context: AuditContext, generator: np.random.Generator) -> list[fl
         context,
         test=replace(test, labels=permuted[:count]),
         train=None if train is None else replace(train, labels=permuted[count:]),
-        seed=int(generator.integers(1 << 30)),
+        intervals=replace(context.intervals, seed=int(generator.integers(1 << 30))),
     )
     scores: FloatArray = probe_classes(shuffled, context.test_features, context.train_features, strength=0.01)
     return [auroc(permuted[:count] == column, scores[:, column]) for column in range(len(context.classes))]

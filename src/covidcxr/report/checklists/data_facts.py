@@ -8,12 +8,10 @@ the training are described by `model_facts`, from the bundle.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
 
 from covidcxr.evaluation.confounds import ClassFacts
-from covidcxr.report.checklists.fact import Fact, fact, of_recipe
-from covidcxr.report.study import DatasetFacts, Study
+from covidcxr.report.checklists.fact import Fact, fact
+from covidcxr.report.study import Study
 
 _COUNTED = "report.json: datasets[0]"
 
@@ -25,14 +23,6 @@ def _compiled(study: Study) -> bool:
 def _from(study: Study, compiled: str, counted: str) -> str:
     """Return the citation: a file of the compiled dataset, or the count in report.json."""
     return compiled if _compiled(study) else f"{_COUNTED}.{counted}"
-
-
-def _of_dataset(facts: DatasetFacts, *keys: str) -> Any:
-    """Return a value of the dataset's own recipe, or None where it has no such key."""
-    value: Any = facts.recipe
-    for key in keys:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value
 
 
 @fact
@@ -69,9 +59,9 @@ def eligibility(study: Study) -> Fact | None:
             value="No exclusion rule ran: every file of the folder that can be judged is in.",
             source=f"{_COUNTED}.counts; report.json: cohorts[0].notes",
         )
-    rules = _of_dataset(facts, "dataset", "rules")
-    if rules is None:
+    if facts.recipe is None:
         return None
+    rules = facts.recipe.dataset.rules
     counts = Counter(item.rule for item in facts.exclusions)
     dropped = ", ".join(f"{rule} {number}" for rule, number in counts.most_common()) or "none"
     return Fact(
@@ -84,7 +74,8 @@ def eligibility(study: Study) -> Fact | None:
 def preprocessing(study: Study) -> Fact:
     """Return how a file becomes the network's input."""
     spec = study.info.preprocess
-    longest = _of_dataset(study.main.dataset, "dataset", "longest_side")
+    recipe = study.main.dataset.recipe
+    longest = recipe.dataset.longest_side if recipe else None
     stored = f"stored as 8-bit gray JPEG of at most {longest} pixels a side, " if longest else ""
     value = (
         f"Decoded to gray, {stored}region {spec.region}, centre crop {spec.crop:g}, squeezed to "
@@ -100,10 +91,9 @@ def subsets(study: Study) -> Fact | None:
     facts = study.main.dataset
     if not _compiled(study):
         return Fact(value="The whole folder, every image with a label.", source=f"{_COUNTED}.counts")
-    take = _of_dataset(facts, "dataset", "take")
-    if not take:
+    if facts.recipe is None:
         return None
-    listing = "; ".join(f"{source}: {', '.join(labels)}" for source, labels in take.items())
+    listing = "; ".join(f"{source}: {', '.join(labels)}" for source, labels in facts.recipe.dataset.take.items())
     return Fact(value=f"Labels taken from each source: {listing}.", source="dataset.json: recipe.dataset.take")
 
 
@@ -209,14 +199,14 @@ def partition(study: Study) -> Fact | None:
     sizes = "; ".join(f"{name} {sum(part.values()):,}" for name, part in facts.counts.items())
     if not _compiled(study):
         return Fact(value=f"As the folders give it: {sizes} images.", source=f"{_COUNTED}.counts")
-    split = _of_dataset(facts, "dataset", "split")
-    if not split:
+    if facts.recipe is None:
         return None
-    value = f"Strategy '{split.get('strategy')}', seed {_of_dataset(facts, 'dataset', 'seed')}: {sizes} images."
+    asked = facts.recipe.dataset
+    value = f"Strategy '{asked.split.strategy}', seed {asked.seed}: {sizes} images."
     source = "dataset.json: recipe.dataset.split, recipe.dataset.seed, counts"
-    validation = of_recipe(study, "training", "validation")
-    if study.main.internal and validation:
-        words = "the test split itself" if validation == "test" else "carved from the training part by patient"
+    if study.main.internal and study.recipe is not None:
+        is_test = study.recipe.training.validation == "test"
+        words = "the test split itself" if is_test else "carved from the training part by patient"
         value, source = f"{value} Validation part: {words}.", f"{source}; bundle.json: recipe.training.validation"
     return Fact(value=value, source=source)
 
@@ -228,7 +218,7 @@ def disjoint(study: Study) -> Fact | None:
         if study.main.internal:
             return None
         return Fact(value="No image was divided: all are of one part.", source=f"{_COUNTED}.counts")
-    if not _of_dataset(study.main.dataset, "dataset", "split"):
+    if study.main.dataset.recipe is None:
         return None
     value = (
         "By group: a patient, joined with the duplicates that were found, is in one split only. Where a source does "

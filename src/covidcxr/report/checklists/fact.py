@@ -6,9 +6,8 @@ A fact that no artefact holds is None: nothing is made up here. Which item of wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from covidcxr.core.types import Metric
 from covidcxr.report.study import Study
@@ -33,14 +32,6 @@ def fact(maker: FactMaker) -> FactMaker:
         raise ValueError(f"two facts are called {name!r}")
     FACTS[name] = maker
     return maker
-
-
-def of_recipe(study: Study, *keys: str) -> Any:
-    """Return a value of the bundle's recipe, or None where it has no such key."""
-    value: Any = study.info.recipe
-    for key in keys:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value
 
 
 def spoken(metric: Metric) -> str:

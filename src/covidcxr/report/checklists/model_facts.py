@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from covidcxr.core.notice import NOTICE
 from covidcxr.core.version import release
-from covidcxr.report.checklists.fact import Fact, fact, of_recipe
+from covidcxr.report.checklists.fact import Fact, fact
 from covidcxr.report.study import Study
 
 
@@ -50,10 +50,9 @@ def software(study: Study) -> Fact:
 @fact
 def training_data(study: Study) -> Fact | None:
     """Return what the network was trained on, as its bundle carries it; None if it does not."""
-    take = of_recipe(study, "dataset", "take")
-    if not take:
+    if study.recipe is None:
         return None
-    listing = "; ".join(f"{source}: {', '.join(labels)}" for source, labels in take.items())
+    listing = "; ".join(f"{source}: {', '.join(labels)}" for source, labels in study.recipe.dataset.take.items())
     digest = study.info.dataset_digest[:12] or "not recorded"
     return Fact(
         value=f"The network was trained on dataset {digest}: {listing}.",
@@ -64,13 +63,11 @@ def training_data(study: Study) -> Fact | None:
 @fact
 def initialisation(study: Study) -> Fact | None:
     """Return how training began; None if no artefact tells."""
-    if not study.info.recipe.get("network"):
+    if study.recipe is None:
         return None
-    weights = of_recipe(study, "network", "weights")
+    weights = study.recipe.network.weights
     value = (
-        f"Pretrained weights '{weights}'."
-        if weights
-        else f"Random, seed {of_recipe(study, 'training', 'seed')}; no pretraining."
+        f"Pretrained weights '{weights}'." if weights else f"Random, seed {study.recipe.training.seed}; no pretraining."
     )
     return Fact(value=value, source="bundle.json: recipe.network.weights, recipe.training.seed")
 
@@ -78,16 +75,15 @@ def initialisation(study: Study) -> Fact | None:
 @fact
 def training(study: Study) -> Fact | None:
     """Return how it was trained; None if no artefact tells."""
-    training = study.info.recipe.get("training") or {}
-    if "optimizer" not in training:
+    if study.recipe is None:
         return None
-    optimizer, loss = training["optimizer"], training.get("loss", {})
-    augment = ", ".join(f"{key} {value}" for key, value in training.get("augment", {}).items() if value)
+    training = study.recipe.training
+    optimizer, loss = training.optimizer, training.loss
+    augment = ", ".join(f"{key} {value}" for key, value in training.augment.model_dump(mode="json").items() if value)
     value = (
-        f"{training.get('epochs')} epochs at batch {training.get('batch_size')}, {optimizer.get('name')} at "
-        f"{optimizer.get('learning_rate')}, schedule {training.get('schedule', {}).get('name')}, label smoothing "
-        f"{loss.get('label_smoothing')}, class weights {loss.get('class_weights') or 'equal'}; augmentation: "
-        f"{augment or 'none'}. "
+        f"{training.epochs} epochs at batch {training.batch_size}, {optimizer.name} at {optimizer.learning_rate}, "
+        f"schedule {training.schedule.name}, label smoothing {loss.label_smoothing}, class weights "
+        f"{loss.class_weights or 'equal'}; augmentation: {augment or 'none'}. "
         f"Trained in {study.info.history.seconds:.0f} s on {study.info.history.device}."
     )
     return Fact(value=value, source="bundle.json: recipe.training, history")
@@ -99,14 +95,12 @@ def selection(study: Study) -> Fact | None:
     history = study.info.history
     if not history.epochs:
         return None
-    patience = of_recipe(study, "training", "early_stopping")
-    how = (
-        f"the best of {history.epochs} epochs on the validation part"
-        if patience
-        else f"the last of {history.epochs} epochs"
-    )
+    how = ""
+    if study.recipe is not None:
+        best = f"the best of {history.epochs} epochs on the validation part"
+        how = f": {best if study.recipe.training.early_stopping else f'the last of {history.epochs} epochs'}"
     return Fact(
-        value=f"Epoch {history.kept_epoch}: {how}. The validation part was {history.validation_split}.",
+        value=f"Epoch {history.kept_epoch}{how}. The validation part was {history.validation_split}.",
         source="bundle.json: history",
     )
 
@@ -120,12 +114,11 @@ def ensemble(study: Study) -> Fact:
 @fact
 def imbalance(study: Study) -> Fact | None:
     """Return how class imbalance was met; None if no artefact tells."""
-    training = study.info.recipe.get("training") or {}
-    if "sampling" not in training:
+    if study.recipe is None:
         return None
-    weights = training.get("loss", {}).get("class_weights")
+    training = study.recipe.training
     value = (
-        f"Class weights {weights or 'equal'}, sampling '{training['sampling']}'. Balanced accuracy is "
+        f"Class weights {training.loss.class_weights or 'equal'}, sampling '{training.sampling}'. Balanced accuracy is "
         "reported beside accuracy."
     )
     return Fact(value=value, source="bundle.json: recipe.training")

@@ -82,8 +82,8 @@ def metrics(study: Study) -> Fact:
 def uncertainty(study: Study) -> Fact:
     """Return how intervals were made."""
     value = (
-        f"95 % intervals of {study.rounds:,} bootstrap rounds that draw patients, not images (seed "
-        f"{study.seed}); Wilson where every outcome is the same."
+        f"95 % intervals of {study.intervals.rounds:,} bootstrap rounds that draw patients, not images (seed "
+        f"{study.intervals.seed}); Wilson where every outcome is the same."
     )
     return Fact(value=value, source="report.json: settings.rounds, settings.seed")
 

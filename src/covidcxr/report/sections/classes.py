@@ -73,8 +73,8 @@ def _at_prevalence(study: Study, result: CohortResult) -> Table | None:
 def _curves(study: Study, result: CohortResult) -> FigureBlock | None:
     roc, pr, chance = [], [], []
     for position, label in enumerate(result.cohort.classes):
-        first = roc_band(result.cohort, label, seed=study.seed)
-        second = pr_band(result.cohort, label, seed=study.seed)
+        first = roc_band(result.cohort, label, seed=study.intervals.seed)
+        second = pr_band(result.cohort, label, seed=study.intervals.seed)
         if first is None or second is None:
             continue
         roc.append(_curve(label, result.report.metrics[f"auroc/{label}"], first, position))

@@ -14,20 +14,20 @@ _METHODS = {"percentile": "percentile", "bca": "bias-corrected and accelerated (
 
 def methods_section(study: Study) -> Section:
     """Return how the numbers of this report were made, in words that could go into a methods section."""
-    info = study.info
+    info, intervals = study.info, study.intervals
     spec = info.preprocess
     smoothing = f" with label smoothing {study.label_smoothing:g}" if study.label_smoothing else ""
     paragraphs = [
         f"Images were read as grey values, squeezed to {spec.size} x {spec.size} pixels (the aspect ratio is not "
         f"kept, because it gives the class away in the public sources) and given to the network {info.network.name} "
         f"({info.network.num_parameters:,} parameters). The predicted class is the most probable one.",
-        f"Intervals are 95 % {_METHODS[study.method]} intervals of {study.rounds:,} bootstrap rounds (seed "
-        f"{study.seed}) that draw patients, joined with near-duplicates, with replacement. Where every round gives the "
-        "same value, a proportion has Wilson's interval on the effective number of patients, an AUROC the one of its "
-        "largest possible variance (Birnbaum and Klose 1957), and anything else none. The interval of the calibration "
-        "error (ten bins of equal size) is corrected for its bootstrap bias; that of a change between cohorts is "
-        "recovered from the two (Zou and Donner 2008). A value that has no meaning on a cohort is not estimable, and "
-        "the reason stands beside it.",
+        f"Intervals are 95 % {_METHODS[intervals.method]} intervals of {intervals.rounds:,} bootstrap rounds (seed "
+        f"{intervals.seed}) that draw patients, joined with near-duplicates, with replacement. Where every round gives "
+        "the same value, a proportion has Wilson's interval on the effective number of patients, an AUROC the one of "
+        "its largest possible variance (Birnbaum and Klose 1957), and anything else none. The interval of the "
+        "calibration error (ten bins of equal size) is corrected for its bootstrap bias; that of a change between "
+        "cohorts is recovered from the two (Zou and Donner 2008). A value that has no meaning on a cohort is not "
+        "estimable, and the reason stands beside it.",
         "Micro precision and recall are those of Keras: over all (image, class) pairs, at a probability above 0.5. The "
         f"cross-entropy beside the published one is taken against the training targets{smoothing}; the one in the "
         "overall table against the bare classes.",

@@ -71,7 +71,7 @@ def _benefit(result: CohortResult, study: Study) -> BenefitCurve | None:
         thresholds=thresholds,
         prevalence=prevalence,
         rounds=200,
-        seed=study.seed,
+        seed=study.intervals.seed,
     )
     return BenefitCurve(
         thresholds=curve.thresholds, model=curve.model, low=curve.low, high=curve.high, treat_all=curve.treat_all
