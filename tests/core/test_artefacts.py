@@ -26,6 +26,16 @@ def test_a_folder_appears_only_when_it_is_whole(tmp_path: Path) -> None:
     assert [path.name for path in target.parent.iterdir()] == ["dataset"]
 
 
+def test_the_old_folder_is_put_back_when_the_new_one_cannot_take_its_place(tmp_path: Path) -> None:
+    target = tmp_path / "dataset"
+    with atomic_directory(target) as partial:
+        (partial / "x").write_text("old")
+    with pytest.raises(OutputError), atomic_directory(target) as partial:
+        partial.rmdir()  # so that the last step, the rename to the target, fails once the old folder has moved away
+    assert (target / "x").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["dataset"]
+
+
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_an_interrupted_write_leaves_the_old_folder(tmp_path: Path, error: type[BaseException]) -> None:
     target = tmp_path / "dataset"

@@ -52,6 +52,22 @@ def test_standardize_sets_mean_and_deviation_whatever_the_exposure() -> None:
     np.testing.assert_allclose(found, standard_intensity(0.5 * soft + 0.2, "standardize"), atol=1e-4)
 
 
+def test_standardize_clips_outliers_at_black_and_white() -> None:
+    pixels = np.full((16, 16), 0.5, np.float32)
+    pixels[0, :8], pixels[0, 8:] = 0.0, 1.0  # 8 deviations below and above
+    standard = standard_intensity(pixels, "standardize")
+    assert (standard.min(), standard.max()) == (0.0, 1.0)
+    assert (standard[0, 0], standard[0, -1]) == (0.0, 1.0)
+
+
+def test_squeezed_pixels_lie_between_black_and_white_whatever_rounding_gave() -> None:
+    beyond = np.full((16, 16), 1.00005, np.float32)  # as far as `check_pixels` lets resampled pixels go
+    beyond[:8] = -0.00005
+    for size in (8, 16, 40):
+        squeezed = squeeze(beyond, size)
+        assert (squeezed.min(), squeezed.max()) == (0.0, 1.0)
+
+
 def test_standardize_of_a_flat_image_is_middle_gray() -> None:
     assert (standard_intensity(np.full((8, 8), 0.3, np.float32), "standardize") == 0.5).all()
 

@@ -104,3 +104,12 @@ def test_step_seeds_differ_in_each_of_their_parts() -> None:
         step_seed(a, b, c, purpose) for a in range(3) for b in range(3) for c in range(3) for purpose in ("x", "y")
     }
     assert len(seeds) == 54
+
+
+def test_a_training_clips_outliers_as_a_prediction_does() -> None:
+    spec = PreprocessSpec(size=16, channels=1, intensity="standardize")
+    images = torch.full((1, 1, 16, 16), 0.5)
+    images[0, 0, 0, :8], images[0, 0, 0, 8:] = 0.0, 1.0
+    finished = finish_images(images.clone(), spec)
+    assert (float(finished.min()), float(finished.max())) == (0.0, 1.0)
+    assert np.allclose(finished[0], finish(images[0, 0].numpy(), spec), atol=1e-6)
