@@ -26,7 +26,9 @@ REASONS = (
     "document",
     "unknown-format",
     "truncated",
-    "undecodable",  # damaged, or no decoder
+    "undecodable",  # damaged
+    "no-decoder",  # a known encoding that nothing installed can decode
+    "contradiction",  # a header that says other than the pixels, which do not tell which is right
     "zero-size",
     "too-large",
     "multi-frame",

@@ -58,10 +58,18 @@ def stated_range(*, bits: int, is_signed: bool) -> ValueRange:
 
 
 def unstated_range(values: Integers, *, bits: int, is_signed: bool) -> ValueRange:
+    """Return the range to show of ``values`` of any shape; see `range_in_use`."""
+    if values.size == 0 or (bits <= _FEWEST_BITS and not is_signed):
+        return stated_range(bits=bits, is_signed=is_signed)
+    return range_in_use(*histogram(values), bits=bits, is_signed=is_signed)
+
+
+def range_in_use(levels: NDArray[np.int64], counts: NDArray[np.int64], *, bits: int, is_signed: bool) -> ValueRange:
     """Return the range to show where only the number of bits is stated.
 
     Args:
-        values: Of any shape, without padding.
+        levels: The values that occur, padding aside, in rising order.
+        counts: How often each does.
         bits: That the file states for each value, up to 32.
         is_signed: Whether values can be negative.
 
@@ -72,10 +80,9 @@ def unstated_range(values: Integers, *, bits: int, is_signed: bool) -> ValueRang
         pixels, and one value that stands alone at either end, may lie outside if the range is so much smaller.
     """
     whole = stated_range(bits=bits, is_signed=is_signed)
-    if values.size == 0 or (bits <= _FEWEST_BITS and not is_signed):
+    if len(levels) == 0 or (bits <= _FEWEST_BITS and not is_signed):
         return whole
     fewest = min(_FEWEST_BITS, bits - is_signed)
-    levels, counts = _histogram(values)
     if bits == 16 and not is_signed and len(levels) > 1 and not (levels % _WIDENED).any():
         return whole
     if len(levels) > 1 and levels[0] < 0 <= levels[1]:  # a single negative value is padding that nobody declared
@@ -117,7 +124,7 @@ def _bits(number: int, fewest: int) -> int:
     return max(needed, fewest)
 
 
-def _histogram(values: Integers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def histogram(values: Integers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the values that occur, in rising order, and how often each does.
 
     Values that span more than 16 bits are counted in 65,536 steps or fewer; the lowest and the highest are exact.

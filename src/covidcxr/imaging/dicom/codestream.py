@@ -22,18 +22,19 @@ _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StreamSize:
-    """What a codestream says of itself."""
+    """What a codestream says of itself; ``is_signed`` is None where streams of its kind do not tell."""
 
     rows: int
     columns: int
     components: int
     bits: int
+    is_signed: bool | None = None
 
 
 def check_stream(
     frame: bytes, transfer_syntax: UID, *, rows: int, columns: int, samples: int, bits_allocated: int, origin: str
-) -> None:
-    """Compare one frame with the header around it; frames of other encodings (RLE) pass.
+) -> StreamSize | None:
+    """Compare one frame with the header around it, and return what it says of itself; None of other encodings (RLE).
 
     Raises:
         ImageReadError: ``truncated`` if the stream has no end, ``undecodable`` if it is none or does not fit.
@@ -43,7 +44,7 @@ def check_stream(
     elif transfer_syntax in JPEGTransferSyntaxes or transfer_syntax in JPEGLSTransferSyntaxes:
         size = _jpeg_size(frame)
     else:
-        return
+        return None
     if size is None:
         raise ImageReadError(
             f"{origin}: its pixel data is no {transfer_syntax.name} stream; get it again", reason="undecodable"
@@ -56,6 +57,7 @@ def check_stream(
         )
     if not frame.rstrip(b"\0").endswith(_END) and _END not in frame[-64:]:
         raise ImageReadError(f"{origin}: its compressed pixel data ends early; get it again", reason="truncated")
+    return size
 
 
 def _jpeg_size(frame: bytes) -> StreamSize | None:
@@ -84,4 +86,10 @@ def _jpeg2000_size(frame: bytes) -> StreamSize | None:
     if start < 0 or start + 4 + 39 > len(frame):
         return None
     _, _, width, height, left, top, _, _, _, _, components, depth = struct.unpack_from(">HH8IHB", frame, start + 4)
-    return StreamSize(rows=height - top, columns=width - left, components=components, bits=(depth & 0x7F) + 1)
+    return StreamSize(
+        rows=height - top,
+        columns=width - left,
+        components=components,
+        bits=(depth & 0x7F) + 1,
+        is_signed=bool(depth & 0x80),
+    )

@@ -1,7 +1,7 @@
 """Stored values to what the eye should see: the grayscale rendition pipeline of PS3.4 N.2, written once.
 
-Every step maps single values, never their neighbours; so a table of all possible stored values goes through the
-pipeline and the image is looked up in it. Overlays and annotations are no part of the result.
+Every step maps single values, never their neighbours; so a table of all possible cells goes through the pipeline and
+the image is looked up in it. Overlays and annotations are no part of the result.
 """
 
 from __future__ import annotations
@@ -9,38 +9,28 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from covidcxr.imaging.dicom.header import DicomHeader, Window
-from covidcxr.imaging.value_range import unstated_range
+from covidcxr.imaging.dicom.header import DicomHeader, Window, padding_range
+from covidcxr.imaging.dicom.stored import Frame, Reading
+from covidcxr.imaging.value_range import range_in_use
 
 _TABLE_BITS = 16
 
 
-def stored_values(raw: NDArray[np.integer], header: DicomHeader, *, is_native: bool) -> NDArray[np.int64]:
-    """Cut the stored values out of the allocated cells (PS3.5 8.1.1).
-
-    Bits beside them, where older files keep overlays (PS3.3 C.9.2, retired use), are dropped. In compressed frames
-    the values already stand at bit 0.
-    """
-    values = raw.astype(np.int64)
-    if is_native:
-        values >>= header.high_bit + 1 - header.bits_stored
-    values &= (1 << header.bits_stored) - 1
-    if header.is_signed:
-        values -= (values >> (header.bits_stored - 1)) << header.bits_stored
-    return values
+def render_gray(frame: Frame, reading: Reading, header: DicomHeader) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    """Return P-values in [0, 1], float32 (H, W), of a MONOCHROME frame, and what was noticed."""
+    cells = frame.cells
+    low, high, notes = _black_and_white(frame, reading, header)
+    if frame.bits > _TABLE_BITS:
+        values = reading.values_of(cells).astype(np.float64)
+        return _render(values, reading, header, low, high), notes
+    patterns = np.arange(1 << (8 * cells.dtype.itemsize))
+    table = _render(reading.values_of(patterns).astype(np.float64), reading, header, low, high)
+    return table[cells], notes
 
 
-def render_gray(stored: NDArray[np.int64], header: DicomHeader) -> tuple[NDArray[np.float32], tuple[str, ...]]:
-    """Return P-values in [0, 1], float32 (H, W), of MONOCHROME stored values (H, W), and what was noticed."""
-    low, high, notes = _black_and_white(stored, header)
-    if header.bits_stored > _TABLE_BITS:
-        return _render(stored.astype(np.float64), header, low, high), notes
-    lowest = -(1 << (header.bits_stored - 1)) if header.is_signed else 0
-    table = _render(np.arange(lowest, lowest + (1 << header.bits_stored), dtype=np.float64), header, low, high)
-    return table[stored - lowest], notes
-
-
-def _render(values: NDArray[np.float64], header: DicomHeader, low: float, high: float) -> NDArray[np.float32]:
+def _render(
+    values: NDArray[np.float64], reading: Reading, header: DicomHeader, low: float, high: float
+) -> NDArray[np.float32]:
     modality = apply_modality(values, header)
     if header.voi_lut is not None:
         shown = header.voi_lut.apply(modality) / header.voi_lut.white
@@ -53,8 +43,9 @@ def _render(values: NDArray[np.float64], header: DicomHeader, low: float, high: 
     # Presentation LUT Shape INVERSE, which therefore must not be applied a second time.
     if header.photometric == "MONOCHROME1":
         shown = 1.0 - shown
-    if header.padding is not None:  # PS3.3 C.7.5.1.1.2: outside every grayscale transformation, so plain background
-        shown[(values >= header.padding[0]) & (values <= header.padding[1])] = 0.0
+    padding = padding_range(header, bits=reading.bits, is_signed=reading.is_signed)
+    if padding is not None:  # PS3.3 C.7.5.1.1.2: outside every grayscale transformation, so plain background
+        shown[(values >= padding[0]) & (values <= padding[1])] = 0.0
     return shown.astype(np.float32)
 
 
@@ -77,17 +68,23 @@ def apply_window(values: NDArray[np.float64], window: Window) -> NDArray[np.floa
     return np.clip((values - (centre - 0.5)) / (width - 1.0) + 0.5, 0.0, 1.0)
 
 
-def _black_and_white(stored: NDArray[np.int64], header: DicomHeader) -> tuple[float, float, tuple[str, ...]]:
+def _black_and_white(frame: Frame, reading: Reading, header: DicomHeader) -> tuple[float, float, tuple[str, ...]]:
     """Return the modality values that are black and white where no VOI LUT and no window says so.
 
     PS3.4 N.2.1.2 then passes the whole range of the modality output on. Where a file states more bits than it uses
-    (12-bit values with BitsStored 16), that would be a dark image: `unstated_range` chooses.
+    (12-bit values with BitsStored 16), that would be a dark image: `range_in_use` chooses.
     """
     if header.voi_lut is not None or header.window is not None:
         return 0.0, 1.0, ()
     if header.modality_lut is not None:
         return 0.0, float(header.modality_lut.white), ()
-    image = stored if header.padding is None else stored[(stored < header.padding[0]) | (stored > header.padding[1])]
-    shown = unstated_range(image, bits=header.bits_stored, is_signed=header.is_signed)
+    cells, numbers = frame.histogram
+    levels, places = np.unique(reading.values_of(cells), return_inverse=True)
+    counts = np.bincount(places, weights=numbers, minlength=len(levels)).astype(np.int64)
+    padding = padding_range(header, bits=reading.bits, is_signed=reading.is_signed)
+    if padding is not None:
+        shown_ones = (levels < padding[0]) | (levels > padding[1])
+        levels, counts = levels[shown_ones], counts[shown_ones]
+    shown = range_in_use(levels, counts, bits=reading.bits, is_signed=reading.is_signed)
     ends = shown.black * header.slope + header.intercept, shown.white * header.slope + header.intercept
     return min(ends), max(*ends, min(ends) + 1e-12), (shown.note,) if shown.note else ()

@@ -22,8 +22,12 @@ from covidcxr.core.values import read_view_position
 from covidcxr.imaging.dicom.deflated import inflate
 from covidcxr.imaging.dicom.lut import LookupTable, byte_order, read_lut
 
+MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
+COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
 _COLOURS = ("Red", "Green", "Blue")
-_OVERLAY_ROWS = tuple((0x6000 + 2 * number) << 16 | 0x0010 for number in range(16))  # PS3.3 C.9.2, groups 6000-601E
+_OVERLAY_GROUPS = tuple((0x6000 + 2 * number) << 16 for number in range(16))  # PS3.3 C.9.2
+_OVERLAY_ROWS = tuple(group | 0x0010 for group in _OVERLAY_GROUPS)
+_OVERLAY_BITS_ALLOCATED, _OVERLAY_BIT_POSITION = 0x0100, 0x0102
 _KEYWORDS = (
     *("SOPClassUID", "SOPInstanceUID", "Modality", "PresentationIntentType", "ViewPosition", "PatientOrientation"),
     "BodyPartExamined",
@@ -35,7 +39,10 @@ _KEYWORDS = (
     *(f"{colour}PaletteColorLookupTable{part}" for colour in _COLOURS for part in ("Descriptor", "Data")),
     *(f"Segmented{colour}PaletteColorLookupTableData" for colour in _COLOURS),
 )
-TAGS = (*(tag for keyword in _KEYWORDS if (tag := tag_for_keyword(keyword)) is not None), *_OVERLAY_ROWS)
+TAGS = (
+    *(tag for keyword in _KEYWORDS if (tag := tag_for_keyword(keyword)) is not None),
+    *(group | element for group in _OVERLAY_GROUPS for element in (0x0010, 0x0100, 0x0102)),
+)
 _CR = "1.2.840.10008.5.1.4.1.1.1"  # PS3.4 B.5; DX and its kin are below it
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
@@ -55,8 +62,8 @@ class DicomHeader:
 
     Attributes:
         num_frames: 1 where the data set does not say.
-        padding: Stored values from the first to the second, both included, are no part of the film
-            (PS3.3 C.7.5.1.1.2); None if there are none.
+        overlay_bits: Bits of a cell that hold overlays, as older files keep them (PS3.3 C.9.2, retired use).
+        padding_words: PixelPaddingValue and PixelPaddingRangeLimit as 16-bit words; None if there are none.
         slope, intercept: Of the rescale; 1 and 0 where the data set does not say.
         lossless_codec, little_endian: Of the encoding.
     """
@@ -72,7 +79,8 @@ class DicomHeader:
     bits_stored: int
     high_bit: int
     is_signed: bool
-    padding: tuple[int, int] | None
+    overlay_bits: tuple[int, ...]
+    padding_words: tuple[int, int] | None
     modality_lut: LookupTable | None
     slope: float
     intercept: float
@@ -135,7 +143,8 @@ def read_header(dataset: Dataset, origin: str) -> DicomHeader:
         bits_stored=bits_stored,
         high_bit=int(dataset.get("HighBit", bits_stored - 1)),
         is_signed=is_signed,
-        padding=_padding(dataset, bits_stored=bits_stored, is_signed=is_signed),
+        overlay_bits=_overlay_bits(dataset),
+        padding_words=_padding_words(dataset),
         modality_lut=modality_lut,
         slope=slope if modality_lut is None else 1.0,
         intercept=intercept if modality_lut is None else 0.0,
@@ -220,13 +229,32 @@ def _window(dataset: Dataset) -> Window | None:
     return window if usable and function in ("LINEAR", "LINEAR_EXACT", "SIGMOID") else None
 
 
-def _padding(dataset: Dataset, *, bits_stored: int, is_signed: bool) -> tuple[int, int] | None:
+def padding_range(header: DicomHeader, *, bits: int, is_signed: bool) -> tuple[int, int] | None:
+    """Return the first and the last stored value that are no part of the image (PS3.3 C.7.5.1.1.2), or None."""
+    if header.padding_words is None:
+        return None
+    ends = [_stored(word, bits, is_signed) for word in header.padding_words]
+    return min(ends), max(ends)
+
+
+def _padding_words(dataset: Dataset) -> tuple[int, int] | None:
     value = dataset.get("PixelPaddingValue")
     if value in (None, ""):
         return None
     limit = dataset.get("PixelPaddingRangeLimit")
-    ends = [_stored(int(end), bits_stored, is_signed) for end in (value, value if limit in (None, "") else limit)]
-    return min(ends), max(ends)
+    return int(value), int(value if limit in (None, "") else limit)
+
+
+def _overlay_bits(dataset: Dataset) -> tuple[int, ...]:
+    found = []
+    for group in _OVERLAY_GROUPS:
+        allocated, position = (
+            dataset[group | element].value if (group | element) in dataset else None
+            for element in (_OVERLAY_BITS_ALLOCATED, _OVERLAY_BIT_POSITION)
+        )
+        if allocated not in (None, "", 1) and position not in (None, "") and 0 <= int(position) < 32:
+            found.append(int(position))
+    return tuple(found)
 
 
 def _stored(value: int, bits_stored: int, is_signed: bool) -> int:

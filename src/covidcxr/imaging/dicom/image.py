@@ -1,34 +1,28 @@
 """A DICOM file to gray pixels: decode, grayscale pipeline, colour to luma.
 
-What the header says is read in `dicom_header`, compressed frames are checked in `dicom_codestream`, and the pipeline
-itself is in `dicom_gray`. Decoders: Pillow for JPEG baseline, pylibjpeg-openjpeg for JPEG 2000, GDCM for JPEG lossless
-and JPEG-LS, pydicom for RLE. Several frames are refused unless one is chosen. Any number of threads may decode at
-once, but most of these decoders keep the interpreter's lock: processes are what makes many films faster.
+What the header says is read in `covidcxr.imaging.dicom.header`; frames come out of their encoding in `frames`, stored
+values out of their cells in `stored`, and the pipeline itself is in `gray`. Several frames are refused unless one is
+chosen. Any number of threads may decode at once, but most of the decoders keep the interpreter's lock: processes are
+what makes many images faster.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.encaps import get_frame
-from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut
 
 from covidcxr.core.errors import ImageReadError
 from covidcxr.imaging.decoded import MAX_PIXELS, Decoded, check_size
-from covidcxr.imaging.dicom.codestream import check_stream
-from covidcxr.imaging.dicom.gray import render_gray, stored_values
-from covidcxr.imaging.dicom.header import DicomHeader, parse, read_header
+from covidcxr.imaging.dicom.frames import decode_frame
+from covidcxr.imaging.dicom.gray import render_gray
+from covidcxr.imaging.dicom.header import COLOUR, MONOCHROME, DicomHeader, parse, read_header
 from covidcxr.imaging.dicom.lut import read_palette
+from covidcxr.imaging.dicom.stored import choose_reading
 from covidcxr.imaging.quiet import QUIET
 from covidcxr.imaging.value_range import scale_to_unit, unstated_range
 
-_MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
-_COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
-_PREFERRED_DECODERS = ("pillow", "pylibjpeg", "gdcm", "pydicom")
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as PS3.3 C.7.6.3.1.2 defines YBR_FULL
 
 
@@ -80,33 +74,24 @@ def count_frames(data: bytes, *, origin: str) -> int:
             ) from error
 
 
-def _decode(dataset: Dataset, header: DicomHeader, frame: int, origin: str) -> Decoded:
-    is_native = not header.transfer_syntax.is_encapsulated
-    if is_native:
-        _check_length(dataset, header, origin)
-    else:
-        stream = get_frame(dataset.PixelData, frame, number_of_frames=header.num_frames)
-        check_stream(
-            stream,
-            header.transfer_syntax,
-            rows=header.rows,
-            columns=header.columns,
-            samples=header.samples_per_pixel,
-            bits_allocated=header.bits_allocated,
-            origin=origin,
-        )
-    raw = _frame_pixels(dataset, header, frame)
+def _decode(dataset: Dataset, header: DicomHeader, frame_number: int, origin: str) -> Decoded:
+    frame = decode_frame(dataset, header, frame_number, origin)
     notes = header.warnings
-    if header.photometric in _MONOCHROME:
-        pixels, more = render_gray(stored_values(raw, header, is_native=is_native), header)
-        notes += more
-    elif header.photometric == "PALETTE COLOR":
-        indices = stored_values(raw, header, is_native=is_native)
-        pixels = _palette_luma(indices, dataset, header)
-    else:
-        shown = unstated_range(raw, bits=header.bits_stored, is_signed=False)
-        pixels = _luma(raw, shown.white, shown.black)
+    if header.photometric in COLOUR:
+        bits = max(header.bits_stored, int(frame.cells.max()).bit_length())
+        if bits > header.bits_stored:
+            notes += (f"header: BitsStored (0028,0101) is {header.bits_stored}, but the values use {bits} bits",)
+        shown = unstated_range(frame.cells, bits=bits, is_signed=False)
+        pixels = _luma(frame.cells, shown.white, shown.black)
         notes += (shown.note,) if shown.note else ()
+    else:
+        reading, more = choose_reading(frame, header, origin)
+        notes += more
+        if header.photometric in MONOCHROME:
+            pixels, more = render_gray(frame, reading, header)
+            notes += more
+        else:
+            pixels = _palette_luma(reading.values_of(frame.cells), dataset, header)
     return Decoded(
         pixels=pixels,
         bits_stored=header.bits_stored,
@@ -117,26 +102,6 @@ def _decode(dataset: Dataset, header: DicomHeader, frame: int, origin: str) -> D
         body_part=header.body_part,
         sop_instance_uid=header.sop_instance_uid,
     )
-
-
-def _frame_pixels(dataset: Dataset, header: DicomHeader, frame: int) -> NDArray[np.integer]:
-    """Return one frame as integers, (H, W) or (H, W, 3) in RGB."""
-    decoder = get_decoder(header.transfer_syntax)
-    if not header.transfer_syntax.is_encapsulated:
-        # pydicom would drop the bits above BitsStored: the wrong ones, where HighBit says that values stand higher.
-        keep_bits: dict[str, Any] = {"correct_unused_bits": header.photometric in _COLOUR}
-        return decoder.as_array(dataset, index=frame, **keep_bits)[0]
-    if not decoder.is_available:
-        raise ImageReadError(
-            f"no decoder for {header.transfer_syntax.name}; convert it to JPEG 2000", reason="undecodable"
-        )
-    available = [name for name in _PREFERRED_DECODERS if name in decoder.available_plugins]
-    for name in available[:-1]:
-        try:
-            return decoder.as_array(dataset, index=frame, decoding_plugin=name)[0]
-        except Exception:  # noqa: S112 - the next decoder may know what this one does not; the last one's error is told
-            continue
-    return decoder.as_array(dataset, index=frame, decoding_plugin=available[-1])[0]
 
 
 def _palette_luma(indices: NDArray[np.int64], dataset: Dataset, header: DicomHeader) -> NDArray[np.float32]:
@@ -157,13 +122,13 @@ def _luma(colours: NDArray[np.integer] | NDArray[np.float64], white: int, black:
 
 def _check_frames(header: DicomHeader, frame: int | None, origin: str, max_pixels: int) -> None:
     check_size(header.rows, header.columns, origin=origin, max_pixels=max_pixels)
-    if header.photometric not in _MONOCHROME + _COLOUR + ("PALETTE COLOR",):
+    if header.photometric not in MONOCHROME + COLOUR + ("PALETTE COLOR",):
         raise ImageReadError(
             f"{origin}: photometric interpretation {header.photometric!r}; expected one of "
-            f"{', '.join(_MONOCHROME + _COLOUR)}, PALETTE COLOR; convert it",
+            f"{', '.join(MONOCHROME + COLOUR)}, PALETTE COLOR; convert it",
             reason="unsupported",
         )
-    expected = 3 if header.photometric in _COLOUR else 1
+    expected = 3 if header.photometric in COLOUR else 1
     if header.samples_per_pixel != expected:
         raise ImageReadError(
             f"{origin}: {header.photometric} with {header.samples_per_pixel} samples a pixel; expected {expected}; "
@@ -179,17 +144,6 @@ def _check_frames(header: DicomHeader, frame: int | None, origin: str, max_pixel
     if not 0 <= (frame or 0) < header.num_frames:
         raise ImageReadError(
             f"{origin}: frame {frame} of {header.num_frames}; frames count from 0", reason="multi-frame"
-        )
-
-
-def _check_length(dataset: Dataset, header: DicomHeader, origin: str) -> None:
-    """Compare the length of native pixel data with what the header asks for (PS3.5 8.1.1, 8.2)."""
-    samples = 2 if header.photometric == "YBR_FULL_422" else header.samples_per_pixel
-    bits = header.rows * header.columns * samples * header.num_frames * header.bits_allocated
-    expected, found = (bits + 7) // 8, len(dataset.PixelData)
-    if found < expected:
-        raise ImageReadError(
-            f"{origin}: {found:,} bytes of pixels, the header asks for {expected:,}; get it again", reason="truncated"
         )
 
 
