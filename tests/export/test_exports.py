@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +14,10 @@ import pytest
 import torch
 
 import bundles
+import covidcxr.models.bundle as bundle_module
 from covidcxr.core.errors import BundleError, OutputError, RegistryError
 from covidcxr.core.types import PreprocessSpec
+from covidcxr.export import onnx_graph
 from covidcxr.export.exporter import check_parity, export_bundle
 from covidcxr.export.film_network import FilmNetwork, squeeze_matrix
 from covidcxr.export.parity import Parity, compare, computed_trial
@@ -377,6 +380,28 @@ def test_an_export_that_strays_is_not_kept() -> None:
     )
     with pytest.raises(BundleError, match=r"differ from the bundle's by up to 0\.01"):
         check_parity(parity, "film.onnx")
+
+
+def test_the_bundle_keeps_its_proven_file_when_a_new_one_strays_or_the_writing_is_killed(
+    with_onnx: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(shutil.copytree(with_onnx.folder, tmp_path / "bundle"))
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    strayed = Parity(
+        films="computed", num_films=3, largest_difference=0.5, mean_difference=0.1, agreement=1.0, auroc={}
+    )
+    monkeypatch.setattr(onnx_graph, "_proven", lambda *_, **__: strayed)
+    with pytest.raises(BundleError, match="the export is not kept"):
+        export_bundle(folder, "onnx")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bundle_module, "refresh_sums", killed)
+    with pytest.raises(KeyboardInterrupt):
+        bundle_module.add_files(folder, {"model.onnx": b"half a file"})
+    assert Bundle.load(folder).onnx_path is None  # a file that nobody listed is not read, and the bundle is not refused
 
 
 def test_parity_measures_difference_agreement_and_auroc() -> None:

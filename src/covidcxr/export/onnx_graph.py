@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from covidcxr.core.artefacts import atomic_file, write_text
+from covidcxr.core.artefacts import atomic_file
 from covidcxr.core.errors import BundleError, MissingExtraError
 from covidcxr.core.notice import NOTICE
 from covidcxr.core.types import Radiograph
@@ -30,10 +31,12 @@ from covidcxr.export.exporter import check_parity
 from covidcxr.export.parity import Judge, Parity, Trial, choose_trial, compare, computed_trial, radiographs
 from covidcxr.export.request import NO_GATE, ExportRequest, ExportResult, Input
 from covidcxr.imaging.preprocess import preprocess
-from covidcxr.models.bundle import INT8, ONNX, Bundle, refresh_sums
+from covidcxr.models.bundle import INT8, ONNX, Bundle, add_files, refresh_sums
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from covidcxr.inference.backends.backend import Precision
 
 Feed = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 OPSET = 20
@@ -134,42 +137,42 @@ def original_probabilities(bundle: Bundle, trial: Trial) -> list[NDArray[np.floa
 def _into_bundle(request: ExportRequest) -> ExportResult:
     import torch
 
-    from covidcxr.inference.predictor import Predictor
-
     bundle = request.bundle
     spec = bundle.info.preprocess.spec()
     example = torch.rand(2, 1, spec.size, spec.size)
-    path = bundle.folder / ONNX
-    trial = computed_trial()
-    original = original_probabilities(bundle, trial)
-    with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / ONNX
+    with _trial_copy(bundle) as copy:
         _write(
             bundle.network(),
-            made,
+            copy / ONNX,
             example=example,
             names=(IMAGES, [LOGITS]),
             dynamic={0: torch.export.Dim("batch")},
             metadata=_metadata(bundle),
         )
-        with atomic_file(path) as partial:
-            partial.write_bytes(made.read_bytes())
-    refresh_sums(bundle.folder)
-    predictor = Predictor.load(bundle.folder, backend="onnxruntime", device="cpu", gated=False)
+        parity = _proven(bundle, copy, computed_trial(), backend="onnxruntime")
+        check_parity(parity, bundle.folder / ONNX)
+        return _keep_in_bundle(request, copy / ONNX, parity)
+
+
+@contextmanager
+def _trial_copy(bundle: Bundle) -> Iterator[Path]:
+    """Yield the folder of a copy of the bundle, in which a new file is proven before the bundle itself gets it."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(shutil.copytree(bundle.folder, Path(folder) / "bundle"))
+
+
+def _proven(bundle: Bundle, copy: Path, trial: Trial, *, backend: str, precision: Precision = "fp32") -> Parity:
+    """Return how far the copy, read by ``backend``, strays from the bundle's own weights."""
+    from covidcxr.inference.predictor import Predictor
+
+    refresh_sums(copy)
+    predictor = Predictor.load(copy, backend=backend, device="cpu", precision=precision, gated=False)
     judged = iter(np.asarray(one.probabilities) for one in predictor.predict(radiographs(trial)))
-    parity = compare(trial, bundle.info.classes, original, lambda film: next(judged))
-    try:
-        check_parity(parity, path)
-    except BundleError:
-        path.unlink()
-        refresh_sums(bundle.folder)
-        raise
-    return _kept_in_bundle(request, path, parity)
+    return compare(trial, bundle.info.classes, original_probabilities(bundle, trial), lambda film: next(judged))
 
 
 def _int8_into_bundle(request: ExportRequest) -> ExportResult:
     from covidcxr.export.quantised import calibration_images, write_int8
-    from covidcxr.inference.predictor import Predictor
 
     bundle = request.bundle
     if request.data is None:
@@ -182,22 +185,19 @@ def _int8_into_bundle(request: ExportRequest) -> ExportResult:
     if bundle.onnx_path is None:
         _into_bundle(replace(request, variant="fp32"))
         bundle = Bundle.load(bundle.folder)
-    path = bundle.folder / INT8
-    trial = choose_trial(request.data, bundle.info.classes)
-    with _quiet(), atomic_file(path) as partial:
-        write_int8(bundle, calibration_images(bundle, request.data), partial)
-    refresh_sums(bundle.folder)
-    predictor = Predictor.load(bundle.folder, backend="openvino", device="cpu", precision="int8", gated=False)
-    judged = iter(np.asarray(one.probabilities) for one in predictor.predict(radiographs(trial)))
-    parity = compare(trial, bundle.info.classes, original_probabilities(bundle, trial), lambda film: next(judged))
-    return _kept_in_bundle(request, path, parity)
+    with _trial_copy(bundle) as copy:
+        with _quiet():
+            write_int8(bundle, calibration_images(bundle, request.data), copy / INT8)
+        trial = choose_trial(request.data, bundle.info.classes)
+        parity = _proven(bundle, copy, trial, backend="openvino", precision="int8")
+        return _keep_in_bundle(request, copy / INT8, parity)
 
 
-def _kept_in_bundle(request: ExportRequest, path: Path, parity: Parity) -> ExportResult:
-    report = replace(request, input="preprocessed")
-    write_text(path.with_name(f"{path.stem}.{PARITY}"), parity_report(report, parity))
-    refresh_sums(request.bundle.folder)
-    return ExportResult(path=path, parity=parity, notes=_notes(request.bundle))
+def _keep_in_bundle(request: ExportRequest, made: Path, parity: Parity) -> ExportResult:
+    folder = request.bundle.folder
+    report = parity_report(replace(request, input="preprocessed"), parity)
+    add_files(folder, {made.name: made.read_bytes(), f"{made.stem}.{PARITY}": report.encode()})
+    return ExportResult(path=folder / made.name, parity=parity, notes=_notes(request.bundle))
 
 
 def _write(

@@ -8,6 +8,7 @@ known here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from covidcxr.core.artefacts import atomic_directory, write_text
+from covidcxr.core.artefacts import atomic_directory, write_bytes, write_text
 from covidcxr.core.checksums import SUMS_FILE, parse_checksums, write_checksums
 from covidcxr.core.digests import bytes_sha256, file_sha256
 from covidcxr.core.errors import BundleError
@@ -151,6 +152,21 @@ def refresh_sums(folder: Path) -> Bundle:
     """Write SHA256SUMS anew after a file was added (``model.onnx``) or replaced, and return the bundle."""
     write_sums(folder)
     return Bundle.load(folder, verify=False)
+
+
+def add_files(folder: Path, files: Mapping[str, bytes]) -> Bundle:
+    """Put files, by name, into a bundle or in place of those there, and return it.
+
+    They leave SHA256SUMS before they are written and enter it after: a kill in between leaves a bundle without them,
+    not one that is refused or that holds a file nobody proved.
+
+    Raises:
+        OutputError: If the folder cannot be written.
+    """
+    write_checksums(folder, (name for name in _read_sums(folder) if name not in files))
+    for name, content in files.items():
+        write_bytes(folder / name, content)
+    return refresh_sums(folder)
 
 
 def write_sums(folder: Path) -> None:
