@@ -210,6 +210,13 @@ def test_the_limit_is_the_callers() -> None:
         (b"\x1f\x8b\x08\x00" + bytes(60), "archive", "gzip archive"),
         (b"%PDF-1.7\n", "document", "PDF"),
         (bytes(range(256)), "unknown-format", "no known format"),
+        (b"\0\0\0\x18ftypheic" + bytes(60), "no-decoder", "HEIC image, which nothing here decodes"),
+        (b"\0\0\0\x18ftypmif1" + bytes(60), "no-decoder", "HEIC"),
+        (b"\xff\x0a" + bytes(60), "no-decoder", "JPEG XL"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(60), "no-decoder", "JPEG XL"),
+        (b"P5\n4 4\n255\n" + bytes(16), "no-decoder", "Netpbm"),
+        (b"NRRD0004\n", "no-decoder", "NRRD"),
+        (b"\xfd7zXZ\0" + bytes(60), "archive", "xz archive"),
         (bytes(4096), "unknown-format", "no known format"),
     ],
 )
@@ -245,3 +252,39 @@ def test_the_door_of_the_room_takes_paths_strings_bytes_and_files(tmp_path: Path
     assert [one.origin for one in found] == [str(path), str(path), "<bytes>", "<bytes>", "<bytes>"]
     with pytest.raises(AttributeError, match="no attribute 'write'"):
         covidcxr.imaging.write  # noqa: B018
+
+
+@pytest.mark.parametrize(("file_format", "options", "near"), [("AVIF", {"quality": 100}, 4), ("JPEG2000", {}, 0)])
+def test_avif_and_bare_jpeg_2000_are_read(file_format: str, options: dict[str, object], near: int) -> None:
+    found = read_gray8(films.encode(FILM, file_format, **options)).pixels.astype(int)
+    assert np.abs(found - FILM).max() <= near
+
+
+def test_sixteen_bits_of_a_bare_jpeg_2000_are_kept() -> None:
+    values = films.scaled(FILM, 16).astype(np.uint16)
+    values[0, :2] = (1, 65535)
+    radiograph = read(films.encode(values, "JPEG2000"))
+    np.testing.assert_allclose(radiograph.pixels, values / 65535, atol=1e-6)
+    assert radiograph.bits_stored == 16
+
+
+@pytest.mark.parametrize(
+    ("marker", "bits", "words"),
+    [(0xC3, 16, "lossless, of 16 bits"), (0xC1, 12, "extended, of 12 bits"), (0xC9, 8, "arithmetic, of 8 bits")],
+)
+def test_rare_kinds_of_jpeg_are_named_and_not_called_damaged(marker: int, bits: int, words: str) -> None:
+    data = bytearray(films.encode(FILM, "JPEG"))
+    start = data.index(b"\xff\xc0")
+    data[start + 1], data[start + 4] = marker, bits
+    with pytest.raises(ImageReadError, match=f"no decoder for a JPEG, {words}") as caught:
+        read(bytes(data))
+    assert caught.value.reason == "no-decoder"
+
+
+def test_a_compression_of_tiff_that_nobody_decodes_is_named() -> None:
+    data = bytearray(films.encode(FILM, "TIFF"))
+    entry = data.index(b"\x03\x01\x03\x00\x01\x00\x00\x00")  # tag 259, SHORT, one value
+    data[entry + 8 : entry + 10] = (50002).to_bytes(2, "little")  # JPEG XL
+    with pytest.raises(ImageReadError, match="no decoder for this kind of TIFF") as caught:
+        read(bytes(data))
+    assert caught.value.reason == "no-decoder"

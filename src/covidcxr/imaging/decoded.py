@@ -56,6 +56,11 @@ class Decoded:
         return levels
 
 
+def out_of_memory(origin: str) -> ImageTooLargeError:
+    """Return the error of an image whose decoding ended for want of memory."""
+    return ImageTooLargeError(f"{origin}: not enough memory to decode it; scale it down, or free memory")
+
+
 def check_size(rows: int, columns: int, *, origin: str, max_pixels: int, frames: int = 1) -> None:
     """Refuse a size that a header announces, before anything is decoded.
 

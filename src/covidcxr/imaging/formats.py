@@ -23,6 +23,8 @@ class FileFormat(StrEnum):
     BMP = "BMP"
     WEBP = "WebP"
     GIF = "GIF"
+    AVIF = "AVIF"
+    JPEG2000 = "JPEG 2000"
     DICOM = "DICOM"
     NIFTI = "NIfTI"
 
@@ -37,7 +39,16 @@ _SIGNATURES: tuple[tuple[bytes, FileFormat], ...] = (
     (b"GIF87a", FileFormat.GIF),
     (b"GIF89a", FileFormat.GIF),
     (b"BM", FileFormat.BMP),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", FileFormat.JPEG2000),
+    (b"\xff\x4f\xff\x51", FileFormat.JPEG2000),
 )
+# Where the container's name stands, the name, and at byte 8 what it may hold.
+_CONTAINERS = (
+    (0, b"RIFF", (b"WEBP",), FileFormat.WEBP),
+    (4, b"ftyp", (b"avif", b"avis"), FileFormat.AVIF),
+)
+_HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")  # ISO/IEC 23008-12
+
 
 # Files that are often met in an archive and are no image, by their first bytes: (signature, reason, what it is).
 _OTHERS: tuple[tuple[bytes, str, str], ...] = (
@@ -47,7 +58,21 @@ _OTHERS: tuple[tuple[bytes, str, str], ...] = (
     (b"7z\xbc\xaf\x27\x1c", "archive", "a 7-Zip archive"),
     (b"Rar!", "archive", "a RAR archive"),
     (b"%PDF", "document", "a PDF document"),
-    (b"\0\0\0\x0cjP  ", "unknown-format", "a bare JPEG 2000 file"),
+    (b"\xff\x0a", "no-decoder", "a JPEG XL image"),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", "no-decoder", "a JPEG XL image"),
+    (b"II\xbc\x01", "no-decoder", "a JPEG XR image"),
+    (b"8BPS", "no-decoder", "a Photoshop file"),
+    (b"NRRD", "no-decoder", "an NRRD image"),
+    (b"ObjectType = Image", "no-decoder", "a MetaImage"),
+    (b"SIMPLE  =", "no-decoder", "a FITS image"),
+    (b"\x93NUMPY", "no-decoder", "a NumPy array"),
+    (b"\x89HDF\r\n", "no-decoder", "an HDF5 file"),
+    (b"\x76\x2f\x31\x01", "no-decoder", "an OpenEXR image"),
+    *((b"P%d\n" % number, "no-decoder", "a Netpbm image") for number in range(1, 8)),
+    *((b"P%d " % number, "no-decoder", "a Netpbm image") for number in range(1, 8)),
+    (b"BZh", "archive", "a bzip2 archive"),
+    (b"\xfd7zXZ\0", "archive", "an xz archive"),
+    (b"(\xb5/\xfd", "archive", "a Zstandard archive"),
 )
 
 
@@ -62,8 +87,9 @@ def sniff(head: bytes) -> FileFormat | None:
     for signature, file_format in _SIGNATURES:
         if head.startswith(signature):
             return file_format
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return FileFormat.WEBP
+    for start, container, brands, file_format in _CONTAINERS:
+        if head[start : start + 4] == container and head[8:12] in brands:
+            return file_format
     if _is_bare_dicom(head):
         return FileFormat.DICOM
     if _is_nifti(head):
@@ -78,6 +104,8 @@ def describe_unknown(head: bytes) -> tuple[str, str]:
     for signature, reason, words in _OTHERS:
         if head.startswith(signature):
             return reason, words
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
+        return "no-decoder", "a HEIC image"
     if _is_text(head):
         return "text", "a text file"
     return "unknown-format", f"of no known format (first bytes {head[:8].hex(' ')})"

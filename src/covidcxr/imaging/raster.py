@@ -1,4 +1,4 @@
-"""PNG, JPEG, TIFF, BMP, WebP and GIF to gray pixels, with Pillow (and OpenCV for 16-bit colour).
+"""PNG, JPEG, TIFF, BMP, WebP, GIF, AVIF and bare JPEG 2000 to gray pixels, with Pillow (and OpenCV for 16-bit colour).
 
 Colour becomes ITU-R BT.601 luma; a JPEG's own luma channel is taken without a detour over RGB. Transparent parts are
 shown over black: of the public sources' 75 RGBA files, the few with real transparency hold black beneath it. Stored
@@ -20,10 +20,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import (
+    AvifImagePlugin,
     BmpImagePlugin,
     GifImagePlugin,
     Image,
     ImageFile,
+    Jpeg2KImagePlugin,
     JpegImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
@@ -31,8 +33,9 @@ from PIL import (
 )
 
 from covidcxr.core.errors import ImageReadError
-from covidcxr.imaging.decoded import Decoded, check_size
+from covidcxr.imaging.decoded import Decoded, check_size, out_of_memory
 from covidcxr.imaging.formats import FileFormat
+from covidcxr.imaging.jpeg_markers import jpeg_frame
 from covidcxr.imaging.value_range import Integers, unstated_range
 
 # The plugin classes themselves, not Image.open: it probes every format, and its size check is a process-wide setting.
@@ -43,9 +46,15 @@ _PLUGINS: dict[FileFormat, type[ImageFile.ImageFile]] = {
     FileFormat.BMP: BmpImagePlugin.BmpImageFile,
     FileFormat.WEBP: WebPImagePlugin.WebPImageFile,
     FileFormat.GIF: GifImagePlugin.GifImageFile,
+    FileFormat.AVIF: AvifImagePlugin.AvifImageFile,
+    FileFormat.JPEG2000: Jpeg2KImagePlugin.Jpeg2KImageFile,
 }
 RASTER_FORMATS = frozenset(_PLUGINS)
 
+_PLAIN_JPEG = (0xC0, 0xC1, 0xC2)
+_JPEG_KINDS = {0xC0: "baseline", 0xC1: "extended", 0xC2: "progressive", 0xC3: "lossless", 0xC9: "arithmetic"}
+_JPEG_KINDS |= {0xCA: "arithmetic progressive", 0xF7: "JPEG-LS"}
+_NO_DECODER_WORDS = ("unknown pixel mode", "unknown data organization", "not available", "unsupported")
 _TRUNCATION_WORDS = ("truncated", "not enough image data", "unexpected end", "eof", "incomplete", "bytes not processed")
 _TIFF_BITS_PER_SAMPLE, _TIFF_PHOTOMETRIC, _TIFF_SAMPLE_FORMAT, _EXIF_ORIENTATION = 258, 262, 339, 274
 _TIFF_WHITE_IS_ZERO = 0
@@ -75,6 +84,8 @@ def decode_raster(
         ImageTooLargeError: If its header announces more than ``max_pixels``.
     """
     try:
+        if file_format is FileFormat.JPEG:
+            _refuse_rare_jpeg(data, origin)
         with _quiet(_makes_remarks(data, file_format)), _PLUGINS[file_format](io.BytesIO(data)) as image:
             check_size(image.height, image.width, origin=origin, max_pixels=max_pixels)
             _refuse_frames(image, file_format, origin)
@@ -83,6 +94,8 @@ def decode_raster(
             return replace(decoded, warnings=decoded.warnings + notes) if notes else decoded
     except ImageReadError:
         raise
+    except MemoryError as error:
+        raise out_of_memory(origin) from error
     except Exception as error:  # the decoders raise anything from struct.error to RecursionError on hostile files
         raise _read_error(error, file_format, origin) from error
 
@@ -108,6 +121,8 @@ def _to_gray(image: ImageFile.ImageFile, data: bytes, file_format: FileFormat, o
         image.draft("L", image.size)
     bits = _bits_per_sample(image, data, file_format)
     image.load()
+    if file_format is FileFormat.JPEG2000 and image.mode == "I;16":
+        bits = 16  # to which Pillow stretches any number above eight
     pixels: NDArray[np.uint8] | NDArray[np.float32]
     if bits == 16 and image.mode in ("RGB", "RGBA", "LA"):
         pixels, notes = _deep_colour(data, origin)
@@ -178,6 +193,16 @@ def _deep_colour(data: bytes, origin: str) -> tuple[NDArray[np.float32], tuple[s
     return luma, notes
 
 
+def _refuse_rare_jpeg(data: bytes, origin: str) -> None:
+    """Refuse the kinds of JPEG (ITU-T T.81 table B.1) that Pillow calls damaged: lossless, arithmetic, of 12 bits."""
+    frame = jpeg_frame(data)
+    if frame is not None and (frame.marker not in _PLAIN_JPEG or frame.bits != 8):
+        kind = _JPEG_KINDS.get(frame.marker, f"of kind SOF{frame.marker - 0xC0}")
+        raise ImageReadError(
+            f"{origin}: no decoder for a JPEG, {kind}, of {frame.bits} bits; save it as PNG", reason="no-decoder"
+        )
+
+
 def _bits_per_sample(image: ImageFile.ImageFile, data: bytes, file_format: FileFormat) -> int:
     if file_format is FileFormat.PNG:
         return data[24]  # IHDR: eight bytes of signature, length and type, width and height, then the bit depth
@@ -246,11 +271,16 @@ def _quiet(needed: bool) -> Iterator[None]:
 def _makes_remarks(data: bytes, file_format: FileFormat) -> bool:
     if file_format is FileFormat.PNG:
         return b"acTL" in data[:_APNG_SEARCH_BYTES]
-    return file_format not in (FileFormat.JPEG, FileFormat.BMP)
+    return file_format not in (FileFormat.JPEG, FileFormat.BMP, FileFormat.AVIF, FileFormat.JPEG2000)
 
 
 def _read_error(error: Exception, file_format: FileFormat, origin: str) -> ImageReadError:
     words = str(error).lower()
+    if isinstance(error.__cause__ or error, KeyError) or any(word in words for word in _NO_DECODER_WORDS):
+        return ImageReadError(
+            f"{origin}: no decoder for this kind of {file_format} ({error or type(error).__name__}); save it as PNG",
+            reason="no-decoder",
+        )
     if any(word in words for word in _TRUNCATION_WORDS):
         return ImageReadError(
             f"{origin}: a {file_format} that ends early; expected the whole file; get it again", reason="truncated"

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 from covidcxr.core.errors import ImageReadError, ImageTooLargeError
 from covidcxr.core.types import Radiograph
 from covidcxr.imaging.decoded import MAX_PIXELS, Decoded
@@ -33,11 +35,12 @@ REASONS = (
     "too-large",
     "multi-frame",
     "no-pixels",  # a DICOM object without an image
+    "not-finite",  # values that are not finite, in the pixels or as a header scales them
     "unsupported",  # an image whose black and white are not stated
 )
 
 _MAX_FILE_BYTES = 1 << 30
-_EXPECTED = "expected PNG, JPEG, TIFF, BMP, WebP, GIF, NIfTI or DICOM"
+_EXPECTED = "expected PNG, JPEG, TIFF, BMP, WebP, GIF, AVIF, JPEG 2000, NIfTI or DICOM"
 
 
 Readable = str | Path | bytes | bytearray | BinaryIO
@@ -126,18 +129,24 @@ def _decode(data: bytes, origin: str, max_pixels: int, *, probe_colour: bool, fr
     file_format = sniff(data[:HEAD_BYTES])
     if file_format is None:
         reason, words = describe_unknown(data[:HEAD_BYTES])
-        raise ImageReadError(f"{origin}: is {words}; {_EXPECTED}", reason=reason)
+        remedy = ", which nothing here decodes; save it as PNG" if reason == "no-decoder" else ""
+        raise ImageReadError(f"{origin}: is {words}{remedy}; {_EXPECTED}", reason=reason)
     if file_format is FileFormat.DICOM:
         from covidcxr.imaging.dicom.image import decode_dicom
 
-        return decode_dicom(data, origin=origin, max_pixels=max_pixels, frame=frame)
-    if file_format is FileFormat.NIFTI:
+        decoded = decode_dicom(data, origin=origin, max_pixels=max_pixels, frame=frame)
+    elif file_format is FileFormat.NIFTI:
         from covidcxr.imaging.nifti import decode_nifti
 
-        return decode_nifti(data, origin=origin, max_pixels=max_pixels)
-    from covidcxr.imaging.raster import decode_raster
+        decoded = decode_nifti(data, origin=origin, max_pixels=max_pixels)
+    else:
+        from covidcxr.imaging.raster import decode_raster
 
-    return decode_raster(data, file_format, origin=origin, max_pixels=max_pixels, probe_colour=probe_colour)
+        decoded = decode_raster(data, file_format, origin=origin, max_pixels=max_pixels, probe_colour=probe_colour)
+    pixels = decoded.pixels
+    if pixels.dtype != np.uint8 and not (pixels.min() >= 0.0 and pixels.max() <= 1.0):  # false of NaN as well
+        raise ImageReadError(f"{origin}: its gray values are not finite; get it again", reason="not-finite")
+    return decoded
 
 
 def _load(source: Readable, origin: str) -> bytes:

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from pydicom.uid import UID, JPEG2000TransferSyntaxes, JPEGLSTransferSyntaxes, JPEGTransferSyntaxes
 
 from covidcxr.core.errors import ImageReadError
+from covidcxr.imaging.jpeg_markers import jpeg_frame
 
 _J2K_START = b"\xff\x4f\xff\x51"  # SOC and SIZ, ITU-T T.800 A.4.1 and A.5.1
 _HTJ2K = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (201, 202, 203))
 _END = b"\xff\xd9"  # EOI of T.81 and T.87, EOC of T.800
-# Frame headers of ITU-T T.81 table B.1 (without DHT, JPG and DAC) and SOF55 of T.87.
-_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,25 +59,11 @@ def check_stream(
     return size
 
 
-def _jpeg_size(frame: bytes) -> StreamSize | None:
-    if frame[:2] != b"\xff\xd8":
+def _jpeg_size(stream: bytes) -> StreamSize | None:
+    frame = jpeg_frame(stream)
+    if frame is None:
         return None
-    position = 2
-    while position + 10 <= len(frame):
-        if frame[position] != 0xFF:
-            return None
-        marker = frame[position + 1]
-        if marker == 0xFF:  # fill byte, T.81 B.1.1.2
-            position += 1
-            continue
-        (length,) = struct.unpack_from(">H", frame, position + 2)
-        if marker in _FRAME_MARKERS:
-            bits, rows, columns, components = struct.unpack_from(">BHHB", frame, position + 4)
-            return StreamSize(rows=rows, columns=columns, components=components, bits=bits)
-        if length < 2 or marker in (0xDA, 0xD9):
-            return None
-        position += 2 + length
-    return None
+    return StreamSize(rows=frame.rows, columns=frame.columns, components=frame.components, bits=frame.bits)
 
 
 def _jpeg2000_size(frame: bytes) -> StreamSize | None:

@@ -9,27 +9,35 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from covidcxr.imaging.dicom.header import DicomHeader, Window, padding_range
+from covidcxr.core.errors import ImageReadError
+from covidcxr.imaging.dicom.header import DicomHeader, padding_range
 from covidcxr.imaging.dicom.stored import Frame, Reading
+from covidcxr.imaging.dicom.voi import Window
 from covidcxr.imaging.value_range import range_in_use
 
 _TABLE_BITS = 16
 
 
-def render_gray(frame: Frame, reading: Reading, header: DicomHeader) -> tuple[NDArray[np.float32], tuple[str, ...]]:
-    """Return P-values in [0, 1], float32 (H, W), of a MONOCHROME frame, and what was noticed."""
+def render_gray(
+    frame: Frame, reading: Reading, header: DicomHeader, origin: str
+) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    """Return P-values in [0, 1], float32 (H, W), of a MONOCHROME frame, and what was noticed.
+
+    Raises:
+        ImageReadError: ``not-finite``, if rescale and window leave no finite values.
+    """
     cells = frame.cells
     low, high, notes = _black_and_white(frame, reading, header)
     if frame.bits > _TABLE_BITS:
         values = reading.values_of(cells).astype(np.float64)
-        return _render(values, reading, header, low, high), notes
+        return _render(values, reading, header, (low, high), origin), notes
     patterns = np.arange(1 << (8 * cells.dtype.itemsize))
-    table = _render(reading.values_of(patterns).astype(np.float64), reading, header, low, high)
+    table = _render(reading.values_of(patterns).astype(np.float64), reading, header, (low, high), origin)
     return table[cells], notes
 
 
 def _render(
-    values: NDArray[np.float64], reading: Reading, header: DicomHeader, low: float, high: float
+    values: NDArray[np.float64], reading: Reading, header: DicomHeader, ends: tuple[float, float], origin: str
 ) -> NDArray[np.float32]:
     modality = apply_modality(values, header)
     if header.voi_lut is not None:
@@ -37,7 +45,13 @@ def _render(
     elif header.window is not None:
         shown = apply_window(modality, header.window)
     else:
-        shown = (modality - low) / (high - low)
+        shown = (modality - ends[0]) / (ends[1] - ends[0])
+    if not (np.isfinite(modality).all() and np.isfinite(shown).all()):
+        raise ImageReadError(
+            f"{origin}: RescaleSlope, RescaleIntercept or the window (0028,1053, 1052, 1050, 1051) give values that "
+            "are not finite; correct them, or get the file again",
+            reason="not-finite",
+        )
     shown = np.clip(shown, 0.0, 1.0)
     # PS3.3 C.7.6.3.1.2: the lowest value of MONOCHROME1 is white. C.8.11.3.1.2 and C.11.6 say the same of DX by
     # Presentation LUT Shape INVERSE, which therefore must not be applied a second time.

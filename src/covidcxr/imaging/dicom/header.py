@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
 
 from pydicom import dcmread
 from pydicom.datadict import tag_for_keyword
@@ -20,7 +19,9 @@ from covidcxr.core.errors import ImageReadError
 from covidcxr.core.types import View
 from covidcxr.core.values import read_view_position
 from covidcxr.imaging.dicom.deflated import inflate
-from covidcxr.imaging.dicom.lut import LookupTable, byte_order, read_lut
+from covidcxr.imaging.dicom.lengths import define_lengths
+from covidcxr.imaging.dicom.lut import LookupTable, byte_order, is_empty_lut, read_lut
+from covidcxr.imaging.dicom.voi import GROUPS, Window, first_value, read_window, take_from_groups
 
 MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
@@ -36,6 +37,7 @@ _KEYWORDS = (
     *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelPaddingValue", "PixelPaddingRangeLimit"),
     *("ModalityLUTSequence", "RescaleSlope", "RescaleIntercept", "VOILUTSequence", "WindowCenter", "WindowWidth"),
     *("VOILUTFunction", "PresentationLUTShape", "PixelData", "FloatPixelData", "DoubleFloatPixelData"),
+    *GROUPS,
     *(f"{colour}PaletteColorLookupTable{part}" for colour in _COLOURS for part in ("Descriptor", "Data")),
     *(f"Segmented{colour}PaletteColorLookupTableData" for colour in _COLOURS),
 )
@@ -45,15 +47,6 @@ TAGS = (
 )
 _CR = "1.2.840.10008.5.1.4.1.1.1"  # PS3.4 B.5; DX and its kin are below it
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Window:
-    """One window of the VOI LUT module (PS3.3 C.11.2.1.2)."""
-
-    centre: float
-    width: float
-    function: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,7 +93,7 @@ def parse(data: bytes, origin: str) -> Dataset:
         ImageReadError: ``no-pixels`` or ``truncated``, if there are none to decode.
         ImageTooLargeError: If a deflated data set (PS3.5 A.5) inflates beyond 512 MiB.
     """
-    dataset = dcmread(BytesIO(inflate(data, origin)), force=True, specific_tags=list(TAGS))
+    dataset = dcmread(BytesIO(define_lengths(inflate(data, origin))), force=True, specific_tags=list(TAGS))
     if "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset:
         raise ImageReadError(
             f"{origin}: a DICOM parametric map (float pixels); expected a radiograph", reason="unsupported"
@@ -115,8 +108,8 @@ def parse(data: bytes, origin: str) -> Dataset:
     return dataset
 
 
-def read_header(dataset: Dataset, origin: str) -> DicomHeader:
-    """Read what `DicomHeader` lists.
+def read_header(dataset: Dataset, origin: str, *, frame: int = 0) -> DicomHeader:
+    """Read what `DicomHeader` lists, of one frame where frames differ.
 
     Raises:
         ImageReadError: ``undecodable``, if an attribute that the image needs is missing or makes no sense.
@@ -127,7 +120,9 @@ def read_header(dataset: Dataset, origin: str) -> DicomHeader:
         raise ImageReadError(
             f"{origin}: a DICOM image without {', '.join(absent)} (PS3.3 C.7.6.3); get it again", reason="undecodable"
         )
+    take_from_groups(dataset, frame)
     bits_stored = int(dataset.BitsStored)
+    window, window_notes = read_window(dataset)
     is_signed = dataset.get("PixelRepresentation", 0) == 1
     modality_lut = read_lut(dataset.get("ModalityLUTSequence"), is_signed=is_signed, order=byte_order(dataset))
     slope, intercept = _number(dataset, "RescaleSlope", 1.0), _number(dataset, "RescaleIntercept", 0.0)
@@ -153,12 +148,12 @@ def read_header(dataset: Dataset, origin: str) -> DicomHeader:
             is_signed=modality_lut is None and (is_signed or intercept < 0),
             order=byte_order(dataset),
         ),
-        window=_window(dataset),
+        window=window,
         spacing_mm=_spacing(dataset),
         view=read_view_position(str(dataset.get("ViewPosition") or "")),
         modality=str(dataset.get("Modality") or "").strip().upper(),
         body_part=str(dataset.get("BodyPartExamined") or "").strip().upper(),
-        warnings=_remarks(dataset),
+        warnings=(*_remarks(dataset), *window_notes),
     )
     _check(header, origin)
     return header
@@ -199,34 +194,14 @@ def _transfer_syntax(dataset: Dataset) -> UID:
     return ExplicitVRLittleEndian if is_little else ExplicitVRBigEndian
 
 
-def _first(value: Any) -> Any:
-    """Return the first value of a multi-valued attribute; windows, for example, are alternatives."""
-    if isinstance(value, (str, bytes)) or not hasattr(value, "__len__"):
-        return value
-    return value[0] if len(value) else None
-
-
 def _number(dataset: Dataset, keyword: str, default: float) -> float:
-    value = _first(dataset.get(keyword))
+    value = first_value(dataset.get(keyword))
     if value is None or value == "":
         return default
     number = float(value)
     if not math.isfinite(number):
         raise ValueError(f"{keyword} is {value!r}")
     return number
-
-
-def _window(dataset: Dataset) -> Window | None:
-    centre, width = (_first(dataset.get(keyword)) for keyword in ("WindowCenter", "WindowWidth"))
-    if centre in (None, "") or width in (None, ""):
-        return None
-    function = str(dataset.get("VOILUTFunction") or "LINEAR").strip().upper()
-    window = Window(centre=float(centre), width=float(width), function=function)
-    lowest = 1.0 if function == "LINEAR" else 0.0
-    usable = (
-        math.isfinite(window.centre) and math.isfinite(window.width) and window.width >= lowest and window.width > 0
-    )
-    return window if usable and function in ("LINEAR", "LINEAR_EXACT", "SIGMOID") else None
 
 
 def padding_range(header: DicomHeader, *, bits: int, is_signed: bool) -> tuple[int, int] | None:
@@ -286,8 +261,9 @@ def _remarks(dataset: Dataset) -> tuple[str, ...]:
         remarks.append("annotations are burned into the pixels")
     if any(tag in dataset for tag in _OVERLAY_ROWS):
         remarks.append("overlay left out")
-    if (dataset.get("WindowWidth") not in (None, "")) and _window(dataset) is None:
-        remarks.append("window ignored: width or function is not valid (PS3.3 C.11.2.1.2)")
+    for keyword in ("ModalityLUTSequence", "VOILUTSequence"):
+        if is_empty_lut(dataset.get(keyword)):
+            remarks.append(f"gray-values: {keyword} ignored: its LUTDescriptor or LUTData (0028,3002, 3006) is empty")
     inverse, shape = dataset.get("PhotometricInterpretation") == "MONOCHROME1", dataset.get("PresentationLUTShape")
     if shape in ("IDENTITY", "INVERSE") and inverse != (shape == "INVERSE") and _is_monochrome(dataset):
         remarks.append(f"PresentationLUTShape {shape} contradicts the photometric interpretation, which was followed")

@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut
 
 from covidcxr.core.errors import ImageReadError
-from covidcxr.imaging.decoded import MAX_PIXELS, Decoded, check_size
+from covidcxr.imaging.decoded import MAX_PIXELS, Decoded, check_size, out_of_memory
 from covidcxr.imaging.dicom.frames import decode_frame
 from covidcxr.imaging.dicom.gray import render_gray
 from covidcxr.imaging.dicom.header import COLOUR, MONOCHROME, DicomHeader, parse, read_header
@@ -45,11 +45,13 @@ def decode_dicom(data: bytes, *, origin: str, max_pixels: int = MAX_PIXELS, fram
     with QUIET:
         try:
             dataset = parse(data, origin)
-            header = read_header(dataset, origin)
+            header = read_header(dataset, origin, frame=frame or 0)
             _check_frames(header, frame, origin, max_pixels)
             return _decode(dataset, header, frame or 0, origin)
         except ImageReadError:
             raise
+        except MemoryError as error:
+            raise out_of_memory(origin) from error
         except Exception as error:  # pydicom and the codecs raise anything on hostile files
             words = f"{type(error).__name__}: {error}".splitlines()[0][:200]
             raise ImageReadError(
@@ -88,7 +90,7 @@ def _decode(dataset: Dataset, header: DicomHeader, frame_number: int, origin: st
         reading, more = choose_reading(frame, header, origin)
         notes += more
         if header.photometric in MONOCHROME:
-            pixels, more = render_gray(frame, reading, header)
+            pixels, more = render_gray(frame, reading, header, origin)
             notes += more
         else:
             pixels = _palette_luma(reading.values_of(frame.cells), dataset, header)

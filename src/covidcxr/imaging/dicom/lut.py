@@ -41,16 +41,23 @@ def read_lut(sequence: Sequence[Any] | None, *, is_signed: bool, order: str) -> 
     """Read the first item of a Modality or VOI LUT Sequence; further items are alternatives.
 
     Args:
-        sequence: The sequence, or None.
+        sequence: The sequence, or None; an item without a table counts as none.
         is_signed: Whether the values that go in can be negative; LUTDescriptor's second value then is, too.
         order: ``<`` or ``>``, the byte order of data that came as bytes.
 
     Raises:
         ValueError: If the descriptor does not fit the data.
     """
-    if not sequence:
+    if not sequence or is_empty_lut(sequence):
         return None
     return _table(sequence[0].LUTDescriptor, sequence[0].LUTData, is_signed=is_signed, order=order)
+
+
+def is_empty_lut(sequence: Sequence[Any] | None) -> bool:
+    """Tell if a Modality or VOI LUT Sequence has an item without a table."""
+    if not sequence:
+        return False
+    return any(sequence[0].get(keyword) in (None, "", b"", []) for keyword in ("LUTDescriptor", "LUTData"))
 
 
 def read_palette(dataset: Dataset, *, is_signed: bool) -> tuple[LookupTable, LookupTable, LookupTable]:
