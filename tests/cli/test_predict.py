@@ -58,6 +58,15 @@ def test_a_table_is_shown_with_its_notice(bundle: Bundle, folder: Path, capsys: 
     assert "2 inputs, 1 could not be read" in captured.err
 
 
+def test_the_summary_names_the_backend_and_what_would_be_faster(
+    bundle: Bundle, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["predict", str(bundle.folder), str(folder), "--device", "cpu"]) == 0
+    err = capsys.readouterr().err
+    assert "on cpu (fp32, torch " in err
+    assert f"ONNX Runtime would be faster: covidcxr export {bundle.folder}" in err
+
+
 def test_a_file_is_written_instead(
     bundle: Bundle, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from covidcxr.cli.main import run_command
+from covidcxr.models.bundle import Bundle
 from covidcxr.sources.phantoms import write_phantom_sources
 
 SETTINGS = ["--set", "training.epochs=1", "--set", "training.steps=2", "--set", "training.batch_size=4"]
@@ -37,6 +38,14 @@ def test_a_run_leaves_dataset_bundle_and_report(finished: Path) -> None:
     ]:
         assert (out / artefact).stat().st_size > 0
     assert (out / "report" / "report.html").stat().st_size > 0
+
+
+def test_a_bundle_leaves_training_with_its_fastest_proven_form(finished: Path) -> None:
+    pytest.importorskip("onnxscript", reason="the extra `export` is not installed")
+    bundle = Bundle.load(finished / "run" / "bundle")
+    assert bundle.onnx_path == finished / "run" / "bundle" / "model.onnx"
+    proof = json.loads((bundle.folder / "model.parity.json").read_text())
+    assert proof["parity"]["largest_difference"] <= proof["fp32_tolerance"]
 
 
 def test_synthetic_data_are_called_so_in_every_artefact(finished: Path) -> None:

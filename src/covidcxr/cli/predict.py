@@ -297,6 +297,8 @@ def _print_summary(
     }
     others = "".join(f", {number} {words}" for words, number in said.items() if number)
     sys.stderr.write(f"{counts.total()} inputs{others}; bundle {predictor.bundle.bundle_id} on {predictor.device}\n")
+    if predictor.backend.name == "torch" and predictor.device.startswith("cpu") and predictor.bundle.onnx_path is None:
+        sys.stderr.write(f"ONNX Runtime would be faster: covidcxr export {predictor.bundle.folder} (adds model.onnx)\n")
     if out is not None:
         sys.stderr.write(f"written to {out} (research use only, not a diagnosis)\n")
         if intake.naming.key is not None and counts:

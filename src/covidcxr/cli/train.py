@@ -40,7 +40,7 @@ def train_recipe(
     """Train a recipe's network; an interrupted training goes on where it stopped."""
     from covidcxr.core.recipe_toml import load_recipe
     from covidcxr.models.bundle import Bundle
-    from covidcxr.training.fit import train
+    from covidcxr.pipeline.train import train
     from covidcxr.training.processes import is_leader
 
     resolved = load_recipe(recipe, overrides or [])

@@ -17,11 +17,11 @@ from covidcxr.curation.compile import compile_dataset
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.evaluation.settings import EvaluationSettings
 from covidcxr.pipeline.evaluate import evaluate
+from covidcxr.pipeline.train import train
 from covidcxr.sources.fetch import fetch_source
 from covidcxr.sources.lookup import find_sources_root, is_synthetic, locate_sources
 from covidcxr.sources.phantoms import write_phantom_sources
 from covidcxr.training.check import check_recipe
-from covidcxr.training.fit import train
 
 DOWNLOAD_FOLDER = Path("data/sources")
 
