@@ -11,7 +11,7 @@ import pytest
 from covidcxr.audit.run import run_audits
 from covidcxr.cli.main import run_command
 from covidcxr.core.digests import file_sha256
-from covidcxr.core.errors import BundleError, DatasetError, EvaluationError, OutputError
+from covidcxr.core.errors import BundleError, DatasetError, OutputError
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.evaluation.settings import EvaluationSettings
 from covidcxr.pipeline.evaluate import evaluate
@@ -223,9 +223,10 @@ def test_synthetic_data_are_announced(tmp_path: Path) -> None:
 
 def test_a_class_the_bundle_does_not_know_is_refused_or_mapped(home: Path, tmp_path: Path) -> None:
     folder = write_class_folders(tmp_path / "ward", {"COVID-19": 3, "Viral Pneumonia": 3})
-    with pytest.raises(DatasetError, match="Viral Pneumonia"):
-        evaluate(home / "bundle", [folder], tmp_path / "report", settings=EvaluationSettings(rounds=10))
-    with pytest.raises(EvaluationError, match=r"'Flu' is none of the bundle's classes"):
+    flu = write_class_folders(tmp_path / "flu", {"Flu": 2})
+    with pytest.raises(DatasetError, match="'Flu' is none of COVID-19, Normal, Pneumonia; rename it, or say which"):
+        evaluate(home / "bundle", [flu], tmp_path / "report", settings=EvaluationSettings(rounds=10))
+    with pytest.raises(DatasetError, match="'Flu' is none of the classes, COVID-19"):
         evaluate(
             home / "bundle",
             [folder],
@@ -240,6 +241,7 @@ def test_a_class_the_bundle_does_not_know_is_refused_or_mapped(home: Path, tmp_p
         settings=EvaluationSettings(rounds=10, class_map={"viral pneumonia": "Pneumonia"}),
     )
     assert reports[0].confusion.sum(axis=1).tolist() == [3, 0, 3]
+    assert "Names of classes: 'Viral Pneumonia' taken as Pneumonia." in reports[0].notes
 
 
 def test_an_unreadable_image_is_left_out_by_name(home: Path, tmp_path: Path) -> None:

@@ -143,3 +143,14 @@ def test_predictions_that_do_not_fit_are_refused(
 def test_a_file_for_each_dataset_is_asked_for(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert evaluated(home, tmp_path / "report", home / "table.csv", home / "table.csv") == 2
     assert "2 files of predictions for 1 datasets" in capsys.readouterr().err
+
+
+def test_columns_that_would_be_one_class_are_refused_with_both_and_signs_are_told_apart(tmp_path: Path) -> None:
+    table = write_table(tmp_path / "p.csv", [{"file": "x", "COVID+": "0.9", "COVID-": "0.1"}])
+    (found,) = PredictionFile(table, ("COVID-19", "Not COVID-19")).predict([Path("x")], ["x"])
+    assert found.probabilities == pytest.approx([0.9, 0.1])
+    with pytest.raises(EvaluationError, match="no probability of Normal"):
+        PredictionFile(table, ("COVID-19", "Normal"))
+    twice = write_table(tmp_path / "q.csv", [{"file": "x", "COVID": "0.9", "covid-19": "0.1", "Normal": "0.1"}])
+    with pytest.raises(EvaluationError, match="columns 'COVID' and 'covid-19' would both be the probability"):
+        PredictionFile(twice, ("COVID-19", "Normal"))

@@ -98,7 +98,7 @@ def test_dicom_headers_fill_what_the_table_leaves_open(ward: Path) -> None:
         (
             "path,label",
             "a.png,Tuberculosis",
-            "line 2: class 'Tuberculosis' is none of COVID-19, Normal, Pneumonia; map",
+            "line 2: class 'Tuberculosis' is none of COVID-19, Normal, Pneumonia; rename",
         ),
         ("path,label", "", "no row"),
     ],
@@ -163,3 +163,33 @@ def test_class_folders_are_enough_and_need_no_earlier_report(home: Path, tmp_pat
             against=tmp_path / "images",
             settings=EvaluationSettings(rounds=10),
         )
+
+
+@pytest.mark.parametrize(
+    ("counts", "class_map"),
+    [
+        ({"COVID+": 2, "COVID-": 3}, {"COVID+": "COVID-19", "COVID-": "Normal"}),
+        ({"新冠": 2, "正常": 3}, {"新冠": "COVID-19", "正常": "Normal"}),
+        ({"Ковид": 2, "Норма": 3}, {"Ковид": "COVID-19", "Норма": "Normal"}),
+        ({"Covid-19": 2, "No_findings": 3}, {}),
+    ],
+)
+def test_folder_names_in_any_script_and_with_signs_keep_their_class(
+    counts: dict[str, int], class_map: dict[str, str], home: Path, tmp_path: Path
+) -> None:
+    folder = write_class_folders(tmp_path / "images", counts)
+    settings = EvaluationSettings(class_map=class_map, explain=False, rounds=10)
+    report = validate(home / "bundle", folder, tmp_path / "out", settings=settings)
+    assert report.confusion.sum(axis=1).tolist() == [2, 3, 0]
+    for name, label in class_map.items():
+        assert f"{name!r} taken as {label}" in " ".join(report.notes)
+
+
+def test_a_negative_is_no_class_of_a_bundle_without_one(home: Path, tmp_path: Path) -> None:
+    folder = write_class_folders(tmp_path / "images", {"COVID+": 2, "COVID-": 3})
+    with pytest.raises(DatasetError, match="class 'COVID-' is none of COVID-19, Normal, Pneumonia"):
+        validate(home / "bundle", folder, tmp_path / "out", settings=EvaluationSettings(explain=False, rounds=10))
+    table = "path,label\nCOVID+/0.png,COVID-19 +\nCOVID-/0.png,COVID-19 -\n"
+    (folder / "labels.csv").write_text(table)
+    with pytest.raises(DatasetError, match="labels.csv, line 3: class 'COVID-19 -' is none of"):
+        validate(home / "bundle", folder, tmp_path / "out", settings=EvaluationSettings(explain=False, rounds=10))

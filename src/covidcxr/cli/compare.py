@@ -14,7 +14,7 @@ from covidcxr.cli.options import (
     QuietOption,
     print_json,
     progress_for,
-    split_pair,
+    split_pairs,
     typed_command,
 )
 
@@ -66,7 +66,7 @@ def compare_verb(
             rounds=rounds,
             seed=seed,
             method=intervals,
-            class_map=dict(split_pair("--map", text) for text in class_map or ()),
+            class_map=split_pairs("--map", class_map),
             audit=audit,
         ),
         device=device,

@@ -17,7 +17,7 @@ from covidcxr.cli.options import (
     StudyOption,
     print_json,
     progress_for,
-    split_pair,
+    split_pairs,
     typed_command,
 )
 from covidcxr.core.errors import EvaluationError
@@ -84,7 +84,7 @@ def evaluate_verb(
             rounds=rounds,
             seed=seed,
             method=intervals,
-            class_map=dict(split_pair("--map", text) for text in class_map or ()),
+            class_map=split_pairs("--map", class_map),
             prevalence=parse_prevalence(prevalence),
             statements={} if study is None else read_statements(study),
             pictures=pictures,
@@ -113,28 +113,13 @@ def promised_document(out: Path) -> dict[str, Any]:
 def print_reports(reports: list[EvaluationReport], out: Path) -> None:
     """Print the numbers to remember of every cohort, the published ones beside ours, the verdict and the place."""
     from rich.console import Console
-    from rich.table import Table
 
     document = promised_document(out)
     console = Console()
     if document["synthetic"]:
         console.print("[bold red]SYNTHETIC DATA: computed phantoms, not radiographs; no number below means anything.")
-    shown = ["accuracy", "balanced_accuracy", "auroc_macro", "ece"]
-    shown += [f"{name}/{label}" for label in reports[0].classes for name in ("sensitivity", "specificity", "auroc")]
-    shown += [name for name in reports[0].metrics if name.startswith(("ppv_at/", "npv_at/"))]
     for report in reports:
-        table = Table(title=f"{report.cohort}: {report.num_images} images, {report.num_patients} patients")
-        table.add_column("metric")
-        table.add_column("value", justify="right")
-        table.add_column("95 % interval", justify="right")
-        for name in shown:
-            metric = report.metrics[name]
-            if metric.value is None:
-                table.add_row(name, "not estimable", metric.reason)
-            else:
-                limits = metric.reason if metric.low is None else f"{metric.low:.3f} to {metric.high:.3f}"
-                table.add_row(name, f"{metric.value:.3f}", limits)
-        console.print(table)
+        _print_metrics(console, report)
         _print_explanations(console, document["explanations"].get(report.cohort), report)
     if document["not_explained"]:
         console.print(f"No heat maps: {document['not_explained']}", markup=False, highlight=False, soft_wrap=True)
@@ -150,6 +135,31 @@ def print_reports(reports: list[EvaluationReport], out: Path) -> None:
         console.print(_filled(checklist), markup=False, highlight=False, soft_wrap=True)
     console.print(f"Report: {out / 'report.html'}", soft_wrap=True, markup=False)
     console.print("Research use only, not a diagnosis.")
+
+
+def _print_metrics(console: Console, report: EvaluationReport) -> None:
+    """Print the numbers to remember of one cohort, and what its dataset has to tell."""
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = ["accuracy", "balanced_accuracy", "auroc_macro", "ece"]
+    shown += [f"{name}/{label}" for label in report.classes for name in ("sensitivity", "specificity", "auroc")]
+    shown += [name for name in report.metrics if name.startswith(("ppv_at/", "npv_at/"))]
+    table = Table(title=Text(f"{report.cohort}: {report.num_images} images, {report.num_patients} patients"))
+    table.add_column("metric")
+    table.add_column("value", justify="right")
+    table.add_column("95 % interval", justify="right")
+    for name in shown:
+        metric = report.metrics[name]
+        if metric.value is None:
+            cells = "not estimable", metric.reason
+        else:
+            limits = metric.reason if metric.low is None else f"{metric.low:.3f} to {metric.high:.3f}"
+            cells = f"{metric.value:.3f}", limits
+        table.add_row(*(Text(cell) for cell in (name, *cells)))
+    console.print(table)
+    for note in report.notes:
+        console.print(note, markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_explanations(console: Console, found: dict[str, Any] | None, report: EvaluationReport) -> None:
@@ -208,7 +218,7 @@ def parse_prevalence(texts: list[str] | None) -> dict[str, float]:
     Raises:
         EvaluationError: If one is nothing of the kind.
     """
-    return {name: _share(name, value) for name, value in (split_pair("--prevalence", text) for text in texts or ())}
+    return {name: _share(name, value) for name, value in split_pairs("--prevalence", texts).items()}
 
 
 def _share(name: str, text: str) -> float:

@@ -109,6 +109,19 @@ def split_pair(option: str, text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
+def split_pairs(option: str, texts: Iterable[str] | None) -> dict[str, str]:
+    """Return every ``NAME=VALUE`` given to ``option`` as name to value.
+
+    Raises:
+        EvaluationError: If one is nothing of the kind, or two give one name different values.
+    """
+    pairs: dict[str, str] = {}
+    for name, value in (split_pair(option, text) for text in texts or ()):
+        if pairs.setdefault(name, value) != value:
+            raise EvaluationError(f"{option} {name}={pairs[name]} and {option} {name}={value}: leave one of them")
+    return pairs
+
+
 class TerminalProgress:
     """A `Progress` that draws with rich on stderr: a bar with count, rate, time left and a status text."""
 

@@ -17,7 +17,7 @@ from covidcxr.cli.options import (
     StudyOption,
     print_json,
     progress_for,
-    split_pair,
+    split_pairs,
     typed_command,
 )
 
@@ -69,7 +69,7 @@ def validate_verb(
             rounds=rounds,
             seed=seed,
             method=intervals,
-            class_map=dict(split_pair("--map", text) for text in class_map or ()),
+            class_map=split_pairs("--map", class_map),
             prevalence=parse_prevalence(prevalence),
             statements={} if study is None else read_statements(study),
             pictures=pictures,

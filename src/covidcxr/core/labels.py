@@ -1,16 +1,17 @@
 """The classes that covidcxr knows, and how class names from elsewhere are matched to them.
 
-Matching is by whole name without case or punctuation, never by substring: ``COVID19``, ``covid-19`` and
-``COVID-19`` are one class, and ``no covid-19`` is another.
+Matching is by whole name without case or separators, never by substring: ``COVID19``, ``covid-19`` and ``COVID-19`` are
+one class, and ``no covid-19`` is another. Signs and question marks say what a name means and are kept: ``COVID+``,
+``COVID-``, ``COVID-19?`` and ``!COVID`` are four names. How names are read against a map that a person gives, and
+which of them may become one class, is known to `covidcxr.core.class_names`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import unicodedata
+from collections.abc import Iterable, Mapping
 from typing import Literal
-
-from covidcxr.core.errors import DatasetError
 
 COVID19 = "COVID-19"
 NORMAL = "Normal"
@@ -55,47 +56,79 @@ def class_meaning(labels: Iterable[str]) -> Meaning:
     return "appearance" if kinds == {"appearance"} else "both"
 
 
-_ALIASES = {
-    "covid": COVID19,
-    "noncovid": NOT_COVID19,
-    "noncovid19": NOT_COVID19,
-    "nocovid": NOT_COVID19,
-    "nocovid19": NOT_COVID19,
-    "nofinding": NORMAL,
-    "healthy": NORMAL,
-    "otherpneumonia": PNEUMONIA,
+# Other spellings in public sets: "positive" and "negative" are those of COVIDx, where negative is without COVID-19 and
+# not without finding; No_findings is that of Ozturk et al. (muhammedtalo/COVID-19).
+_SPELLINGS = {
+    COVID19: (
+        *("covid", "covid positive", "covid-19 positive", "covid+", "covid-19+", "positive", "SARS-CoV-2"),
+        *("SARS-CoV-2+", "SARS-CoV-2 positive", "COVID-19 pneumonia", "COVID pneumonia"),
+    ),
+    NOT_COVID19: (
+        *("non covid", "non covid-19", "no covid", "no covid-19", "not covid", "covid-", "covid-19 (-)", "negative"),
+        *("covid negative", "covid-19 negative", "SARS-CoV-2 (-)", "SARS-CoV-2 negative"),
+    ),
+    NORMAL: ("no finding", "no findings", "healthy"),
+    PNEUMONIA: ("other pneumonia", "non covid pneumonia", "non covid-19 pneumonia"),
 }
+# Names of a part of what the class means, so that several of them in one dataset are one class: those of the Kermany
+# set, of RSNA and of the COVID-19 Radiography Database, whose Lung_Opacity is "non-COVID lung infection".
+_PARTS = {
+    PNEUMONIA: (
+        *("viral pneumonia", "bacterial pneumonia", "viral", "bacterial", "lung opacity"),
+        *("pneumonia viral", "pneumonia bacterial", "pneumonia virus", "pneumonia bacteria"),
+    )
+}
+
+_DASHES = "\\-\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
+_DASH = re.compile(f"[{_DASHES}]")
+_SEPARATOR = re.compile(rf"(?<=[^\W_])[\s_{_DASHES}]*[{_DASHES}][\s_{_DASHES}]*(?=[^\W_])")
+_IGNORED = re.compile(r"[\s_.,:;/\\'\"`()\[\]{}<>|&\u00b7\u2019\u3001\u3002\u30fb]")
 
 
 def label_key(name: str) -> str:
-    """Return ``name`` in lower case with everything but letters and digits removed."""
-    return re.sub(r"[^a-z0-9]", "", name.casefold())
+    """Return ``name`` without case, spaces, brackets and separators.
+
+    Letters and digits of every script stay, and so does every other sign, such as ``+``, ``?`` and ``!``. A hyphen
+    between two letters or digits is a separator; any other is a minus, as in ``COVID-`` and ``COVID-19 (-)``.
+    """
+    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    text = "".join(letter for letter in text if unicodedata.category(letter) not in {"Cc", "Cf"})
+    text = _SEPARATOR.sub("", text)
+    text = _DASH.sub("-", text)
+    return _IGNORED.sub("", text)
 
 
 def find_label(name: str, labels: Iterable[str] = LABELS) -> str | None:
     """Return the label among ``labels`` that ``name`` means, or None.
 
-    A label matches by its own key first, then by a well-known alias (``covid`` for COVID-19, ``no finding``
-    for Normal).
+    A label matches literally first, then by its own key, then by a well-known spelling (``covid`` for COVID-19,
+    ``No_findings`` for Normal). A name that consists of separators only matches nothing but itself.
     """
-    by_key = {label_key(label): label for label in labels}
+    known = tuple(labels)
+    if name in known:
+        return name
     key = label_key(name)
-    if key in by_key:
-        return by_key[key]
-    alias = _ALIASES.get(key)
-    return by_key.get(label_key(alias)) if alias else None
+    if not key:
+        return None
+    by_key = {label_key(label): label for label in reversed(known)}
+    meaning = _SPELLED.get(key)
+    return by_key.get(key) or (by_key.get(label_key(meaning)) if meaning else None)
 
 
-def match_label(name: str, labels: Sequence[str], *, where: str) -> str:
-    """Return the label among ``labels`` that ``name`` means.
+def is_plain_name(name: str, label: str) -> bool:
+    """Return whether ``name`` is ``label`` but for case and separators, or its short form "COVID"."""
+    return label_key(name) in {label_key(label), "covid" if label == COVID19 else label_key(label)}
 
-    Raises:
-        DatasetError: If none does; the message names ``where`` and the known labels.
-    """
-    label = find_label(name, labels)
-    if label is None:
-        raise DatasetError(
-            f"{where}: class {name!r} is none of {', '.join(labels)}; rename it, or map it: evaluate, validate, audit "
-            f"and compare take --map '{name}={labels[0]}'"
-        )
-    return label
+
+def is_part_of_class(name: str) -> bool:
+    """Return whether ``name`` means a part of a class ("Viral Pneumonia"), of which one dataset may have several."""
+    return label_key(name) in _PART_KEYS
+
+
+_SPELLED = {
+    label_key(spelling): label
+    for table in (_SPELLINGS, _PARTS)
+    for label, spellings in table.items()
+    for spelling in spellings
+}
+_PART_KEYS = frozenset(label_key(spelling) for spellings in _PARTS.values() for spelling in spellings)

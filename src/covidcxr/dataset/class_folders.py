@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
+from covidcxr.core.class_names import ClassNames
 from covidcxr.core.digests import file_sha256
 from covidcxr.core.errors import DatasetError
 from covidcxr.core.folder_names import find_split, is_mask_folder
-from covidcxr.core.labels import LABELS, match_label
+from covidcxr.core.labels import LABELS
 from covidcxr.core.types import Manifest, Record, Sample, Split
 from covidcxr.dataset.manifest import make_manifest
 
@@ -24,14 +25,14 @@ IMAGE_SUFFIXES = frozenset(
 SOURCE_NAME = "class-folders"
 
 
-def read_class_folders(root: Path, classes: Sequence[str] | None = None) -> tuple[Manifest, int]:
+def read_class_folders(root: Path, names: ClassNames, *, ordered: bool) -> tuple[Manifest, int]:
     """Return the manifest of a class-folder tree and the number of files in it that are no images.
 
-    Without a train / val / test level every sample is in ``test``. Classes are in the order given or, where none
-    are given, in the order of `covidcxr.core.labels`. ``sha256`` is the file's; rows, columns and hash are unknown.
+    Without a train / val / test level every sample is in ``test``. Classes are those of ``names``, or only
+    those that have an image unless ``ordered``. ``sha256`` is the file's; rows, columns and hash are unknown.
 
     Raises:
-        DatasetError: If there is no folder, no image, or a class folder that means none of the classes.
+        DatasetError: If there is no folder, no image, a class folder that means no class, or two that mean one.
     """
     if not root.is_dir():
         found = "is a file" if root.exists() else "no such folder"
@@ -40,14 +41,14 @@ def read_class_folders(root: Path, classes: Sequence[str] | None = None) -> tupl
         )
     samples: list[Sample] = []
     ignored: Counter[str] = Counter()
-    for split, folder in _class_folders(root):
+    for split, among, folder in _class_folders(root):
         label = ""
         for path in _files(folder):
             if path.suffix.casefold() not in IMAGE_SUFFIXES:
                 ignored[path.suffix.casefold() or "no extension"] += 1
                 continue
-            label = label or match_label(folder.name, classes or LABELS, where=str(folder))
-            samples.append(_sample(root, path, split=split, label=label))
+            label = label or names.read(folder.name, where=str(folder), beside=among)
+            samples.append(_sample(root, path, split=split, finding=folder.name, label=label))
     num_ignored = ignored.total()
     if not samples:
         beside = f" ({num_ignored} files that are no images: {_listing(ignored)})" if ignored else ""
@@ -59,7 +60,7 @@ def read_class_folders(root: Path, classes: Sequence[str] | None = None) -> tupl
     manifest = make_manifest(
         samples,
         (),
-        classes=tuple(classes) if classes else tuple(label for label in LABELS if label in used),
+        classes=tuple(label for label in names.classes if ordered or label in used),
         seed=0,
         source_versions={SOURCE_NAME: "unversioned"},
         synthetic=(root / "SYNTHETIC.txt").is_file(),
@@ -67,13 +68,13 @@ def read_class_folders(root: Path, classes: Sequence[str] | None = None) -> tupl
     return manifest, num_ignored
 
 
-def _class_folders(root: Path) -> Iterator[tuple[Split, Path]]:
+def _class_folders(root: Path) -> Iterator[tuple[Split, str, Path]]:
     for folder in _subfolders(root):
         split = find_split(folder.name)
         if split is None:
-            yield "test", folder
+            yield "test", "", folder
         else:
-            yield from ((split, inner) for inner in _subfolders(folder))
+            yield from ((split, folder.name, inner) for inner in _subfolders(folder))
 
 
 def _subfolders(folder: Path) -> list[Path]:
@@ -90,12 +91,12 @@ def _is_passed_over(name: str) -> bool:
     return name.startswith(".") or is_mask_folder(name)
 
 
-def _sample(root: Path, path: Path, *, split: Split, label: str) -> Sample:
+def _sample(root: Path, path: Path, *, split: Split, finding: str, label: str) -> Sample:
     relative = path.relative_to(root)
     record_id = f"{SOURCE_NAME}:{relative.as_posix()}"
     return Sample(
         record=Record(
-            record_id=record_id, source=SOURCE_NAME, path=relative, finding=path.parent.name, label=label, split=split
+            record_id=record_id, source=SOURCE_NAME, path=relative, finding=finding, label=label, split=split
         ),
         label=label,
         split=split,

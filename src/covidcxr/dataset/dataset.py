@@ -6,15 +6,16 @@ How a dataset is made is known to `covidcxr.curation`; pixels are read by `covid
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
 from covidcxr.core.checksums import SUMS_FILE, parse_checksums
+from covidcxr.core.class_names import ClassNames, taken_sentence
 from covidcxr.core.digests import file_sha256
 from covidcxr.core.errors import DatasetError
-from covidcxr.core.labels import match_label
+from covidcxr.core.labels import LABELS
 from covidcxr.core.progress import SILENT, Progress
 from covidcxr.core.types import Manifest, Sample, Split
 from covidcxr.dataset.class_folders import read_class_folders
@@ -41,6 +42,7 @@ class Dataset:
         recipe: The resolved recipe that made it, as JSON; None for a tree of class folders.
         compiled: False for a tree of class folders.
         num_ignored: Files of a class-folder tree that are no images.
+        taken_as: Every class name on disk that is not the class's own, to the class that it was taken as.
     """
 
     root: Path
@@ -48,22 +50,28 @@ class Dataset:
     recipe: Mapping[str, Any] | None = None
     compiled: bool = True
     num_ignored: int = 0
+    taken_as: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, path: Path | str, *, classes: Sequence[str] | None = None) -> Dataset:
+    def open(
+        cls, path: Path | str, *, classes: Sequence[str] | None = None, class_map: Mapping[str, str] | None = None
+    ) -> Dataset:
         """Open a compiled dataset or a class-folder tree.
 
         ``classes`` are the classes, and their order, that the caller works with (a bundle's): labels are renamed to
-        them without regard to case or punctuation.
+        them, by ``class_map`` first and then by what they mean (see `covidcxr.core.class_names.ClassNames`).
 
         Raises:
             DatasetError: If the folder is missing, partial, altered or empty, or holds a class that is none of
-                ``classes``.
+                ``classes``, or two that would become one.
         """
         root = Path(path).absolute()
         if not _looks_compiled(root):
-            manifest, num_ignored = read_class_folders(root, classes)
-            return cls(root=root, manifest=manifest, compiled=False, num_ignored=num_ignored)
+            names = ClassNames(classes or LABELS, class_map)
+            manifest, num_ignored = read_class_folders(root, names, ordered=classes is not None)
+            return cls(
+                root=root, manifest=manifest, compiled=False, num_ignored=num_ignored, taken_as=dict(names.taken)
+            )
         info = read_dataset_file(root)
         manifest = read_manifest(root)
         if not manifest.samples:
@@ -72,9 +80,9 @@ class Dataset:
             raise DatasetError(
                 f"{root}: no {IMAGES_FOLDER}/ folder beside {DATASET_FILE}; the dataset is partial; compile it again"
             )
-        if classes is not None and tuple(classes) != manifest.classes:
-            manifest = _with_classes(manifest, classes, where=str(root))
-        return cls(root=root, manifest=manifest, recipe=info.recipe)
+        names = ClassNames(classes or manifest.classes, class_map)
+        manifest = _with_classes(manifest, names, where=str(root))
+        return cls(root=root, manifest=manifest, recipe=info.recipe, taken_as=dict(names.taken))
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -100,6 +108,11 @@ class Dataset:
     def name(self) -> str:
         """What to call it in a table: the recipe's name, or the folder's."""
         return str(self.recipe["name"]) if self.recipe and "name" in self.recipe else self.root.name
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was decided on opening it that the numbers depend on, in sentences."""
+        return (f"Names of classes: {taken_sentence(self.taken_as)}.",) if self.taken_as else ()
 
     def split(self, name: Split) -> tuple[Sample, ...]:
         """Return the samples of one split, sorted by record_id.
@@ -192,9 +205,10 @@ def _looks_compiled(root: Path) -> bool:
     return any((root / name).is_file() for name in (DATASET_FILE, MANIFEST_FILE))
 
 
-def _with_classes(manifest: Manifest, classes: Sequence[str], *, where: str) -> Manifest:
-    renamed = {
-        label: match_label(label, classes, where=where) for label in {sample.label for sample in manifest.samples}
-    }
+def _with_classes(manifest: Manifest, names: ClassNames, *, where: str) -> Manifest:
+    used = sorted({sample.label for sample in manifest.samples})
+    renamed = {label: names.read(label, where=where) for label in used}
+    if names.classes == manifest.classes and all(label == name for label, name in renamed.items()):
+        return manifest
     samples = tuple(replace(sample, label=renamed[sample.label]) for sample in manifest.samples)
-    return replace(manifest, samples=samples, classes=tuple(classes))
+    return replace(manifest, samples=samples, classes=names.classes)

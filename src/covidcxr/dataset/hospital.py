@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from covidcxr.core.class_names import ClassNames
 from covidcxr.core.digests import file_sha256
 from covidcxr.core.errors import DatasetError
-from covidcxr.core.labels import find_label
 from covidcxr.core.types import Manifest, Record, Sample, Sex, View
 from covidcxr.core.values import read_age, read_patient, read_sexes, read_view
 from covidcxr.dataset.dataset import Dataset
@@ -32,16 +32,16 @@ def open_hospital_folder(folder: Path, classes: Sequence[str], class_map: Mappin
     age_years, view; paths relative to the folder). What the table does not say is taken from DICOM headers.
 
     Raises:
-        DatasetError: If there is neither, a row's file is missing or outside the folder, or a label is none of
-            ``classes`` and not mapped.
+        DatasetError: If there is neither, a row's file is missing or outside the folder, a label is none of
+            ``classes`` and not mapped, or two labels would become one class.
     """
     root = folder.absolute()
     if (root / LABELS_FILE).is_file():
-        samples = _from_table(root, classes, class_map)
+        names = ClassNames(classes, class_map)
+        samples, taken_as = _from_table(root, names), names.taken
     else:
-        known = [*classes, *(name for name in class_map if find_label(name, classes) is None)]
-        opened = Dataset.open(root, classes=known)
-        samples = [_renamed(sample, classes, class_map) for sample in opened.samples]
+        opened = Dataset.open(root, classes=classes, class_map=class_map)
+        samples, taken_as = [_as_hospital(sample) for sample in opened.samples], dict(opened.taken_as)
     samples = _without_names([_with_header(root, sample) for sample in samples])
     manifest: Manifest = make_manifest(
         samples,
@@ -51,10 +51,10 @@ def open_hospital_folder(folder: Path, classes: Sequence[str], class_map: Mappin
         source_versions={SOURCE: "unversioned"},
         synthetic=(root / "SYNTHETIC.txt").is_file(),
     )
-    return Dataset(root=root, manifest=manifest, compiled=False)
+    return Dataset(root=root, manifest=manifest, compiled=False, taken_as=taken_as)
 
 
-def _from_table(root: Path, classes: Sequence[str], class_map: Mapping[str, str]) -> list[Sample]:
+def _from_table(root: Path, names: ClassNames) -> list[Sample]:
     path = root / LABELS_FILE
     with path.open(newline="", encoding="utf-8-sig") as stream:
         reader = csv.DictReader(stream)
@@ -72,20 +72,21 @@ def _from_table(root: Path, classes: Sequence[str], class_map: Mapping[str, str]
             raise DatasetError(f"{path}, line {number}: {image!r} is no file below {root}; give paths relative to it")
         if not target.is_file():
             raise DatasetError(f"{path}, line {number}: no file {image!r}; correct the path or drop the line")
-        label = _label((row[label_column] or "").strip(), classes, class_map, where=f"{path}, line {number}")
+        finding = (row[label_column] or "").strip()
+        label = names.read(finding, where=f"{path}, line {number}")
         cells = {name: (row.get(column) or "").strip() for name, column in columns.items()}
-        samples.append(replace(_sample(image, label, cells, sex), sha256=file_sha256(target)))
+        samples.append(replace(_sample(image, finding, label, cells, sex), sha256=file_sha256(target)))
     return samples
 
 
-def _sample(image: str, label: str, cells: Mapping[str, str], sex: Sex | None) -> Sample:
+def _sample(image: str, finding: str, label: str, cells: Mapping[str, str], sex: Sex | None) -> Sample:
     record = Record(
         record_id=f"{SOURCE}:{image}",
         source=SOURCE,
         path=Path(image),
         patient_id=read_patient(cells.get("patient_id", "")),
         view=read_view(cells.get("view", "")),
-        finding=label,
+        finding=finding,
         label=label,
         sex=sex,
         age_years=read_age(cells.get("age_years", "") or cells.get("age", "")),
@@ -104,10 +105,9 @@ def _sample(image: str, label: str, cells: Mapping[str, str], sex: Sex | None) -
     )
 
 
-def _renamed(sample: Sample, classes: Sequence[str], class_map: Mapping[str, str]) -> Sample:
-    label = _label(sample.label, classes, class_map, where=sample.record.record_id)
-    record = replace(sample.record, source=SOURCE, label=label, patient_id=None)
-    return replace(sample, record=record, label=label, split="test", group_id=record.record_id)
+def _as_hospital(sample: Sample) -> Sample:
+    record = replace(sample.record, source=SOURCE, patient_id=None)
+    return replace(sample, record=record, split="test", group_id=record.record_id)
 
 
 def _with_header(root: Path, sample: Sample) -> Sample:
@@ -139,16 +139,6 @@ def _without_names(samples: Sequence[Sample]) -> list[Sample]:
         record = replace(sample.record, patient_id=patient)
         hidden.append(replace(sample, record=record, group_id=patient or record.record_id))
     return hidden
-
-
-def _label(name: str, classes: Sequence[str], class_map: Mapping[str, str], *, where: str) -> str:
-    mapped = next((ours for theirs, ours in class_map.items() if find_label(name, [theirs])), name)
-    label = find_label(mapped, classes)
-    if label is None:
-        raise DatasetError(
-            f"{where}: class {name!r} is none of {', '.join(classes)}; map it with --map '{name}={classes[0]}'"
-        )
-    return label
 
 
 def _column(path: Path, columns: Mapping[str, str], names: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covidcxr.core.errors import ExplainError
-from covidcxr.core.labels import match_label
+from covidcxr.core.labels import find_label
 from covidcxr.core.types import PreprocessSpec, Radiograph
 from covidcxr.explain.explanation import Explanation, judge
 from covidcxr.explain.faithfulness import Checks, check, shuffled_network
@@ -104,8 +104,8 @@ class Explainer:
             checks: Whether to make the (slower) faithfulness checks.
 
         Raises:
-            ExplainError: If the network cannot be explained by this method, or the lung fields do not fit the film.
-            DatasetError: If ``target`` is no class of the bundle.
+            ExplainError: If the network cannot be explained by this method, the lung fields do not fit the film, or
+                ``target`` is no class of the bundle.
         """
         known = None if lungs is None else [lungs]
         return next(self.explain_all([radiograph], target=target, lungs=known, checks=checks))
@@ -121,9 +121,9 @@ class Explainer:
         """Yield the explanations of many films in their order, a batch at a time through the network.
 
         Raises:
-            ExplainError, DatasetError: As `explain`.
+            ExplainError: As `explain`.
         """
-        wanted = None if target is None else self.classes.index(match_label(target, self.classes, where="--class"))
+        wanted = None if target is None else self._class_number(target)
         known = None if lungs is None else iter(lungs)
         for films in _chunks(radiographs, max(1, self.batch_size // self.method.cost)):
             fields = (
@@ -228,6 +228,12 @@ class Explainer:
         size = self.spec.size
         blank = torch.zeros((1, self.spec.channels, size, size), device=self.device)
         method.attribute(self.network, blank, torch.zeros(1, dtype=torch.int64, device=self.device))
+
+    def _class_number(self, name: str) -> int:
+        label = find_label(name, self.classes)
+        if label is None:
+            raise ExplainError(f"--class {name!r}: none of the bundle's classes; name one of {', '.join(self.classes)}")
+        return self.classes.index(label)
 
     def _check(self, image: Tensor, target: int, signed: NDArray[np.float32]) -> Checks:
         return check(

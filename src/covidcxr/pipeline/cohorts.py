@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -50,28 +50,17 @@ def open_dataset(path: Path | Dataset, classes: Sequence[str], class_map: Mappin
     Names in ``class_map`` are renamed by it, the others by what they mean.
 
     Raises:
-        DatasetError: If it is missing, altered, or has a class that is none of ``classes`` and is not mapped.
-        EvaluationError: If ``class_map`` maps to a class that the bundle does not have.
+        DatasetError: If it is missing, altered, or has a class that is none of ``classes`` and is not mapped, or if
+            ``class_map`` maps to a class that the bundle does not have.
     """
-    for name, ours in class_map.items():
-        if find_label(ours, classes) is None:
-            raise EvaluationError(
-                f"--map {name}={ours}: {ours!r} is none of the bundle's classes, {', '.join(classes)}"
-            )
-    if isinstance(path, Dataset):
-        return path
-    theirs = [name for name in class_map if find_label(name, classes) is None]
-    opened = Dataset.open(path, classes=[*classes, *theirs])
-    renamed = {label: find_label(class_map.get(label, label), classes) or label for label in opened.classes}
-    samples = tuple(replace(sample, label=renamed[sample.label]) for sample in opened.samples)
-    return replace(opened, manifest=replace(opened.manifest, samples=samples, classes=tuple(classes)))
+    return path if isinstance(path, Dataset) else Dataset.open(path, classes=classes, class_map=class_map)
 
 
 def prevalence_by_class(prevalence: Mapping[str, float], classes: Sequence[str]) -> dict[str, float]:
     """Return the prevalence of classes under the bundle's names for them.
 
     Raises:
-        EvaluationError: If a name means none of them.
+        EvaluationError: If a name means none of them, or two names mean one.
     """
     named = {}
     for name, share in prevalence.items():
@@ -80,6 +69,8 @@ def prevalence_by_class(prevalence: Mapping[str, float], classes: Sequence[str])
             raise EvaluationError(
                 f"--prevalence {name}={share:g}: {name!r} is none of the bundle's classes, {', '.join(classes)}"
             )
+        if label in named:
+            raise EvaluationError(f"--prevalence {name}={share:g}: that of {label} is stated twice; leave one")
         named[label] = share
     return named
 
@@ -166,7 +157,7 @@ def evaluate_dataset(dataset: Dataset, answers: Answers, measuring: Measuring) -
         label_smoothing=measuring.label_smoothing,
         prevalence=settings.prevalence,
         more=explanations.metrics if explanations else {},
-        notes=copies.notes,
+        notes=(*dataset.notes, *copies.notes),
     )
     return CohortResult(
         cohort=cohort,

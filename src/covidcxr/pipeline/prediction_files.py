@@ -132,7 +132,14 @@ def _class_columns(path: Path, columns: Sequence[str], classes: Sequence[str]) -
     shares = {name: name.removeprefix(_SHARE) for name in columns if name.startswith(_SHARE)}
     named = shares or {name: name for name in columns if find_label(name, classes)}
     unknown = [name for name in named.values() if find_label(name, classes) is None]
-    by_class = {find_label(name, classes): column for column, name in named.items()}
+    by_class: dict[str | None, str] = {}
+    for column, name in named.items():
+        label = find_label(name, classes)
+        if label is not None and by_class.setdefault(label, column) != column:
+            raise EvaluationError(
+                f"{path}: the columns {by_class[label]!r} and {column!r} would both be the probability of {label}; "
+                "rename one, or leave it out"
+            )
     missing = [label for label in classes if label not in by_class]
     if unknown or missing:
         fault = f"no probability of {', '.join(missing)}" if missing else f"probabilities of {', '.join(unknown)}"

@@ -10,19 +10,21 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
+from covidcxr.core.class_names import ClassNames
 from covidcxr.core.folder_names import find_split, is_mask_folder
-from covidcxr.core.labels import PNEUMONIA, find_label, label_key
+from covidcxr.core.labels import LABELS, find_label
 from covidcxr.core.types import Exclusion, Record
 from covidcxr.sources import SOURCES
 from covidcxr.sources.folder import IMAGE_SUFFIXES, ImageFolder
-from covidcxr.sources.source import Source, SourceInfo, SourceListing, folder_version, listing
-
-_MORE = {"viralpneumonia": PNEUMONIA, "bacterialpneumonia": PNEUMONIA, "viral": PNEUMONIA, "bacterial": PNEUMONIA}
-
-
-def read_class(folder_name: str) -> str | None:
-    """Return the class that a folder is named after, or None."""
-    return find_label(folder_name) or _MORE.get(label_key(folder_name))
+from covidcxr.sources.source import (
+    Source,
+    SourceInfo,
+    SourceListing,
+    folder_version,
+    listing,
+    read_label,
+    taken_notes,
+)
 
 
 @SOURCES.register("class-folders")
@@ -46,7 +48,7 @@ class ClassFolders(Source):
             return False
         top = [child for child in folder.iterdir() if child.is_dir()]
         inner = [grand for child in top if find_split(child.name) for grand in child.iterdir() if grand.is_dir()]
-        return any(read_class(child.name) for child in [*top, *inner])
+        return any(find_label(child.name) for child in [*top, *inner])
 
     def read(self, folder: Path) -> SourceListing:
         """Return every record and problem."""
@@ -54,15 +56,17 @@ class ClassFolders(Source):
         files = ImageFolder(folder, suffixes=IMAGE_SUFFIXES)
         problems = [self.problem("link-outside", link, link, detail) for link, detail in files.refused.items()]
         records = []
+        names = ClassNames(LABELS)
         for name in files.names:
-            found = self._record(files, name)
+            found = self._record(files, name, names)
             if isinstance(found, Record):
                 records.append(found)
             else:
                 problems.append(found)
-        return listing(self, records, problems, version=folder_version(folder), num_rows=0, files=files)
+        notes = taken_notes(names)
+        return listing(self, records, problems, version=folder_version(folder), num_rows=0, files=files, notes=notes)
 
-    def _record(self, files: ImageFolder, name: str) -> Record | Exclusion:
+    def _record(self, files: ImageFolder, name: str, names: ClassNames) -> Record | Exclusion:
         *folders, file_name = PurePosixPath(name).parts
         if any(is_mask_folder(folder) for folder in folders):
             return self.problem("mask", name, name, "lies in a folder of masks; no radiograph")
@@ -77,7 +81,7 @@ class ClassFolders(Source):
             path=files.path(name),
             patient_id=f"{self.info.name}:{patient}" if separator and patient else None,
             finding=classes[0],
-            label=read_class(classes[0]),
+            label=read_label(names, classes[0], where="/".join(folders), beside=folders[0] if split else ""),
             split=split,
             notes="" if separator else "patient not stated",
         )

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from covidcxr.core.class_names import ClassNames
 from covidcxr.core.errors import SourceError
 from covidcxr.core.folder_names import find_split
-from covidcxr.core.labels import find_label
+from covidcxr.core.labels import LABELS
 from covidcxr.core.types import Record
 from covidcxr.core.values import join_notes, read_age, read_modality, read_number, read_patient, read_sex, read_view
 from covidcxr.sources import SOURCES
@@ -27,6 +28,8 @@ from covidcxr.sources.source import (
     folder_version,
     listing,
     match_rows,
+    read_label,
+    taken_notes,
 )
 from covidcxr.sources.tables import Table, read_table
 
@@ -66,16 +69,17 @@ class CsvTable(Source):
             )
         files = ImageFolder(folder, suffixes=IMAGE_SUFFIXES)
         matches, problems = match_rows(self, table, files, lambda row: row[path_column])
-        records = [self._record(match, label_column) for match in matches]
+        names = ClassNames(LABELS)
+        records = [self._record(match, label_column, names, table.path.name) for match in matches]
         version = folder_version(folder, table.path)
-        notes = _unknown_splits(table)
+        notes = (*_unknown_splits(table), *taken_notes(names))
         rows = len(table.rows)
         return listing(self, records, problems, version=version, num_rows=rows, files=files, notes=notes)
 
-    def _record(self, match: Match, label_column: str) -> Record:
+    def _record(self, match: Match, label_column: str, names: ClassNames, table: str) -> Record:
         name = self.info.name
         row = match.row
-        label, doubt = agreed_label(match, lambda other: find_label(other[label_column]))
+        label, doubt = agreed_label(match, lambda other: read_label(names, other[label_column], where=table))
         patient, study = read_patient(row.get("patient_id", "")), row.get("study_id", "")
         return Record(
             record_id=f"{name}:{match.key}",

@@ -8,14 +8,15 @@ from __future__ import annotations
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import ClassVar
 
+from covidcxr.core.class_names import ClassNames, taken_sentence
 from covidcxr.core.digests import file_sha256
-from covidcxr.core.errors import SourceError
+from covidcxr.core.errors import DatasetError, SourceError
 from covidcxr.core.types import Exclusion, Record
 from covidcxr.sources.folder import ImageFolder, claimed_path
 from covidcxr.sources.plan import FetchPlan
@@ -233,6 +234,25 @@ def agreed_label(match: Match, read: Callable[[dict[str, str]], str | None]) -> 
     if len(labels) == 1:
         return labels.pop(), ""
     return None, f"{len(match.also) + 1} rows for this file disagree on the finding"
+
+
+def read_label(names: ClassNames, finding: str, *, where: str, beside: Hashable | None = None) -> str | None:
+    """Return the label that a finding means, or None; what was taken as what is kept in ``names``.
+
+    Raises:
+        SourceError: If another finding would become one class with it.
+    """
+    if names.find(finding) is None:
+        return None
+    try:
+        return names.read(finding, where=where, beside=beside)
+    except DatasetError as error:
+        raise SourceError(str(error)) from None
+
+
+def taken_notes(names: ClassNames) -> tuple[str, ...]:
+    """Return the note of a listing that says which names were taken as which class, if any was."""
+    return (f"Names of classes: {taken_sentence(names.taken)}.",) if names.taken else ()
 
 
 def listing(
