@@ -12,7 +12,7 @@ import io
 import threading
 import warnings as python_warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import cast
 
@@ -33,9 +33,11 @@ from PIL import (
 )
 
 from covidcxr.core.errors import ImageReadError
+from covidcxr.imaging.damage import refuse_damaged_png, refuse_damaged_tiff, refuse_rare_jpeg
 from covidcxr.imaging.decoded import Decoded, check_size, out_of_memory
+from covidcxr.imaging.decoder_noise import Noise, caught_noise
 from covidcxr.imaging.formats import FileFormat
-from covidcxr.imaging.jpeg_markers import jpeg_frame
+from covidcxr.imaging.strict_jpeg import decode_strictly
 from covidcxr.imaging.value_range import Integers, unstated_range
 
 # The plugin classes themselves, not Image.open: it probes every format, and its size check is a process-wide setting.
@@ -51,10 +53,8 @@ _PLUGINS: dict[FileFormat, type[ImageFile.ImageFile]] = {
 }
 RASTER_FORMATS = frozenset(_PLUGINS)
 
-_PLAIN_JPEG = (0xC0, 0xC1, 0xC2)
-_JPEG_KINDS = {0xC0: "baseline", 0xC1: "extended", 0xC2: "progressive", 0xC3: "lossless", 0xC9: "arithmetic"}
-_JPEG_KINDS |= {0xCA: "arithmetic progressive", 0xF7: "JPEG-LS"}
 _NO_DECODER_WORDS = ("unknown pixel mode", "unknown data organization", "not available", "unsupported")
+_NOISY = (FileFormat.TIFF, FileFormat.JPEG2000)
 _TRUNCATION_WORDS = ("truncated", "not enough image data", "unexpected end", "eof", "incomplete", "bytes not processed")
 _TIFF_BITS_PER_SAMPLE, _TIFF_PHOTOMETRIC, _TIFF_SAMPLE_FORMAT, _EXIF_ORIENTATION = 258, 262, 339, 274
 _TIFF_WHITE_IS_ZERO = 0
@@ -85,13 +85,20 @@ def decode_raster(
     """
     try:
         if file_format is FileFormat.JPEG:
-            _refuse_rare_jpeg(data, origin)
-        with _quiet(_makes_remarks(data, file_format)), _PLUGINS[file_format](io.BytesIO(data)) as image:
+            refuse_rare_jpeg(data, origin)
+        with (
+            _quiet(_makes_remarks(data, file_format)),
+            _caught(file_format) as noise,
+            _PLUGINS[file_format](io.BytesIO(data)) as image,
+        ):
             check_size(image.height, image.width, origin=origin, max_pixels=max_pixels)
             _refuse_frames(image, file_format, origin)
+            _refuse_damage(image, data, file_format, origin)
             decoded = _to_gray(image, data, file_format, origin)
             notes = _colour_notes(image, data, file_format) if probe_colour else ()
-            return replace(decoded, warnings=decoded.warnings + notes) if notes else decoded
+        if noise.complaint:
+            raise ValueError(noise.complaint)
+        return replace(decoded, warnings=decoded.warnings + notes) if notes else decoded
     except ImageReadError:
         raise
     except MemoryError as error:
@@ -119,6 +126,9 @@ def decode_colour(data: bytes, file_format: FileFormat, *, side: int) -> NDArray
 def _to_gray(image: ImageFile.ImageFile, data: bytes, file_format: FileFormat, origin: str) -> Decoded:
     if file_format is FileFormat.JPEG:
         image.draft("L", image.size)
+        luma = decode_strictly(data, origin=origin)
+        if image.mode == "L":  # as Pillow would decode it
+            return Decoded(pixels=_upright(luma, image, file_format))
     bits = _bits_per_sample(image, data, file_format)
     image.load()
     if file_format is FileFormat.JPEG2000 and image.mode == "I;16":
@@ -175,7 +185,8 @@ def _deep_gray(image: ImageFile.ImageFile, bits: int, origin: str) -> tuple[NDAr
 
 def _deep_colour(data: bytes, origin: str) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     """Return 16-bit colour, with or without alpha, as float32 luma (H, W) in [0, 1]; Pillow keeps only eight bits."""
-    values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    with caught_noise():  # Pillow has decoded it before, and has told what is wrong with it
+        values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None or values.dtype != np.uint16:
         raise ImageReadError(
             f"{origin}: 16-bit colour that could not be decoded; save it as 8 or 16 bit gray", reason="undecodable"
@@ -193,14 +204,17 @@ def _deep_colour(data: bytes, origin: str) -> tuple[NDArray[np.float32], tuple[s
     return luma, notes
 
 
-def _refuse_rare_jpeg(data: bytes, origin: str) -> None:
-    """Refuse the kinds of JPEG (ITU-T T.81 table B.1) that Pillow calls damaged: lossless, arithmetic, of 12 bits."""
-    frame = jpeg_frame(data)
-    if frame is not None and (frame.marker not in _PLAIN_JPEG or frame.bits != 8):
-        kind = _JPEG_KINDS.get(frame.marker, f"of kind SOF{frame.marker - 0xC0}")
-        raise ImageReadError(
-            f"{origin}: no decoder for a JPEG, {kind}, of {frame.bits} bits; save it as PNG", reason="no-decoder"
-        )
+def _refuse_damage(image: ImageFile.ImageFile, data: bytes, file_format: FileFormat, origin: str) -> None:
+    if file_format is FileFormat.PNG:
+        refuse_damaged_png(data, origin)
+    elif file_format is FileFormat.TIFF:
+        most_bytes = image.width * image.height * 16
+        refuse_damaged_tiff(data, image.tag_v2, most_bytes, origin)  # type: ignore[attr-defined]
+
+
+def _caught(file_format: FileFormat) -> AbstractContextManager[Noise]:
+    """Return a context that catches what the decoders of a format write to stderr, where they do."""
+    return caught_noise() if file_format in _NOISY else nullcontext(Noise())
 
 
 def _bits_per_sample(image: ImageFile.ImageFile, data: bytes, file_format: FileFormat) -> int:

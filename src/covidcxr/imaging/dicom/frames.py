@@ -15,25 +15,39 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import get_decoder
-from pydicom.uid import JPEGExtended12Bit
+from pydicom.uid import JPEGBaseline8Bit, JPEGExtended12Bit
 
 from covidcxr.core.errors import ImageReadError
+from covidcxr.imaging.decoder_noise import caught_noise
 from covidcxr.imaging.dicom.codestream import StreamSize, check_stream
 from covidcxr.imaging.dicom.header import DicomHeader
+from covidcxr.imaging.dicom.remarks import heard_remarks
 from covidcxr.imaging.dicom.stored import Frame
+from covidcxr.imaging.strict_jpeg import decode_strictly
 
+_PLAIN_JPEG = (JPEGBaseline8Bit, JPEGExtended12Bit)
+_DAMAGE_WORDS = ("RLE segment", "codestream", "pixel data", "Pixel Data")
 _EXTENDED_BITS = 12
 _PREFERRED_DECODERS = ("pillow", "pylibjpeg", "gdcm", "pydicom")
 
 
-def decode_frame(dataset: Dataset, header: DicomHeader, frame: int, origin: str) -> Frame:
-    """Return one frame, (H, W), or (H, W, 3) in RGB.
+def decode_frame(dataset: Dataset, header: DicomHeader, frame: int, origin: str) -> tuple[Frame, tuple[str, ...]]:
+    """Return one frame, (H, W), or (H, W, 3) in RGB, and what its decoder remarked.
 
     Raises:
         ImageReadError: ``truncated`` or ``undecodable``, if it is not what the header says, ``no-decoder`` if no
             decoder of its encoding is installed.
         Exception: Anything that a decoder raises.
     """
+    with heard_remarks() as remarks, caught_noise() as noise:
+        decoded = _decoded(dataset, header, frame, origin)
+    if noise.complaint:
+        raise ImageReadError(f"{origin}: damaged pixel data ({noise.complaint}); get it again", reason="undecodable")
+    told = dict.fromkeys(line for line in remarks if any(word in line for word in _DAMAGE_WORDS))
+    return decoded, tuple(f"damaged: the decoder says: {line[:200]}" for line in told)
+
+
+def _decoded(dataset: Dataset, header: DicomHeader, frame: int, origin: str) -> Frame:
     if not header.transfer_syntax.is_encapsulated:
         _check_length(dataset, header, origin)
         decoder = get_decoder(header.transfer_syntax)
@@ -53,7 +67,10 @@ def decode_frame(dataset: Dataset, header: DicomHeader, frame: int, origin: str)
     if size is None:
         cells = _decode(dataset, header, frame, origin)
         return Frame(cells=cells, bits=8 * cells.dtype.itemsize, is_signed=None, is_native=False)
-    if header.transfer_syntax == JPEGExtended12Bit and size.bits > 8:
+    if header.transfer_syntax in _PLAIN_JPEG and size.bits == 8:
+        luma = decode_strictly(stream, origin=origin)
+        cells = luma if size.components == 1 else _decode(dataset, header, frame, origin, bits_stored=8)
+    elif header.transfer_syntax == JPEGExtended12Bit and size.bits > 8:
         size = replace(size, bits=_extended_bits(size, header, origin))
         cells = _decode_extended(stream, header, size.bits)
     else:

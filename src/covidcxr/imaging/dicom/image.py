@@ -77,8 +77,8 @@ def count_frames(data: bytes, *, origin: str) -> int:
 
 
 def _decode(dataset: Dataset, header: DicomHeader, frame_number: int, origin: str) -> Decoded:
-    frame = decode_frame(dataset, header, frame_number, origin)
-    notes = header.warnings
+    frame, remarks = decode_frame(dataset, header, frame_number, origin)
+    notes = header.warnings + remarks
     if header.photometric in COLOUR:
         bits = max(header.bits_stored, int(frame.cells.max()).bit_length())
         if bits > header.bits_stored:
