@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covidcxr.core.errors import BundleError
-from covidcxr.core.processors import num_processors
 from covidcxr.inference.backends import BACKENDS
 from covidcxr.inference.backends.backend import Backend, Precision
+from covidcxr.inference.backends.lanes import Lanes
 from covidcxr.models.bundle import Bundle
 
 _NVIDIA = Path("/dev/nvidia0")
@@ -20,7 +19,7 @@ _NVIDIA = Path("/dev/nvidia0")
 
 @BACKENDS.register("onnxruntime")
 class OnnxRuntimeBackend(Backend):
-    """ONNX Runtime's CPU provider; as many threads as OMP_NUM_THREADS says, else as the process may use."""
+    """ONNX Runtime's CPU provider: one image per call, one thread per call, several calls side by side."""
 
     name: ClassVar[str] = "onnxruntime"
 
@@ -34,7 +33,7 @@ class OnnxRuntimeBackend(Backend):
                 f"backend onnxruntime runs fp32 on the CPU, not {precision} on {device}; use backend torch or openvino"
             )
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or num_processors())
+        options.intra_op_num_threads = 1
         options.log_severity_level = 3
         # Repacking the weights doubles start-up time and memory of a large dense head, and gains nothing on batches.
         options.add_session_config_entry("session.disable_prepacking", "1")
@@ -46,6 +45,7 @@ class OnnxRuntimeBackend(Backend):
             raise BundleError(f"{bundle.onnx_path}: ONNX Runtime cannot load it ({error}); export it again") from error
         entry = self._session.get_inputs()[0]
         self._input, self._channels = entry.name, int(entry.shape[1])
+        self._lanes = Lanes(lambda images: self._session.run(None, {self._input: images})[0], size=1)
         self.device = f"cpu (fp32, onnxruntime {onnxruntime.__version__})"
 
     @staticmethod
@@ -57,5 +57,4 @@ class OnnxRuntimeBackend(Backend):
         """Return float32 (N, classes) logits."""
         if images.shape[1] != self._channels:
             images = np.repeat(images, self._channels, axis=1)
-        found: NDArray[np.float32] = self._session.run(None, {self._input: images})[0]
-        return found
+        return self._lanes.logits(images)
