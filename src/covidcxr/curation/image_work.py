@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from covidcxr.core.digests import bytes_sha256
 from covidcxr.core.errors import ImageReadError
 from covidcxr.imaging.encoding import encode_jpeg, shrink
+from covidcxr.imaging.memory import MOST_FILE_BYTES
 from covidcxr.imaging.phash import halved, perceptual_hash
 from covidcxr.imaging.plain_jpeg import read_plain_first
 
-MAX_FILE_BYTES = 1 << 30
 _SMALL = 64  # side of the copy that the nuisance numbers are taken from
 _THUMBNAIL_QUALITY = 60
 _BLACK = 12  # levels up to this one count as black
@@ -140,13 +140,13 @@ def compute_image(job: ImageJob) -> tuple[ImageFacts, bytes]:
     try:
         with job.path.open("rb", buffering=0) as stream:
             status = os.fstat(stream.fileno())
-            data = b"" if status.st_size > MAX_FILE_BYTES else stream.readall()
+            data = b"" if status.st_size > MOST_FILE_BYTES else stream.readall()
     except OSError as error:
         message = f"{job.origin}: cannot be opened: {error.strerror}"
         return ImageFacts(record_id=job.record_id, size_bytes=0, mtime_ns=0, error=message, reason="unreadable"), b""
     known = ImageFacts(record_id=job.record_id, size_bytes=status.st_size, mtime_ns=status.st_mtime_ns)
-    if status.st_size > MAX_FILE_BYTES:
-        return replace(known, error=f"{job.origin}: a file of more than 1 GiB", reason="too-large"), b""
+    if status.st_size > MOST_FILE_BYTES:
+        return replace(known, error=f"{job.origin}: a file of more than 512 MiB", reason="too-large"), b""
     sha256 = bytes_sha256(data)
     try:
         decoded = read_plain_first(data, origin=job.origin)

@@ -11,6 +11,7 @@ from covidcxr.core.errors import ImageReadError, ImageTooLargeError
 from covidcxr.core.types import View
 
 MAX_PIXELS = 100_000_000
+_ROWS = 64
 MAX_SPACING_MM = 100.0  # between two pixels; what says more does not mean it
 
 
@@ -52,7 +53,9 @@ class Decoded:
         """Return the pixels as uint8 (H, W), rounded to the nearest level."""
         if self.pixels.dtype == np.uint8:
             return self.pixels.astype(np.uint8, copy=False)
-        levels: NDArray[np.uint8] = np.rint(self.pixels * np.float32(255)).astype(np.uint8)
+        levels = np.empty(self.pixels.shape, np.uint8)
+        for start in range(0, len(levels), _ROWS):  # a few rows at a time, to save memory
+            levels[start : start + _ROWS] = np.rint(self.pixels[start : start + _ROWS] * np.float32(255))
         return levels
 
 

@@ -14,12 +14,13 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from covidcxr.core.errors import ImageReadError, ImageTooLargeError
+from covidcxr.core.errors import ImageReadError
 from covidcxr.imaging.decoded import MAX_PIXELS, MAX_SPACING_MM, Decoded, check_size
+from covidcxr.imaging.memory import check_cost
 from covidcxr.imaging.value_range import Integers, scale_to_unit, unstated_range
 
 _HEADER_BYTES = 348
-_MAX_INFLATED_BYTES = 1 << 29
+_MAX_OFFSET = 1 << 24
 # nifti1.h, DT_* codes
 _TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4"}
 
@@ -34,8 +35,8 @@ def decode_nifti(data: bytes, *, origin: str, max_pixels: int = MAX_PIXELS) -> D
         ImageReadError: If it is truncated, a volume, or its black and white are not stated.
         ImageTooLargeError: If it announces more than ``max_pixels``.
     """
-    if data.startswith(b"\x1f\x8b"):
-        data = _inflate(data, origin)
+    is_packed = data.startswith(b"\x1f\x8b")
+    packed, data = data, _inflate_head(data, origin) if is_packed else data
     if len(data) < _HEADER_BYTES:
         raise ImageReadError(f"{origin}: a NIfTI file that ends in its header; get it again", reason="truncated")
     order = "<" if struct.unpack_from("<i", data)[0] == _HEADER_BYTES else ">"
@@ -53,6 +54,10 @@ def decode_nifti(data: bytes, *, origin: str, max_pixels: int = MAX_PIXELS) -> D
         )
     kind = np.dtype(f"{order}{_TYPES[code]}")
     offset = struct.unpack_from(f"{order}f", data, 108)[0]
+    check_cost(len(packed) + width * height * (kind.itemsize + 8), origin)
+    if is_packed:
+        most_bytes = (int(offset) if 0 <= offset < _MAX_OFFSET else _MAX_OFFSET) + width * height * kind.itemsize
+        data = _inflate(packed, most_bytes, origin)
     if not _HEADER_BYTES <= offset <= len(data) or len(data) - int(offset) < width * height * kind.itemsize:
         raise ImageReadError(f"{origin}: a NIfTI file that ends before its pixels do; get it again", reason="truncated")
     stored = np.frombuffer(data, kind, count=width * height, offset=int(offset)).reshape(height, width)
@@ -121,14 +126,23 @@ def _upright(pixels: NDArray[np.float32], data: bytes, order: str) -> NDArray[np
     return np.ascontiguousarray(pixels)
 
 
-def _inflate(data: bytes, origin: str) -> bytes:
-    inflater = zlib.decompressobj(wbits=31)
+def _inflate_head(data: bytes, origin: str) -> bytes:
+    """Return the header of a compressed file."""
     try:
-        plain = inflater.decompress(data, _MAX_INFLATED_BYTES)
+        return zlib.decompressobj(wbits=31).decompress(data, _HEADER_BYTES)
     except zlib.error as error:
         raise ImageReadError(f"{origin}: a damaged .nii.gz ({error}); get it again", reason="undecodable") from error
-    if inflater.unconsumed_tail:
-        raise ImageTooLargeError(f"{origin}: inflates to more than 512 MiB; expected one radiograph")
-    if not inflater.eof:
+
+
+def _inflate(data: bytes, most_bytes: int, origin: str) -> bytes:
+    """Return what a compressed file holds, at most ``most_bytes``."""
+    inflater = zlib.decompressobj(wbits=31)
+    try:
+        plain = inflater.decompress(data, most_bytes)
+        if inflater.unconsumed_tail:
+            inflater.decompress(inflater.unconsumed_tail, _HEADER_BYTES)
+    except zlib.error as error:
+        raise ImageReadError(f"{origin}: a damaged .nii.gz ({error}); get it again", reason="undecodable") from error
+    if not inflater.eof and len(plain) < most_bytes:
         raise ImageReadError(f"{origin}: a .nii.gz that ends early; get it again", reason="truncated")
     return plain

@@ -14,9 +14,7 @@ import warnings as python_warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
-from typing import cast
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import (
@@ -36,9 +34,10 @@ from covidcxr.core.errors import ImageReadError
 from covidcxr.imaging.damage import refuse_damaged_png, refuse_damaged_tiff, refuse_rare_jpeg
 from covidcxr.imaging.decoded import Decoded, check_size, out_of_memory
 from covidcxr.imaging.decoder_noise import Noise, caught_noise
+from covidcxr.imaging.deep_raster import deep_colour, deep_gray
 from covidcxr.imaging.formats import FileFormat
+from covidcxr.imaging.memory import check_cost
 from covidcxr.imaging.strict_jpeg import decode_strictly
-from covidcxr.imaging.value_range import Integers, unstated_range
 
 # The plugin classes themselves, not Image.open: it probes every format, and its size check is a process-wide setting.
 _PLUGINS: dict[FileFormat, type[ImageFile.ImageFile]] = {
@@ -56,10 +55,7 @@ RASTER_FORMATS = frozenset(_PLUGINS)
 _NO_DECODER_WORDS = ("unknown pixel mode", "unknown data organization", "not available", "unsupported")
 _NOISY = (FileFormat.TIFF, FileFormat.JPEG2000)
 _TRUNCATION_WORDS = ("truncated", "not enough image data", "unexpected end", "eof", "incomplete", "bytes not processed")
-_TIFF_BITS_PER_SAMPLE, _TIFF_PHOTOMETRIC, _TIFF_SAMPLE_FORMAT, _EXIF_ORIENTATION = 258, 262, 339, 274
-_TIFF_WHITE_IS_ZERO = 0
-_TIFF_SIGNED = 2
-_OPAQUE = 65535
+_TIFF_BITS_PER_SAMPLE, _EXIF_ORIENTATION = 258, 274
 _COLOUR_PROBE = (64, 64)
 _COLOUR_LEVELS = 24  # mean spread between channels, of 255, beyond which a gray film was hardly stored as colour
 _COLOUR_MODES = ("RGB", "RGBA", "P", "PA", "CMYK")
@@ -92,6 +88,7 @@ def decode_raster(
             _PLUGINS[file_format](io.BytesIO(data)) as image,
         ):
             check_size(image.height, image.width, origin=origin, max_pixels=max_pixels)
+            check_cost(len(data) + image.width * image.height * _cost(image, data, file_format), origin)
             _refuse_frames(image, file_format, origin)
             _refuse_damage(image, data, file_format, origin)
             decoded = _to_gray(image, data, file_format, origin)
@@ -135,9 +132,9 @@ def _to_gray(image: ImageFile.ImageFile, data: bytes, file_format: FileFormat, o
         bits = 16  # to which Pillow stretches any number above eight
     pixels: NDArray[np.uint8] | NDArray[np.float32]
     if bits == 16 and image.mode in ("RGB", "RGBA", "LA"):
-        pixels, notes = _deep_colour(data, origin)
+        pixels, notes = deep_colour(data, origin)
     elif image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        pixels, notes = _deep_gray(image, bits, origin)
+        pixels, notes = deep_gray(image, bits, origin)
     else:
         bits = 8
         pixels, notes = _eight_bit_gray(image)
@@ -161,55 +158,25 @@ def _eight_bit_gray(image: Image.Image) -> tuple[NDArray[np.uint8], tuple[str, .
     return np.asarray(image.convert("L")), ()
 
 
-def _deep_gray(image: ImageFile.ImageFile, bits: int, origin: str) -> tuple[NDArray[np.float32], tuple[str, ...]]:
-    """Return a gray image of more than eight bits as float32 (H, W) in [0, 1], and what was noticed."""
-    values = np.asarray(image)
-    tags = getattr(image, "tag_v2", {})
-    notes: tuple[str, ...] = ()
-    if image.mode == "F":
-        if not np.isfinite(values).all() or values.min() < 0.0 or values.max() > 1.0:
-            raise ImageReadError(
-                f"{origin}: float pixels outside [0, 1], whose black and white are not stated; save it as 8 or 16 bit",
-                reason="unsupported",
-            )
-        unit = values.astype(np.float32)
-    else:
-        is_signed = tags.get(_TIFF_SAMPLE_FORMAT, (1,))[0] == _TIFF_SIGNED
-        if image.mode == "I" and not is_signed:
-            values = values.view(np.uint32)  # Pillow has one mode for both kinds of 32 bits
-        shown = unstated_range(values, bits=bits, is_signed=is_signed)
-        unit, notes = shown.apply(values), (shown.note,) if shown.note else ()
-    # Pillow inverts 8-bit WhiteIsZero TIFFs on its own, but not deeper ones (TIFF 6.0, PhotometricInterpretation).
-    return (1.0 - unit if tags.get(_TIFF_PHOTOMETRIC) == _TIFF_WHITE_IS_ZERO else unit), notes
-
-
-def _deep_colour(data: bytes, origin: str) -> tuple[NDArray[np.float32], tuple[str, ...]]:
-    """Return 16-bit colour, with or without alpha, as float32 luma (H, W) in [0, 1]; Pillow keeps only eight bits."""
-    with caught_noise():  # Pillow has decoded it before, and has told what is wrong with it
-        values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if values is None or values.dtype != np.uint16:
-        raise ImageReadError(
-            f"{origin}: 16-bit colour that could not be decoded; save it as 8 or 16 bit gray", reason="undecodable"
-        )
-    colours = cast("Integers", values if values.ndim == 2 else values[..., :3])
-    shown = unstated_range(colours, bits=16, is_signed=False)
-    notes: tuple[str, ...] = (shown.note,) if shown.note else ()
-    if values.ndim == 2:
-        return shown.apply(colours), notes
-    luma = shown.apply(colours) @ np.array([0.114, 0.587, 0.299], np.float32)  # OpenCV stores blue first
-    np.clip(luma, 0.0, 1.0, out=luma)
-    if values.shape[2] == 4 and values[..., 3].min() < _OPAQUE:
-        luma *= values[..., 3].astype(np.float32) / np.float32(_OPAQUE)
-        notes += ("transparent parts shown over black",)
-    return luma, notes
-
-
 def _refuse_damage(image: ImageFile.ImageFile, data: bytes, file_format: FileFormat, origin: str) -> None:
     if file_format is FileFormat.PNG:
         refuse_damaged_png(data, origin)
     elif file_format is FileFormat.TIFF:
         most_bytes = image.width * image.height * 16
         refuse_damaged_tiff(data, image.tag_v2, most_bytes, origin)  # type: ignore[attr-defined]
+
+
+def _cost(image: ImageFile.ImageFile, data: bytes, file_format: FileFormat) -> int:
+    """Return the bytes per pixel that decoding takes at its peak, float32 pixels included."""
+    if file_format is FileFormat.JPEG2000:
+        return 12 + 5 * len(image.getbands())  # OpenJPEG works on 32 bits per sample
+    if file_format in (FileFormat.AVIF, FileFormat.WEBP):
+        return 16
+    if _bits_per_sample(image, data, file_format) > 8:
+        return 9 if image.mode.startswith("I;16") else 20
+    if image.has_transparency_data:
+        return 18
+    return 6 if image.mode in ("L", "P", "1") or file_format is FileFormat.JPEG else 7
 
 
 def _caught(file_format: FileFormat) -> AbstractContextManager[Noise]:

@@ -17,6 +17,7 @@ from covidcxr.core.errors import ImageReadError, ImageTooLargeError
 from covidcxr.core.types import Radiograph
 from covidcxr.imaging.decoded import MAX_PIXELS, Decoded
 from covidcxr.imaging.formats import HEAD_BYTES, FileFormat, describe_unknown, sniff
+from covidcxr.imaging.memory import MOST_FILE_BYTES, one_image
 
 REASONS = (
     "missing",  # no such file
@@ -39,7 +40,6 @@ REASONS = (
     "unsupported",  # an image whose black and white are not stated
 )
 
-_MAX_FILE_BYTES = 1 << 30
 _EXPECTED = "expected PNG, JPEG, TIFF, BMP, WebP, GIF, AVIF, JPEG 2000, NIfTI or DICOM"
 
 
@@ -65,8 +65,9 @@ def read(
         ImageTooLargeError: If its header announces more than ``max_pixels``.
     """
     origin = origin if origin is not None else _name(source)
-    decoded = _decode(_load(source, origin), origin, max_pixels, probe_colour=True, frame=frame)
-    return _radiograph(decoded, origin)
+    with one_image():
+        decoded = _decode(_load(source, origin), origin, max_pixels, probe_colour=True, frame=frame)
+        return _radiograph(decoded, origin)
 
 
 def read_frames(source: Readable, *, origin: str | None = None, max_pixels: int = MAX_PIXELS) -> Iterator[Radiograph]:
@@ -100,9 +101,11 @@ def read_gray8(source: Readable, *, origin: str | None = None, max_pixels: int =
         ImageReadError: As `read`.
     """
     origin = origin if origin is not None else _name(source)
-    decoded = _decode(_load(source, origin), origin, max_pixels, probe_colour=False)
+    with one_image():
+        decoded = _decode(_load(source, origin), origin, max_pixels, probe_colour=False)
+        levels = decoded.as_uint8()
     return Decoded(
-        pixels=decoded.as_uint8(),
+        pixels=levels,
         bits_stored=decoded.bits_stored,
         warnings=decoded.warnings,
         spacing_mm=decoded.spacing_mm,
@@ -154,12 +157,15 @@ def _load(source: Readable, origin: str) -> bytes:
         return bytes(source)
     source = Path(source) if isinstance(source, str) else source
     if not isinstance(source, Path):
-        return _bounded(source.read(_MAX_FILE_BYTES + 1), origin)
+        return _bounded(source.read(MOST_FILE_BYTES + 1), origin)
     try:
         if not stat.S_ISREG(source.stat().st_mode):
             raise ImageReadError(f"{origin}: is no regular file; expected an image file", reason="not-a-file")
         with source.open("rb") as stream:
-            return _bounded(stream.read(_MAX_FILE_BYTES + 1), origin)
+            head = stream.read(HEAD_BYTES)
+            if sniff(head) is None:  # no need to read all of a large archive to say what it is
+                return head
+            return _bounded(head + stream.read(MOST_FILE_BYTES + 1 - len(head)), origin)
     except (FileNotFoundError, NotADirectoryError):
         raise ImageReadError(f"{origin}: no such file; check the path", reason="missing") from None
     except OSError as error:
@@ -169,9 +175,9 @@ def _load(source: Readable, origin: str) -> bytes:
 
 
 def _bounded(data: bytes, origin: str) -> bytes:
-    if len(data) > _MAX_FILE_BYTES:
+    if len(data) > MOST_FILE_BYTES:
         raise ImageTooLargeError(
-            f"{origin}: a file of more than 1 GiB; expected one radiograph; take the image out of it"
+            f"{origin}: a file of more than 512 MiB; expected one radiograph; take the image out of it"
         )
     return data
 

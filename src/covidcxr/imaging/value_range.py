@@ -43,6 +43,15 @@ class ValueRange:
         return scale_to_unit(values, self.black, self.white)
 
 
+def luma_in_steps(colours: Integers, shown: ValueRange, weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return luma float32 (H, W) in [0, 1] of (H, W, 3) colours, some rows at a time to save memory."""
+    luma = np.empty(colours.shape[:2], np.float32)
+    step = max(1, _CHUNK // max(1, colours.shape[1]))
+    for start in range(0, len(luma), step):
+        luma[start : start + step] = shown.apply(colours[start : start + step]) @ weights
+    return np.clip(luma, 0.0, 1.0, out=luma)
+
+
 def scale_to_unit(values: NDArray[np.generic], black: float, white: float) -> NDArray[np.float32]:
     """Return real values of any shape as float32, 0 at ``black`` and 1 at ``white``, which may be the smaller one."""
     unit = values.astype(np.float32)

@@ -23,6 +23,7 @@ from covidcxr.core.types import PreprocessSpec, Radiograph
 from covidcxr.core.worker_processes import exit_with_parent
 from covidcxr.imaging.formats import HEAD_BYTES, FileFormat, sniff
 from covidcxr.imaging.lungs.segment import MIN_SIDE, LungFields, segment_lungs
+from covidcxr.imaging.memory import one_image
 from covidcxr.imaging.preprocess import check_pixels, finish, part_of, squeeze
 from covidcxr.imaging.reading import Readable, read
 from covidcxr.imaging.small_network import in_bfloat16
@@ -103,7 +104,7 @@ def prepare(item: Item, preparation: Preparation) -> Ready | Fault:
         CovidCxrError: If no other input would fare better: an archive that does not answer, weights that are missing.
     """
     try:
-        with in_bfloat16(preparation.is_rounded):
+        with one_image(), in_bfloat16(preparation.is_rounded):
             return _prepared(item, preparation)
     except ImageReadError as error:
         reason = f"{error.reason}: {error}"

@@ -7,7 +7,7 @@ import zlib
 from covidcxr.core.errors import ImageReadError, ImageTooLargeError
 
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
-_MAX_INFLATED_BYTES = 1 << 29
+_MAX_INFLATED_BYTES = 1 << 28
 _META_SEARCH_BYTES = 4096
 
 
@@ -22,7 +22,7 @@ def inflate(data: bytes, origin: str) -> bytes:
 
     Raises:
         ImageReadError: ``truncated``, if it ends early.
-        ImageTooLargeError: If it holds more than 512 MiB.
+        ImageTooLargeError: If it holds more than 256 MiB.
     """
     if not is_deflated(data):
         return data
@@ -30,7 +30,7 @@ def inflate(data: bytes, origin: str) -> bytes:
     inflater = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
     body = inflater.decompress(data[end_of_meta:], _MAX_INFLATED_BYTES)
     if inflater.unconsumed_tail:
-        raise ImageTooLargeError(f"{origin}: its deflated data set holds more than 512 MiB; expected one radiograph")
+        raise ImageTooLargeError(f"{origin}: its deflated data set holds more than 256 MiB; expected one radiograph")
     if not inflater.eof:
         raise ImageReadError(f"{origin}: its deflated data set ends early; get it again", reason="truncated")
     plain = b"1.2.840.10008.1.2.1".ljust(len(_DEFLATED), b"\0")  # same length, so that no other length changes

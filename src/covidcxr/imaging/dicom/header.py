@@ -91,7 +91,7 @@ def parse(data: bytes, origin: str) -> Dataset:
 
     Raises:
         ImageReadError: ``no-pixels`` or ``truncated``, if there are none to decode.
-        ImageTooLargeError: If a deflated data set (PS3.5 A.5) inflates beyond 512 MiB.
+        ImageTooLargeError: If a deflated data set (PS3.5 A.5) inflates beyond 256 MiB.
     """
     dataset = dcmread(BytesIO(define_lengths(inflate(data, origin))), force=True, specific_tags=list(TAGS))
     if "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset:

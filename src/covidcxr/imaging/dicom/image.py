@@ -20,8 +20,9 @@ from covidcxr.imaging.dicom.gray import render_gray
 from covidcxr.imaging.dicom.header import COLOUR, MONOCHROME, DicomHeader, parse, read_header
 from covidcxr.imaging.dicom.lut import read_palette
 from covidcxr.imaging.dicom.stored import choose_reading
+from covidcxr.imaging.memory import check_cost
 from covidcxr.imaging.quiet import QUIET
-from covidcxr.imaging.value_range import scale_to_unit, unstated_range
+from covidcxr.imaging.value_range import luma_in_steps, scale_to_unit, unstated_range
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as PS3.3 C.7.6.3.1.2 defines YBR_FULL
 
@@ -47,6 +48,7 @@ def decode_dicom(data: bytes, *, origin: str, max_pixels: int = MAX_PIXELS, fram
             dataset = parse(data, origin)
             header = read_header(dataset, origin, frame=frame or 0)
             _check_frames(header, frame, origin, max_pixels)
+            check_cost(_cost(dataset, header), origin)
             return _decode(dataset, header, frame or 0, origin)
         except ImageReadError:
             raise
@@ -84,7 +86,7 @@ def _decode(dataset: Dataset, header: DicomHeader, frame_number: int, origin: st
         if bits > header.bits_stored:
             notes += (f"header: BitsStored (0028,0101) is {header.bits_stored}, but the values use {bits} bits",)
         shown = unstated_range(frame.cells, bits=bits, is_signed=False)
-        pixels = _luma(frame.cells, shown.white, shown.black)
+        pixels = luma_in_steps(frame.cells, shown, _LUMA)
         notes += (shown.note,) if shown.note else ()
     else:
         reading, more = choose_reading(frame, header, origin)
@@ -93,7 +95,8 @@ def _decode(dataset: Dataset, header: DicomHeader, frame_number: int, origin: st
             pixels, more = render_gray(frame, reading, header, origin)
             notes += more
         else:
-            pixels = _palette_luma(reading.values_of(frame.cells), dataset, header)
+            patterns = np.arange(1 << (8 * frame.cells.dtype.itemsize))  # of at most 16 bits (PS3.3 C.7.6.3.1.5)
+            pixels = _palette_luma(reading.values_of(patterns)[None], dataset, header)[0][frame.cells]
     return Decoded(
         pixels=pixels,
         bits_stored=header.bits_stored,
@@ -104,6 +107,19 @@ def _decode(dataset: Dataset, header: DicomHeader, frame_number: int, origin: st
         body_part=header.body_part,
         sop_instance_uid=header.sop_instance_uid,
     )
+
+
+def _cost(dataset: Dataset, header: DicomHeader) -> int:
+    """Return the bytes that decoding one frame takes at its peak, float32 pixels included."""
+    pixels, sample = header.rows * header.columns, max(1, header.bits_allocated // 8)
+    cell = sample * header.samples_per_pixel
+    if sample > 2:
+        per_pixel = 10 * cell + 16
+    elif header.transfer_syntax.is_encapsulated:
+        per_pixel = 5 * cell + 4 * header.samples_per_pixel + 4  # codecs work on 32 bits, GDCM hands text over
+    else:
+        per_pixel = 2 * cell + 5
+    return 2 * len(dataset.PixelData) + pixels * per_pixel
 
 
 def _palette_luma(indices: NDArray[np.int64], dataset: Dataset, header: DicomHeader) -> NDArray[np.float32]:
@@ -117,13 +133,19 @@ def _palette_luma(indices: NDArray[np.int64], dataset: Dataset, header: DicomHea
     return _luma(unit, 1)
 
 
-def _luma(colours: NDArray[np.integer] | NDArray[np.float64], white: int, black: int = 0) -> NDArray[np.float32]:
-    luma: NDArray[np.float32] = scale_to_unit(colours, black, white) @ _LUMA
+def _luma(colours: NDArray[np.integer] | NDArray[np.float64], white: int) -> NDArray[np.float32]:
+    luma: NDArray[np.float32] = scale_to_unit(colours, 0, white) @ _LUMA
     return np.clip(luma, 0.0, 1.0, out=luma)
 
 
 def _check_frames(header: DicomHeader, frame: int | None, origin: str, max_pixels: int) -> None:
     check_size(header.rows, header.columns, origin=origin, max_pixels=max_pixels)
+    if header.photometric == "PALETTE COLOR" and header.bits_allocated > 16:
+        raise ImageReadError(
+            f"{origin}: PALETTE COLOR with BitsAllocated {header.bits_allocated}; expected 8 or 16 "
+            "(PS3.3 C.7.6.3.1.5); get it again",
+            reason="undecodable",
+        )
     if header.photometric not in MONOCHROME + COLOUR + ("PALETTE COLOR",):
         raise ImageReadError(
             f"{origin}: photometric interpretation {header.photometric!r}; expected one of "
