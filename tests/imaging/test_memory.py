@@ -4,6 +4,7 @@ import gzip
 import struct
 import threading
 import time
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from covidcxr.core.errors import ImageTooLargeError
 from covidcxr.imaging import memory
 from covidcxr.imaging.memory import MOST_BYTES, check_cost, one_image
 from covidcxr.imaging.reading import read
-from crafted import nifti, png_of
+from crafted import nifti
 
 
 def taller(data: bytes, side: int) -> bytes:
@@ -27,10 +28,20 @@ def taller(data: bytes, side: int) -> bytes:
     return data
 
 
+def png(side: int, depth: int, colour: int) -> bytes:
+    """Return a PNG that announces side x side pixels and holds few."""
+    chunks = {b"IHDR": struct.pack(">IIBBBBB", side, side, depth, colour, 0, 0, 0), b"IDAT": zlib.compress(bytes(99))}
+    parts = (
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks.items()
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
 SMALL = np.zeros((16, 16), np.int64)
 HUNGRY = {
-    "16-bit RGBA": png_of(9_900, 9_900, bytes(100), depth=16, colour=6),
-    "RGBA": png_of(9_900, 9_900, bytes(100), colour=6),
+    "16-bit RGBA": png(9_900, 16, 6),
+    "RGBA": png(9_900, 8, 6),
     "32-bit NIfTI": gzip.compress(nifti((9_900, 9_900), bytes(100), code=768)),
     "RLE": taller(films.dicom(SMALL, bits=16, syntax=RLELossless), 9_900),
     "RLE in 8 bits": taller(films.dicom(SMALL, syntax=RLELossless), 9_900),
