@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from benchmarks.record import versions, write_result
-from covidcxr.metrics.metric_set import measure
+from covidcxr.metrics.measure import measure
 from covidcxr.metrics.probabilities import softmax
 from covidcxr.metrics.settings import IntervalSettings
 

@@ -77,7 +77,7 @@ def verdict_of(context: AuditContext, away: ImageSet) -> Verdict:
             target=context.focus,
             audits=audit_findings(results),
             audited=True,
-            age=read_age([home[0], outside[0]], context.focus, IntervalSettings(rounds=200, seed=0)),
+            age=read_age([home[0], outside[0]], context.focus),
         )
     )
 

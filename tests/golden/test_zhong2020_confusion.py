@@ -7,7 +7,7 @@ import pytest
 
 from covidcxr.metrics import confusion as of
 from covidcxr.metrics.intervals import wilson
-from covidcxr.metrics.metric_set import measure
+from covidcxr.metrics.measure import measure
 from covidcxr.metrics.settings import IntervalSettings
 
 PUBLISHED = np.array([[98, 0, 2], [9, 197, 36], [5, 42, 351]])

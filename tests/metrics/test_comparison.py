@@ -11,10 +11,10 @@ from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 from covidcxr.core.errors import EvaluationError
 from covidcxr.core.types import Metric
 from covidcxr.metrics.comparison import (
-    bootstrap_difference,
     independent_difference,
     mcnemar,
     paired_delong,
+    paired_differences,
 )
 from covidcxr.metrics.discrimination import auroc
 from covidcxr.metrics.intervals import wilson
@@ -78,7 +78,7 @@ def test_the_bootstrap_of_a_difference_agrees_with_delong() -> None:
     first, second = (
         softmax(np.stack([-score, score], axis=1)) for score in (base, base + 0.8 * generator.normal(size=300))
     )
-    got = bootstrap_difference(labels, first, second, ("a", "b"), intervals=IntervalSettings(rounds=2000))["auroc/b"]
+    got = paired_differences(labels, first, second, ("a", "b"), intervals=IntervalSettings(rounds=2000))["auroc/b"]
     exact = paired_delong(labels == 1, first[:, 1], second[:, 1])
     assert got.value == pytest.approx(exact.value, abs=1e-12)
     assert (got.low, got.high) == pytest.approx((exact.low, exact.high), abs=0.006)
@@ -86,7 +86,7 @@ def test_the_bootstrap_of_a_difference_agrees_with_delong() -> None:
 
 def test_a_difference_of_a_class_without_cases_says_why() -> None:
     same = np.full((4, 3), 1 / 3)
-    got = bootstrap_difference([0, 0, 1, 1], same, same, ("a", "b", "c"), intervals=IntervalSettings(rounds=50))
+    got = paired_differences([0, 0, 1, 1], same, same, ("a", "b", "c"), intervals=IntervalSettings(rounds=50))
     assert got["auroc/c"].value is None
     assert got["auroc/c"].reason == "no case of c"
     assert got["accuracy"].value == 0.0

@@ -1,7 +1,8 @@
 """What an audit returns, and the retained skill that most of them report.
 
 Retained skill is (AUROC of what is left - 0.5) / (AUROC of the whole - 0.5): 1 if the alteration costs nothing, 0 if
-only guessing is left. Its interval comes from one patient-clustered bootstrap of both AUROCs.
+only guessing is left. Its limits are recovered from those of both AUROCs and from how they vary together, by patient;
+so an AUROC of 1, of which resampling shows no variance, is as uncertain in it as it is alone.
 """
 
 from __future__ import annotations
@@ -14,11 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from covidcxr.core.types import Metric
-from covidcxr.metrics.bootstrap import BootstrapResult, bootstrap
 from covidcxr.metrics.checks import BoolArray, FloatArray, IntArray
-from covidcxr.metrics.discrimination import RankedScores
-from covidcxr.metrics.intervals import Interval, worst_case_auroc
-from covidcxr.metrics.settings import IntervalSettings
+from covidcxr.metrics.delong import delong, placement_covariance, placements
+from covidcxr.metrics.intervals import Interval, ratio
 
 Expectation = Literal["lose", "keep", "context", "control"]
 MIN_SKILL = 0.05  # the whole's AUROC must be surely above 0.5 by this, or a share of it means nothing
@@ -83,8 +82,6 @@ def compare_skills(
     classes: Sequence[str],
     whole: FloatArray,
     part: FloatArray,
-    *,
-    intervals: IntervalSettings,
 ) -> tuple[Skill, ...]:
     """Return the retained skill of each class, one against the rest, with intervals.
 
@@ -94,37 +91,17 @@ def compare_skills(
         classes: C names.
         whole: (N, C) scores of the network on the unaltered images.
         part: (N, C) scores of what is left, or of a probe.
-        intervals: How intervals are made.
     """
-    ranked = [
-        (RankedScores(labels == column, whole[:, column]), RankedScores(labels == column, part[:, column]))
-        for column in range(len(classes))
-    ]
-
-    def statistic(weights: FloatArray) -> FloatArray:
-        aurocs = [(of_whole.measure(weights)[0], of_part.measure(weights)[0]) for of_whole, of_part in ranked]
-        columns = []
-        for first, second in aurocs:
-            safe = np.where(np.abs(first - 0.5) > 1e-6, first - 0.5, np.nan)
-            columns += [first, second, (second - 0.5) / safe]
-        return np.stack(columns, axis=1)
-
-    result = bootstrap(statistic, num_cases=labels.size, groups=groups, rounds=intervals.rounds, seed=intervals.seed)
-    return tuple(_skill(label, result, 3 * column, labels == column, groups) for column, label in enumerate(classes))
+    return tuple(
+        _skill(label, labels == column, whole[:, column], part[:, column], groups)
+        for column, label in enumerate(classes)
+    )
 
 
-def auroc_skill(
-    label: str, positive: ArrayLike, scores: ArrayLike, groups: ArrayLike, intervals: IntervalSettings
-) -> Skill:
+def auroc_skill(label: str, positive: ArrayLike, scores: ArrayLike, groups: ArrayLike) -> Skill:
     """Return the AUROC of a probe, and as its retained skill (AUROC - 0.5) / 0.5, compared with a perfect probe."""
-    ranked = RankedScores(positive, scores)
-
-    def statistic(weights: FloatArray) -> FloatArray:
-        return ranked.measure(weights)[0][:, np.newaxis]
-
     count = int(np.size(scores))
-    result = bootstrap(statistic, num_cases=count, groups=groups, rounds=intervals.rounds, seed=intervals.seed)
-    part = _metric(f"auroc/{label}", _auroc(result, 0, positive, groups), count, "only one side has cases")
+    part = delong(positive, scores, groups=groups).metric(f"auroc/{label}", count, absent=_one_side(label))
     retained = Metric(name=f"skill/{label}", value=None, num_cases=count, reason=part.reason)
     if part.value is not None and part.low is not None and part.high is not None:
         value, low, high = (2 * limit - 1 for limit in (part.value, part.low, part.high))
@@ -155,33 +132,34 @@ def flagged_labels(skills: Sequence[Skill], expectation: Expectation, threshold:
     return tuple(flagged)
 
 
-def _skill(label: str, result: BootstrapResult, column: int, positive: BoolArray, groups: ArrayLike) -> Skill:
+def _skill(label: str, positive: BoolArray, whole: FloatArray, part: FloatArray, groups: ArrayLike) -> Skill:
     cases = int(positive.sum())
-    absent = f"no case of {label}, or of nothing else"
-    whole = _metric(f"auroc/{label}", _auroc(result, column, positive, groups), cases, absent)
-    part = _metric(f"auroc_left/{label}", _auroc(result, column + 1, positive, groups), cases, absent)
-    retained = _metric(f"retained/{label}", result.interval(column + 2), cases, absent)
-    if whole.low is None or whole.low < 0.5 + MIN_SKILL:
-        reason = (
-            whole.reason or "the network itself is not surely better than guessing here, so there is no skill to share"
+    of_whole, of_part = delong(positive, whole, groups=groups), delong(positive, part, groups=groups)
+    metric = of_whole.metric(f"auroc/{label}", cases, absent=_one_side(label))
+    name = f"retained/{label}"
+    if metric.low is None or metric.low < 0.5 + MIN_SKILL:
+        guessing = "the network's 95 % confidence interval reaches guessing here, so there is no skill to share"
+        retained = Metric(name=name, value=None, num_cases=cases, reason=metric.reason or guessing)
+    else:
+        correlation = _correlation(positive, whole, part, groups)
+        retained = ratio(_above_guessing(of_part), _above_guessing(of_whole), correlation=correlation).metric(
+            name, cases
         )
-        retained = Metric(name=retained.name, value=None, num_cases=cases, reason=reason)
-    elif result.is_constant(column) and result.is_constant(column + 1) and part.low is not None:
-        low, high = (part.low - 0.5) / ((whole.high or 1) - 0.5), ((part.high or 1) - 0.5) / (whole.low - 0.5)
-        retained = replace(retained, low=low, high=high)
-    return Skill(label=label, whole=whole, part=part, retained=retained)
+    left = of_part.metric(f"auroc_left/{label}", cases, absent=_one_side(label))
+    return Skill(label=label, whole=metric, part=left, retained=retained)
 
 
-def _auroc(result: BootstrapResult, column: int, positive: ArrayLike, groups: ArrayLike) -> Interval:
-    """Return an AUROC with its interval; where every resampled cohort repeats it, that is no certainty."""
-    interval = result.interval(column)
-    constant = np.isfinite(interval.low) and result.is_constant(column)
-    return worst_case_auroc(interval.value, positive, groups) if constant else interval
+def _above_guessing(auroc: Interval) -> Interval:
+    return replace(auroc, value=auroc.value - 0.5, low=auroc.low - 0.5, high=auroc.high - 0.5)
 
 
-def _metric(name: str, interval: Interval, cases: int, absent: str) -> Metric:
-    if not np.isfinite(interval.value):
-        return Metric(name=name, value=None, num_cases=cases, reason=absent)
-    if not np.isfinite(interval.low):
-        return Metric(name=name, value=interval.value, num_cases=cases, reason="too few patients for an interval")
-    return Metric(name=name, value=interval.value, low=interval.low, high=interval.high, num_cases=cases)
+def _correlation(positive: BoolArray, whole: FloatArray, part: FloatArray, groups: ArrayLike) -> float:
+    """Return how the two AUROCs vary together from patient to patient; 0 where one does not vary."""
+    components = [placements(positive, whole), placements(positive, part)]
+    covariance = placement_covariance(positive, components, groups)
+    spread = float(covariance[0, 0] * covariance[1, 1]) ** 0.5
+    return float(np.clip(covariance[0, 1] / spread, -1.0, 1.0)) if spread > 0 else 0.0
+
+
+def _one_side(label: str) -> str:
+    return f"no case of {label}, or of nothing else"

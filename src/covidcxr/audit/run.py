@@ -128,7 +128,7 @@ def run_audits(
             target=context.focus,
             audits=audit_findings(results),
             audited=True,
-            age=read_age([cohort], context.focus, intervals),
+            age=read_age([cohort], context.focus),
         )
     )
     return Audited(

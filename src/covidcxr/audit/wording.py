@@ -57,9 +57,7 @@ def from_scores(
 ) -> AuditResult:
     """Return the result of comparing scores (N, C) with those of the network on the unaltered images."""
     test = context.test
-    skills = compare_skills(
-        test.labels, test.groups, context.classes, context.baseline, part, intervals=context.intervals
-    )
+    skills = compare_skills(test.labels, test.groups, context.classes, context.baseline, part)
     skills = focus_first(skills, context.focus)
     return AuditResult(
         name=name,

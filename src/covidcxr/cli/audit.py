@@ -41,7 +41,7 @@ def audit_verb(
         list[str] | None,
         typer.Option("--map", metavar="THEIRS=OURS", help="A dataset's class to one of the bundle's; repeatable."),
     ] = None,
-    intervals: IntervalsOption = "percentile",
+    intervals: IntervalsOption = "student",
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Bootstrap rounds of each interval.")] = 1000,
     seed: Annotated[int, typer.Option("--seed", help="Of everything random.")] = 0,
     device: DeviceOption = "auto",

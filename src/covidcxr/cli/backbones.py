@@ -38,7 +38,7 @@ def backbones_verb(
     data: Annotated[Path | None, typer.Option("--data", help="A dataset; else it is compiled.")] = None,
     sources: SourcesOption = None,
     workers: WorkersOption = None,
-    intervals: IntervalsOption = "percentile",
+    intervals: IntervalsOption = "student",
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Bootstrap rounds.")] = 2000,
     settings: SetOption = None,
     device: DeviceOption = "auto",

@@ -44,7 +44,7 @@ def compare_verb(
         list[str] | None,
         typer.Option("--map", metavar="THEIRS=OURS", help="A dataset's class to one of a bundle's; repeatable."),
     ] = None,
-    intervals: IntervalsOption = "percentile",
+    intervals: IntervalsOption = "student",
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Bootstrap rounds.")] = 2000,
     seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap.")] = 0,
     audit: Annotated[bool, typer.Option("--audit", help="Also run the shortcut audits on the first dataset.")] = False,

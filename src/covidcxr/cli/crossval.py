@@ -37,7 +37,7 @@ def crossval_verb(
     by: Annotated[Literal["source", "patient"], typer.Option("--by", help="What is held out.")] = "source",
     folds: Annotated[int, typer.Option("--folds", min=2, help="Folds by patient.")] = 5,
     settings: SetOption = None,
-    intervals: IntervalsOption = "percentile",
+    intervals: IntervalsOption = "student",
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Bootstrap rounds.")] = 2000,
     seed: Annotated[int, typer.Option("--seed", help="Of folds and bootstrap.")] = 0,
     device: DeviceOption = "auto",

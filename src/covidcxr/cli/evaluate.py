@@ -48,7 +48,7 @@ def evaluate_verb(
         typer.Option("--map", metavar="THEIRS=OURS", help="A dataset's class to one of the bundle's; repeatable."),
     ] = None,
     prevalence: PrevalenceOption = None,
-    intervals: IntervalsOption = "percentile",
+    intervals: IntervalsOption = "student",
     predictions: Annotated[
         list[Path] | None,
         typer.Option(

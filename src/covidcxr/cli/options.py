@@ -45,8 +45,11 @@ PrevalenceOption = Annotated[
     ),
 ]
 IntervalsOption = Annotated[
-    Literal["percentile", "bca"],
-    typer.Option("--intervals", help="How intervals are taken from the bootstrap; bca corrects bias and skew, slower."),
+    Literal["student", "percentile", "bca"],
+    typer.Option(
+        "--intervals",
+        help="student holds in small cohorts too; percentile and bca resample patients, for 100 patients or more.",
+    ),
 ]
 EngineOption = Annotated[
     Literal["local", "ray"],

@@ -43,7 +43,7 @@ def validate_verb(
         typer.Option("--map", metavar="THEIRS=OURS", help="A label here to one of the bundle's classes; repeatable."),
     ] = None,
     prevalence: PrevalenceOption = None,
-    intervals: IntervalsOption = "percentile",
+    intervals: IntervalsOption = "student",
     pictures: Annotated[bool, typer.Option(help="Put pictures of the surest mistakes into the report.")] = False,
     audit: Annotated[bool, typer.Option("--audit", help="Also run the shortcut audits (minutes).")] = False,
     explain: Annotated[

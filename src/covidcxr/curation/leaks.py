@@ -19,7 +19,7 @@ from covidcxr.core.types import Manifest, Record, Sample, View
 from covidcxr.curation.copy_report import CopyReport
 from covidcxr.curation.image_work import ImageFacts
 from covidcxr.dataset.tables import age_group
-from covidcxr.metrics.intervals import delong
+from covidcxr.metrics.delong import delong
 
 _NUMBERS: Mapping[str, tuple[str, ...]] = {
     "six intensity numbers": (

@@ -15,11 +15,9 @@ from numpy.typing import NDArray
 
 from covidcxr.core.types import Metric
 from covidcxr.evaluation.cohort import CHILDREN, UNKNOWN, Cohort
-from covidcxr.metrics.bootstrap import bootstrap
 from covidcxr.metrics.checks import BoolArray, FloatArray
-from covidcxr.metrics.discrimination import RankedScores
-from covidcxr.metrics.intervals import Interval, clustered_wilson, newcombe
-from covidcxr.metrics.settings import IntervalSettings
+from covidcxr.metrics.delong import delong
+from covidcxr.metrics.intervals import clustered_wilson, newcombe
 
 MIN_PATIENTS = 10  # of either side, below which nothing is said
 
@@ -88,7 +86,7 @@ class _Controls:
         return len(np.unique(self.groups[self.adult])), len(np.unique(self.groups[~self.adult]))
 
 
-def read_age(cohorts: Sequence[Cohort], target: str, intervals: IntervalSettings) -> AgeReading:
+def read_age(cohorts: Sequence[Cohort], target: str) -> AgeReading:
     """Compare the answers for adults and children without ``target``, over all ``cohorts`` together.
 
     Ages and sources are those of the cohorts' columns ``age`` and ``source``; a cohort without them adds nothing.
@@ -106,8 +104,8 @@ def read_age(cohorts: Sequence[Cohort], target: str, intervals: IntervalSettings
     largest = max(enough, key=lambda source: min(enough[source].patients()), default=None)
     return AgeReading(
         target=target,
-        everyone=_contrast(controls, intervals),
-        one_source=_contrast(enough[largest], intervals) if largest is not None else None,
+        everyone=_contrast(controls),
+        one_source=_contrast(enough[largest]) if largest is not None else None,
     )
 
 
@@ -133,23 +131,16 @@ def _controls(cohorts: Sequence[Cohort], target: str) -> _Controls:
     )
 
 
-def _contrast(controls: _Controls, intervals: IntervalSettings) -> AgeContrast:
+def _contrast(controls: _Controls) -> AgeContrast:
     adult = controls.adult
     sides = (adult, ~adult)
     of_adults, of_children = (clustered_wilson(controls.called[side], controls.groups[side]) for side in sides)
-    ranked = RankedScores(adult, controls.scores)
-    drawn = bootstrap(
-        lambda weights: ranked.measure(weights)[0][:, np.newaxis],
-        num_cases=adult.size,
-        groups=controls.groups,
-        rounds=intervals.rounds,
-        seed=intervals.seed,
-    )
+    ranked = delong(adult, controls.scores, groups=controls.groups)
     return AgeContrast(
-        adults=_metric("false_alarms/adults", of_adults, int(adult.sum())),
-        children=_metric("false_alarms/children", of_children, int((~adult).sum())),
-        gap=_metric("false_alarms/gap", newcombe(of_adults, of_children), adult.size),
-        auroc=_metric("auroc/adult", drawn.interval(0), adult.size),
+        adults=of_adults.metric("false_alarms/adults", int(adult.sum())),
+        children=of_children.metric("false_alarms/children", int((~adult).sum())),
+        gap=newcombe(of_adults, of_children).metric("false_alarms/gap", adult.size),
+        auroc=ranked.metric("auroc/adult", adult.size),
         adult_sources=_by_size(controls.sources[adult]),
         child_sources=_by_size(controls.sources[~adult]),
     )
@@ -158,9 +149,3 @@ def _contrast(controls: _Controls, intervals: IntervalSettings) -> AgeContrast:
 def _by_size(sources: NDArray[np.str_]) -> tuple[str, ...]:
     names, counts = np.unique(sources, return_counts=True)
     return tuple(names[np.argsort(-counts, kind="stable")].tolist())
-
-
-def _metric(name: str, interval: Interval, num_cases: int) -> Metric:
-    if not np.isfinite(interval.low):
-        return Metric(name=name, value=interval.value, num_cases=num_cases, reason="too few patients for an interval")
-    return Metric(name=name, value=interval.value, low=interval.low, high=interval.high, num_cases=num_cases)

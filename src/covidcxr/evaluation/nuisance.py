@@ -18,7 +18,7 @@ from covidcxr.core.errors import EvaluationError
 from covidcxr.core.types import Metric
 from covidcxr.evaluation.cohort import Cohort
 from covidcxr.metrics.checks import FloatArray
-from covidcxr.metrics.metric_set import measure
+from covidcxr.metrics.measure import measure
 from covidcxr.metrics.settings import DEFAULT_INTERVALS, IntervalSettings
 
 INTENSITY_NAMES = (
@@ -115,7 +115,7 @@ def nuisance_baseline(
     model.fit(train, truth)
     probabilities = np.zeros((cohort.num_images, len(cohort.classes)))
     probabilities[:, model.classes_] = model.predict_proba(test)
-    measured = measure(cohort.labels, probabilities, cohort.classes, groups=cohort.groups, intervals=intervals).metrics
+    measured = measure(cohort.labels, probabilities, cohort.classes, groups=cohort.groups, intervals=intervals)
     kept = ("accuracy", "balanced_accuracy", "auroc_macro", *(f"auroc/{label}" for label in cohort.classes))
     return NuisanceResult(
         name=name,

@@ -1,24 +1,22 @@
-"""A cohort becomes an `EvaluationReport`: every metric with its patient-clustered interval, or why it has none.
+"""A cohort becomes an `EvaluationReport`: every metric with its interval by patient, or why it has none.
 
 What the metrics are is known to `covidcxr.metrics`; which numbers a publication prints, to `published`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from covidcxr.core.types import EvaluationReport, Metric
 from covidcxr.evaluation.cohort import Cohort
 from covidcxr.evaluation.subgroups import subgroup_metrics
-from covidcxr.metrics.bootstrap import SAME_IN_EVERY_ROUND, BootstrapResult, bootstrap
-from covidcxr.metrics.calibration import calibration_error_interval
-from covidcxr.metrics.checks import FloatArray
+from covidcxr.metrics.checks import BoolArray, FloatArray
 from covidcxr.metrics.confusion import confusion_matrix
-from covidcxr.metrics.metric_set import measure
+from covidcxr.metrics.intervals import MIN_PATIENTS, clustered_wilson
+from covidcxr.metrics.linearised import linearise
+from covidcxr.metrics.measure import measure
 from covidcxr.metrics.probabilities import KERAS_EPSILON, micro_counts
 from covidcxr.metrics.settings import DEFAULT_INTERVALS, IntervalSettings
 
@@ -47,7 +45,7 @@ def evaluate_cohort(
     Raises:
         EvaluationError: If a prevalence is of an unknown class, or there are no rounds.
     """
-    scored = measure(
+    metrics = measure(
         cohort.labels,
         cohort.probabilities,
         cohort.classes,
@@ -55,9 +53,7 @@ def evaluate_cohort(
         intervals=intervals,
         prevalence=prevalence,
     )
-    metrics = dict(scored.metrics)
-    metrics["ece"] = _calibration_error(cohort, metrics["ece"], intervals)
-    metrics |= _published_metrics(cohort, intervals, label_smoothing=label_smoothing)
+    metrics |= _published_metrics(cohort, label_smoothing=label_smoothing)
     return EvaluationReport(
         cohort=cohort.name,
         classes=cohort.classes,
@@ -70,65 +66,33 @@ def evaluate_cohort(
     )
 
 
-def _calibration_error(cohort: Cohort, plain: Metric, intervals: IntervalSettings) -> Metric:
-    """Return the calibration error with the bias-corrected interval, where there is an interval at all."""
-    if plain.value is None or plain.low is None:
-        return plain
-    confidence = cohort.probabilities.max(axis=1)
-    interval = calibration_error_interval(
-        confidence,
-        cohort.predicted == cohort.labels,
-        groups=cohort.groups,
-        rounds=intervals.rounds,
-        seed=intervals.seed,
-    )
-    return replace(plain, value=interval.value, low=interval.low, high=interval.high)
-
-
-def _published_metrics(cohort: Cohort, intervals: IntervalSettings, *, label_smoothing: float) -> dict[str, Metric]:
+def _published_metrics(cohort: Cohort, *, label_smoothing: float) -> dict[str, Metric]:
     """Return the smoothed cross-entropy, and the micro metrics on the images of each class alone."""
-    num_classes = len(cohort.classes)
-    members = np.eye(num_classes)[cohort.labels]
     smoothed = _smoothed_cross_entropy(cohort, label_smoothing)
     hits, called = micro_counts(cohort.labels, cohort.probabilities)
-    columns = np.column_stack(
-        [members, members * smoothed[:, None], members * hits[:, None], members * called[:, None]]
+    everyone = np.ones(cohort.num_images, dtype=np.bool_)
+    metrics = [_mean("cross_entropy_smoothed", smoothed, everyone, cohort)]
+    members = {label: cohort.labels == column for column, label in enumerate(cohort.classes)}
+    metrics += [_mean(f"cross_entropy_smoothed/{label}", smoothed, own, cohort) for label, own in members.items()]
+    for name, asked in (("micro_precision", called > 0), ("micro_recall", everyone)):
+        for label, own in members.items():
+            counted = own & asked
+            interval = clustered_wilson(hits[counted], cohort.groups[counted])
+            absent = f"no case of {label}" if not own.any() else "no probability is above the threshold"
+            metrics.append(interval.metric(f"{name}/{label}", int(own.sum()), absent=absent))
+    return {metric.name: metric for metric in metrics}
+
+
+def _mean(name: str, values: FloatArray, counted: BoolArray, cohort: Cohort) -> Metric:
+    """Return the mean of positive ``values`` (N,) over the cases that count."""
+    chosen, groups = values[counted], cohort.groups[counted]
+    if not chosen.size:
+        return Metric(name=name, value=None, num_cases=0, reason=f"no case of {name.partition('/')[2]}")
+    linear = linearise(
+        lambda weights: (weights @ chosen / weights.sum(axis=1))[:, np.newaxis], num_cases=chosen.size, groups=groups
     )
-
-    def statistic(weights: FloatArray) -> FloatArray:
-        counts, losses, hit, call = np.split(weights @ columns, 4, axis=1)
-        overall = losses.sum(axis=1, keepdims=True) / counts.sum(axis=1, keepdims=True)
-        return np.concatenate([overall, _ratio(losses, counts), _ratio(hit, call), _ratio(hit, counts)], axis=1)
-
-    result = bootstrap(
-        statistic,
-        num_cases=cohort.num_images,
-        groups=cohort.groups,
-        rounds=intervals.rounds,
-        seed=intervals.seed,
-    )
-    names = ["cross_entropy_smoothed"]
-    names += [
-        f"{metric}/{label}"
-        for metric in ("cross_entropy_smoothed", "micro_precision", "micro_recall")
-        for label in cohort.classes
-    ]
-    return {name: _metric(cohort, result, column, name) for column, name in enumerate(names)}
-
-
-def _metric(cohort: Cohort, result: BootstrapResult, column: int, name: str) -> Metric:
-    _, _, label = name.partition("/")
-    num_cases = int((cohort.labels == cohort.classes.index(label)).sum()) if label else cohort.num_images
-    interval = result.interval(column)
-    if not math.isfinite(interval.value):
-        reason = f"no case of {label}" if not num_cases else "no probability is above the threshold"
-        return Metric(name=name, value=None, num_cases=num_cases, reason=reason)
-    if result.num_clusters > 1 and result.is_constant(column):
-        return Metric(name=name, value=interval.value, num_cases=num_cases, reason=SAME_IN_EVERY_ROUND)
-    if not math.isfinite(interval.low):
-        reason = "one patient only: no interval" if result.num_clusters < 2 else "too few patients for an interval"
-        return Metric(name=name, value=interval.value, num_cases=num_cases, reason=reason)
-    return Metric(name=name, value=interval.value, low=interval.low, high=interval.high, num_cases=num_cases)
+    interval = linear.interval(0, scale="positive", groups=groups, num_cases=chosen.size, level=0.95)
+    return interval.metric(name, chosen.size)
 
 
 def _smoothed_cross_entropy(cohort: Cohort, smoothing: float) -> FloatArray:
@@ -148,10 +112,7 @@ def _warnings(cohort: Cohort) -> tuple[str, ...]:
     small = [f"{label} ({count})" for label, count in zip(cohort.classes, counts, strict=True) if 0 < count < 30]
     if small:
         notes.append(f"Few cases of {', '.join(small)}: read the intervals, not the values.")
-    if cohort.num_patients == 1:
-        notes.append("All images are of one patient: there is nothing to draw from, so no interval is estimable.")
+    if cohort.num_patients < MIN_PATIENTS:
+        patients = "one patient" if cohort.num_patients == 1 else f"{cohort.num_patients} patients"
+        notes.append(f"All images are of {patients}: no interval is given with fewer than {MIN_PATIENTS}.")
     return tuple(notes)
-
-
-def _ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
-    return np.divide(numerator, denominator, out=np.full_like(numerator, np.nan), where=denominator > 0)

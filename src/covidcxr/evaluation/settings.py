@@ -35,7 +35,7 @@ class EvaluationSettings:
     split: Split = "test"
     rounds: int | None = None
     seed: int = 0
-    method: Method = "percentile"
+    method: Method = "student"
     class_map: Mapping[str, str] = field(default_factory=dict)
     prevalence: Mapping[str, float] = field(default_factory=dict)
     statements: Mapping[str, str] = field(default_factory=dict)

@@ -7,7 +7,7 @@ statistics there are is not known here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,12 +16,11 @@ from scipy import stats
 
 from covidcxr.core.errors import EvaluationError
 from covidcxr.metrics.checks import FloatArray, IntArray, cluster_index
-from covidcxr.metrics.intervals import Interval
-from covidcxr.metrics.settings import Method
+from covidcxr.metrics.intervals import Interval, too_few
+from covidcxr.metrics.linearised import Statistic
+from covidcxr.metrics.settings import Resampling
 
 SAME_IN_EVERY_ROUND = "the same in every resampled cohort, which tells nothing of how sure it is: no interval"
-Statistic = Callable[[FloatArray], FloatArray]
-"""Maps case weights (R, N) to values (R, K), NaN where a value is not estimable."""
 
 _BLOCK_ELEMENTS = 1 << 19  # 4 MiB of float64 weights a block
 _JACKKNIFE_GROUPS = 200
@@ -38,12 +37,14 @@ class BootstrapResult:
         rounds: (B, K) on the resampled cohorts.
         jackknife: (J, K) with each patient (or, of many, each group of patients) left out; (0, K) if not asked for.
         num_clusters: Patients in the cohort.
+        too_few: Why they are too few for an interval; empty if they are not.
     """
 
     point: FloatArray
     rounds: FloatArray
     jackknife: FloatArray
     num_clusters: int
+    too_few: str
 
     def is_constant(self, column: int) -> bool:
         """Whether every round that has a value has the same: an interval of them would claim certainty."""
@@ -51,16 +52,21 @@ class BootstrapResult:
         drawn = drawn[np.isfinite(drawn)]
         return drawn.size > 0 and float(np.ptp(drawn)) <= _SAME
 
-    def interval(self, column: int, *, method: Method = "percentile", level: float = 0.95) -> Interval:
+    def interval(self, column: int, *, method: Resampling = "percentile", level: float = 0.95) -> Interval:
         """Return the interval of one statistic.
 
-        Limits are NaN where the value is, or where fewer than 90 % of the rounds have one.
+        There are no limits, and the reason, where there is no value, where the cohort has too few patients
+        (`covidcxr.metrics.intervals.too_few`), where every round repeats the value, or where fewer than 90 % have one.
         """
         value = float(self.point[column])
         drawn = self.rounds[:, column]
         drawn = drawn[np.isfinite(drawn)]
-        if not np.isfinite(value) or self.num_clusters < 2 or drawn.size < _MIN_DEFINED * self.rounds.shape[0]:
-            return Interval(value=value, low=float("nan"), high=float("nan"))
+        if not np.isfinite(value) or self.too_few:
+            return Interval.none(value, self.too_few)
+        if drawn.size < _MIN_DEFINED * self.rounds.shape[0]:
+            return Interval.none(value, "too few patients: no value in over 10 % of the rounds")
+        if self.is_constant(column):
+            return Interval.none(value, SAME_IN_EVERY_ROUND)
         tails = np.array([0.5 - level / 2, 0.5 + level / 2])
         if method == "bca":
             tails = self._bca_tails(column, drawn, tails)
@@ -115,6 +121,7 @@ def bootstrap(
         rounds=np.concatenate(drawn),
         jackknife=np.concatenate(left_out) if left_out else np.empty((0, point.size)),
         num_clusters=num_clusters,
+        too_few=too_few(groups, num_cases),
     )
 
 

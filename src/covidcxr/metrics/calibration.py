@@ -13,7 +13,7 @@ from scipy import optimize, special
 
 from covidcxr.core.errors import EvaluationError
 from covidcxr.metrics.bootstrap import bootstrap
-from covidcxr.metrics.checks import FloatArray, IntArray, check_labels
+from covidcxr.metrics.checks import FloatArray, IntArray, check_labels, check_truths
 from covidcxr.metrics.intervals import Interval, clustered_wilson
 
 _LOG_TEMPERATURE_BOUND = 5.0  # temperatures from 1/148 to 148
@@ -49,7 +49,8 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> TemperatureScaling:
 def equal_mass_bins(values: ArrayLike, num_bins: int) -> tuple[IntArray, IntArray]:
     """Return the order that sorts ``values`` (N,) and the start of each bin of as equal a size as possible.
 
-    There are fewer bins where there are fewer cases than bins; equal values may fall in two bins.
+    Equal values are in one bin, so that nothing depends on their order: bins are then of unequal size, and fewer, as
+    they are where there are fewer cases than bins.
 
     Raises:
         EvaluationError: If ``num_bins`` is less than 1.
@@ -60,13 +61,18 @@ def equal_mass_bins(values: ArrayLike, num_bins: int) -> tuple[IntArray, IntArra
     order = np.argsort(array, kind="stable")
     bins = min(num_bins, array.size)
     starts = (np.arange(bins) * array.size) // bins
+    ordered = array[order]
+    starts = np.unique(np.searchsorted(ordered, ordered[starts], side="left")) if array.size else starts
     return order.astype(np.int64), starts.astype(np.int64)
 
 
 def expected_calibration_error(confidence: ArrayLike, correct: ArrayLike, *, num_bins: int = 10) -> float:
     """Return the mean |confidence - share correct| over equal-mass bins of (N,) cases (Nixon 2019, one norm)."""
     order, starts = equal_mass_bins(confidence, num_bins)
-    excess = np.asarray(confidence, dtype=np.float64)[order] - np.asarray(correct, dtype=np.float64)[order]
+    excess = (
+        np.asarray(confidence, dtype=np.float64)[order]
+        - check_truths(correct, what="outcomes").astype(np.float64)[order]
+    )
     return float(np.abs(np.add.reduceat(excess, starts)).sum() / order.size) if order.size else float("nan")
 
 
@@ -82,7 +88,10 @@ def calibration_error_interval(
 ) -> Interval:
     """Return the expected calibration error with a patient-clustered bootstrap interval, made as in `without_bias`."""
     order, starts = equal_mass_bins(confidence, num_bins)
-    excess = np.asarray(confidence, dtype=np.float64)[order] - np.asarray(correct, dtype=np.float64)[order]
+    excess = (
+        np.asarray(confidence, dtype=np.float64)[order]
+        - check_truths(correct, what="outcomes").astype(np.float64)[order]
+    )
 
     def statistic(weights: FloatArray) -> FloatArray:
         gaps = np.add.reduceat(np.take(weights, order, axis=1) * excess, starts, axis=1)
@@ -92,12 +101,22 @@ def calibration_error_interval(
     return without_bias(result.interval(0, level=level), float(np.median(result.rounds)))
 
 
+def _binned_excess(confidence: ArrayLike, correct: ArrayLike, num_bins: int) -> tuple[IntArray, IntArray, FloatArray]:
+    """Return order and starts of the bins, and confidence less whether right in that order, (N,)."""
+    order, starts = equal_mass_bins(confidence, num_bins)
+    right = check_truths(correct, what="outcomes").astype(np.float64)
+    return order, starts, (np.asarray(confidence, dtype=np.float64) - right)[order]
+
+
 def without_bias(interval: Interval, median_of_rounds: float) -> Interval:
     """Return the bootstrap ``interval`` of a calibration error without the bias of resampling.
 
     Resampling adds noise to every bin, and an absolute value turns noise into error, so plain percentiles lie too
-    high. They are shifted down by that bias (the median of the rounds less the value), and cut at 0.
+    high. They are shifted down by that bias (the median of the rounds less the value), and cut at 0. Without limits it
+    is returned as it is.
     """
+    if not np.isfinite(interval.low):
+        return interval
     bias = median_of_rounds - interval.value
     return Interval(
         value=interval.value, low=max(0.0, interval.low - bias), high=max(interval.value, interval.high - bias)
@@ -131,7 +150,7 @@ def reliability_curve(
     """
     order, starts = equal_mass_bins(predicted, num_bins)
     probability = np.asarray(predicted, dtype=np.float64)[order]
-    outcome = np.asarray(happened, dtype=np.float64)[order]
+    outcome = check_truths(happened, what="outcomes").astype(np.float64)[order]
     patients = None if groups is None else np.asarray(groups)[order]
     bins = []
     for start, stop in zip(starts, [*starts[1:], order.size], strict=True):

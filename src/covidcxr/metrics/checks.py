@@ -25,8 +25,10 @@ def check_labels(labels: ArrayLike, num_classes: int) -> IntArray:
     """
     given = np.asarray(labels)
     if given.ndim != 1 or given.size == 0:
-        raise EvaluationError(f"labels: found shape {given.shape}; expected one label a case, and at least one case")
-    array = given.astype(np.int64)
+        raise EvaluationError(f"labels: found shape {given.shape}; expected one label per case, and at least one case")
+    if given.dtype.kind not in "biuf":
+        raise EvaluationError(f"labels: row 0 is {given[0]!r}; expected a whole number from 0 to {num_classes - 1}")
+    array = np.where(np.isfinite(given), given, -1).astype(np.int64)
     wrong = np.flatnonzero((array != given) | (array < 0) | (array >= num_classes))
     if wrong.size:
         row = int(wrong[0])
@@ -62,13 +64,37 @@ def check_probabilities(probabilities: ArrayLike, num_cases: int) -> FloatArray:
     return array
 
 
+def check_truths(truths: ArrayLike, *, what: str = "truths") -> BoolArray:
+    """Return ``truths`` (N,) as bool: true or false, or 1 or 0.
+
+    Anything else is refused, because bool() would make a positive of it: NaN, -1, the text "0".
+
+    Args:
+        truths: What is to be checked.
+        what: What they are, for the message.
+
+    Raises:
+        EvaluationError: If one is neither; the message names the row.
+    """
+    given = np.asarray(truths)
+    if given.dtype.kind == "O":  # a table's column: its members decide
+        given = np.asarray(given.tolist()) if all(isinstance(one, bool | int | float) for one in given.flat) else given
+    if given.ndim != 1:
+        raise EvaluationError(f"{what}: found shape {given.shape}; expected one for each case")
+    wrong = np.arange(given.size) if given.dtype.kind not in "biuf" else np.flatnonzero((given != 0) & (given != 1))
+    if wrong.size:
+        row = int(wrong[0])
+        raise EvaluationError(f"{what}: row {row} is {given[row]!r}; expected true or false, or 1 or 0")
+    return given.astype(np.bool_)
+
+
 def check_scores(positive: ArrayLike, scores: ArrayLike) -> tuple[BoolArray, FloatArray]:
     """Return ``positive`` (N,) as bool and ``scores`` (N,) as float64.
 
     Raises:
-        EvaluationError: If they differ in length, are empty, or a score is NaN.
+        EvaluationError: If they differ in length, are empty, a truth is neither true nor false, or a score is NaN.
     """
-    is_positive = np.asarray(positive, dtype=np.bool_)
+    is_positive = check_truths(positive)
     values = np.asarray(scores, dtype=np.float64)
     if values.ndim != 1 or values.shape != is_positive.shape or values.size == 0:
         raise EvaluationError(
@@ -84,12 +110,21 @@ def cluster_index(groups: ArrayLike | None, num_cases: int) -> tuple[IntArray, i
     """Return each case's cluster as an index (N,) in [0, K), and K; without ``groups`` every case is its own.
 
     Raises:
-        EvaluationError: If ``groups`` does not have one entry for each case.
+        EvaluationError: If ``groups`` does not have one patient for each case.
     """
     if groups is None:
         return np.arange(num_cases, dtype=np.int64), num_cases
     array = np.asarray(groups)
     if array.shape != (num_cases,):
         raise EvaluationError(f"groups: found shape {array.shape}; expected ({num_cases},), one patient for each case")
+    unknown = np.flatnonzero([one is None for one in array]) if array.dtype.kind == "O" else np.zeros(0)
+    unknown = np.flatnonzero(np.isnan(array)) if array.dtype.kind == "f" else unknown
+    if unknown.size:
+        raise EvaluationError(
+            f"groups: row {int(unknown[0])} has no patient; expected one for each case: give every case of an unknown "
+            "patient a name of its own"
+        )
+    if array.dtype.kind == "O":
+        array = array.astype(np.str_)
     names, index = np.unique(array, return_inverse=True)
     return index.astype(np.int64), int(names.size)

@@ -1,4 +1,4 @@
-"""Two models on the same cases: DeLong for the AUROC, McNemar for right and wrong, bootstrap for anything else.
+"""Two models on the same cases: DeLong for the AUROC, McNemar for right and wrong, and any other metric.
 
 And one model on two cohorts of different patients: `independent_difference`.
 """
@@ -14,16 +14,11 @@ from scipy import stats
 
 from covidcxr.core.errors import EvaluationError
 from covidcxr.core.types import Metric
-from covidcxr.metrics.bootstrap import SAME_IN_EVERY_ROUND, bootstrap
-from covidcxr.metrics.checks import FloatArray
-from covidcxr.metrics.intervals import (
-    Interval,
-    newcombe,
-    patients_of_smaller_side,
-    placement_covariance,
-    placements,
-    student_quantile,
-)
+from covidcxr.metrics.bootstrap import bootstrap
+from covidcxr.metrics.checks import FloatArray, check_truths
+from covidcxr.metrics.delong import placement_covariance, placements, too_few_of_a_side
+from covidcxr.metrics.intervals import Interval, effective_patients, newcombe, student_quantile
+from covidcxr.metrics.linearised import linearise
 from covidcxr.metrics.metric_set import MetricSet
 from covidcxr.metrics.settings import DEFAULT_INTERVALS, IntervalSettings
 
@@ -47,21 +42,21 @@ def paired_delong(
     Raises:
         EvaluationError: If the arrays do not fit.
     """
-    is_positive = np.asarray(positive, dtype=np.bool_)
+    is_positive = check_truths(positive)
     if is_positive.all() or not is_positive.any():
         return _undefined("every case is on one side")
     components = [placements(is_positive, first), placements(is_positive, second)]
     covariance = placement_covariance(is_positive, components, groups)
     value = components[0].auroc - components[1].auroc
+    if reason := too_few_of_a_side(is_positive, groups):
+        return Difference(value=value, low=np.nan, high=np.nan, p_value=np.nan, reason=reason)
     variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
-    if not np.isfinite(variance):
-        return Difference(value=value, low=np.nan, high=np.nan, p_value=np.nan, reason="a side has one patient only")
     error = max(variance, 0.0) ** 0.5
     if error < 1e-12:
         same = abs(value) < 1e-12
         reason = "both rank every case alike" if same else "neither varies from case to case"
         return Difference(value=value, low=np.nan, high=np.nan, p_value=1.0 if same else np.nan, reason=reason)
-    degrees = patients_of_smaller_side(is_positive, groups) - 1
+    degrees = effective_patients(groups, is_positive.size) - 1
     margin = student_quantile(level, degrees) * error
     p_value = 2 * float(stats.t.sf(abs(value) / error, degrees))
     return Difference(value=value, low=value - margin, high=value + margin, p_value=p_value)
@@ -81,13 +76,13 @@ def mcnemar(first_correct: ArrayLike, second_correct: ArrayLike) -> McNemar:
     """Compare which of the same cases (N,) two models got right, by the exact binomial test (McNemar 1947).
 
     The mid-p value (Fagerland 2013) is less conservative. Both are 1 where the models agree on every case. Cases are
-    taken as independent; with several images a patient, prefer `bootstrap_difference`.
+    taken as independent; with several images a patient, prefer `paired_differences`.
 
     Raises:
         EvaluationError: If the two differ in length.
     """
-    first = np.asarray(first_correct, dtype=np.bool_)
-    second = np.asarray(second_correct, dtype=np.bool_)
+    first = check_truths(first_correct, what="first")
+    second = check_truths(second_correct, what="second")
     if first.shape != second.shape or first.ndim != 1:
         raise EvaluationError(
             f"McNemar: found {first.shape} and {second.shape} cases; expected the same cases for both"
@@ -101,7 +96,7 @@ def mcnemar(first_correct: ArrayLike, second_correct: ArrayLike) -> McNemar:
     return McNemar(only_first=only_first, only_second=only_second, p_value=exact, mid_p_value=min(1.0, mid))
 
 
-def bootstrap_difference(
+def paired_differences(
     labels: ArrayLike,
     first: ArrayLike,
     second: ArrayLike,
@@ -111,7 +106,7 @@ def bootstrap_difference(
     intervals: IntervalSettings = DEFAULT_INTERVALS,
     level: float = 0.95,
 ) -> dict[str, Metric]:
-    """Return first less second for every metric of `MetricSet`, on the same resampled patients.
+    """Return first less second for every metric of `MetricSet`, on the same patients.
 
     Args:
         labels: (N,) in [0, C).
@@ -130,30 +125,25 @@ def bootstrap_difference(
     def difference(weights: FloatArray) -> FloatArray:
         return one(weights) - other(weights)
 
-    result = bootstrap(
-        difference,
-        num_cases=one.num_cases,
-        groups=groups,
-        rounds=intervals.rounds,
-        seed=intervals.seed,
-        jackknife=intervals.method == "bca",
-    )
+    resampling = intervals.resampling
+    num_cases, columns = one.num_cases, range(len(one.names))
+    if resampling is None:
+        linear = linearise(difference, num_cases=num_cases, groups=groups)
+        found = [linear.interval(c, scale="plain", groups=groups, num_cases=num_cases, level=level) for c in columns]
+    else:
+        result = bootstrap(
+            difference,
+            num_cases=num_cases,
+            groups=groups,
+            rounds=intervals.rounds,
+            seed=intervals.seed,
+            jackknife=resampling == "bca",
+        )
+        found = [result.interval(column, method=resampling, level=level) for column in columns]
     differences = {}
-    for column, name in enumerate(one.names):
-        interval = result.interval(column, method=intervals.method, level=level)
-        if not np.isfinite(interval.value):
-            differences[name] = Metric(name=name, value=None, num_cases=one.num_cases, reason=one.reason(name))
-        elif result.num_clusters > 1 and result.is_constant(column):
-            differences[name] = Metric(
-                name=name, value=interval.value, num_cases=one.num_cases, reason=SAME_IN_EVERY_ROUND
-            )
-        elif not np.isfinite(interval.low):
-            few = "too few patients: no interval"
-            differences[name] = Metric(name=name, value=interval.value, num_cases=one.num_cases, reason=few)
-        else:
-            differences[name] = Metric(
-                name=name, value=interval.value, low=interval.low, high=interval.high, num_cases=one.num_cases
-            )
+    for name, interval in zip(one.names, found, strict=True):
+        absent = "" if np.isfinite(interval.value) else one.reason(name)
+        differences[name] = interval.metric(name, num_cases, absent=absent)
     return differences
 
 

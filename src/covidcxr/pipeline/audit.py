@@ -119,7 +119,7 @@ def audit_page(audited: Audited, *, command: str = "") -> Page:
         ("Bundle", f"{audited.bundle.bundle_id}, {info.title or info.name}"),
         ("Dataset", f"{audited.dataset.name}, split {audited.split}, digest {audited.dataset.digest}"),
         ("Device", audited.device),
-        ("Bootstrap", f"{audited.context.intervals.rounds} rounds, seed {audited.context.seed}, patients drawn"),
+        ("Intervals", f"{audited.context.intervals.method}, by patient; seed {audited.context.seed}"),
         ("Seconds", ", ".join(f"{name} {seconds}" for name, seconds in audited.seconds.items())),
     )
     return Page(

@@ -146,7 +146,7 @@ def evaluate_dataset(dataset: Dataset, answers: Answers, measuring: Measuring) -
     )
     files = {sample.record.record_id: dataset.image_path(sample) for sample in samples}
     explanations = (
-        explain_cohort(measuring.explainer, cohort, files, intervals=intervals, progress=measuring.progress)
+        explain_cohort(measuring.explainer, cohort, files, progress=measuring.progress)
         if measuring.explainer is not None
         else None
     )

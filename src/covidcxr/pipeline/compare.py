@@ -24,7 +24,7 @@ from covidcxr.evaluation.cohort import Cohort
 from covidcxr.evaluation.report import evaluate_cohort
 from covidcxr.evaluation.settings import DEFAULT_SETTINGS, EvaluationSettings, refuse_unused
 from covidcxr.evaluation.verdict import target_class
-from covidcxr.metrics.comparison import bootstrap_difference, mcnemar, paired_delong
+from covidcxr.metrics.comparison import mcnemar, paired_delong, paired_differences
 from covidcxr.metrics.settings import IntervalSettings
 from covidcxr.models.bundle import Bundle
 from covidcxr.outputs.report_files import JSON
@@ -174,7 +174,7 @@ def _pair(first: Cohort, other: Cohort, target: str, intervals: IntervalSettings
         num_cases=len(both),
         auroc=paired_delong(positive, *scores, groups=one.groups),
         mcnemar=mcnemar(two.predicted == two.labels, one.predicted == one.labels),
-        metrics=bootstrap_difference(
+        metrics=paired_differences(
             one.labels, two.probabilities, one.probabilities, one.classes, groups=one.groups, intervals=intervals
         )
         if same

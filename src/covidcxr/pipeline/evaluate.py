@@ -215,7 +215,7 @@ def _measure(
             progress=progress,
         ).results
     target = target_class(info.classes)
-    age = read_age([result.cohort for result in results], target, intervals)
+    age = read_age([result.cohort for result in results], target)
     published = published_by(recipe, info.classes) if results[0].internal else None
     history = _history(bundle, progress)
     return Study(

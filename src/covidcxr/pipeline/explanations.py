@@ -20,10 +20,7 @@ from covidcxr.evaluation.cohort import Cohort
 from covidcxr.evaluation.heat_map_rule import HEAT_MAP_OUTSIDE
 from covidcxr.explain.rows import Row, summarise, to_row
 from covidcxr.imaging.reading import read
-from covidcxr.metrics.bootstrap import bootstrap
-from covidcxr.metrics.checks import FloatArray
 from covidcxr.metrics.intervals import clustered_wilson
-from covidcxr.metrics.settings import IntervalSettings
 from covidcxr.report.heat_maps import FAILED, PEAK_OUTSIDE, CohortExplanations
 
 if TYPE_CHECKING:
@@ -37,7 +34,6 @@ def explain_cohort(
     cohort: Cohort,
     paths: Mapping[str, Path],
     *,
-    intervals: IntervalSettings,
     progress: Progress,
 ) -> CohortExplanations:
     """Explain up to `MAX_FILMS` images of a cohort.
@@ -46,7 +42,6 @@ def explain_cohort(
         explainer: The network and the method.
         cohort: The judged cases.
         paths: Record id to file.
-        intervals: How intervals are made.
         progress: Progress reporter.
     """
     chosen = chosen_cases(cohort, MAX_FILMS)
@@ -64,7 +59,7 @@ def explain_cohort(
             for label in cohort.classes
             if any(row.target == label for row in rows)
         },
-        metrics=map_shares(rows, groups, intervals) | outside_by_class(rows, groups),
+        metrics=map_shares(rows, groups) | outside_by_class(rows, groups),
     )
 
 
@@ -92,43 +87,18 @@ def outside_by_class(rows: Sequence[Row], groups: Sequence[str]) -> dict[str, Me
     for label, pairs in sorted(found.items()):
         interval = clustered_wilson([outside for outside, _ in pairs], [group for _, group in pairs])
         name = f"{HEAT_MAP_OUTSIDE}/{label}"
-        metrics[name] = Metric(
-            name=name, value=interval.value, low=interval.low, high=interval.high, num_cases=len(pairs)
-        )
+        metrics[name] = interval.metric(name, len(pairs))
     return metrics
 
 
-def map_shares(rows: Sequence[Row], groups: Sequence[str], intervals: IntervalSettings) -> dict[str, Metric]:
+def map_shares(rows: Sequence[Row], groups: Sequence[str]) -> dict[str, Metric]:
     """Return ``heat_map_failed`` and ``heat_map_peak_outside`` with intervals by patient (``groups``)."""
-    counted = {
-        FAILED: [(float(row.status == "failed"), 1.0) for row in rows],
-        PEAK_OUTSIDE: [(float(row.peak_in_lungs is False), float(row.peak_in_lungs is not None)) for row in rows],
-    }
-    values = np.array([counted[name] for name in counted])  # (2, films, hit and counted)
-
-    def shares(weights: FloatArray) -> FloatArray:
-        with np.errstate(invalid="ignore"):
-            found: FloatArray = (weights @ values[:, :, 0].T) / (weights @ values[:, :, 1].T)
-        return found
-
-    drawn = bootstrap(shares, num_cases=len(rows), groups=groups, rounds=intervals.rounds, seed=intervals.seed)
     metrics = {}
-    for column, name in enumerate(counted):
-        interval = drawn.interval(column)
-        is_counted = values[column, :, 1] > 0
-        number = int(is_counted.sum())
-        if not number:
-            metrics[name] = Metric(name=name, value=None, reason="no lungs were found on any film")
-            continue
-        if interval.value in (0.0, 1.0):  # every round repeats it, which is no certainty
-            interval = clustered_wilson(values[column, is_counted, 0] > 0, np.asarray(groups)[is_counted])
-        limits = (interval.low, interval.high) if np.isfinite(interval.low) else (None, None)
-        metrics[name] = Metric(
-            name=name,
-            value=interval.value,
-            low=limits[0],
-            high=limits[1],
-            num_cases=number,
-            reason="" if limits[0] is not None else "too few patients for an interval",
-        )
+    for name, outcomes in (
+        (FAILED, [(row.status == "failed", True) for row in rows]),
+        (PEAK_OUTSIDE, [(row.peak_in_lungs is False, row.peak_in_lungs is not None) for row in rows]),
+    ):
+        counted = [(hit, group) for (hit, counts), group in zip(outcomes, groups, strict=True) if counts]
+        interval = clustered_wilson([hit for hit, _ in counted], [group for _, group in counted])
+        metrics[name] = interval.metric(name, len(counted), absent="no lungs were found on any image")
     return metrics

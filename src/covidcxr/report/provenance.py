@@ -48,7 +48,7 @@ def provenance(
         *items,
         ("Device", f"{device}; {platform.machine()}, {platform.system()}, Python {platform.python_version()}"),
         ("Packages", versions),
-        ("Bootstrap", f"{intervals.rounds} rounds, seed {intervals.seed}, patients drawn"),
+        ("Intervals", f"{intervals.method}, by patient; {intervals.rounds} bootstrap rounds, seed {intervals.seed}"),
         ("Time taken", f"{seconds:.1f} s until the report was drawn"),
     )
 

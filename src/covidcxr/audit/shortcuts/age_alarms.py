@@ -16,7 +16,7 @@ from covidcxr.evaluation.cohort import Cohort, age_band
 @AUDITS.register("age-alarms")
 def audit_age_alarms(context: AuditContext) -> AuditResult:
     """Measure the false alarms of adults and children in the audited images."""
-    return age_alarms(read_age([_cohort(context)], context.focus, context.intervals))
+    return age_alarms(read_age([_cohort(context)], context.focus))
 
 
 def age_alarms(reading: AgeReading) -> AuditResult:

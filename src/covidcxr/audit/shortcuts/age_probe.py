@@ -46,7 +46,7 @@ def audit_age_probe(context: AuditContext) -> AuditResult:
         scores = probe_by_patient(
             features[members], older.astype(np.int64), both.groups[members], 2, strength=_STRENGTH, seed=context.seed
         )[:, 1]
-        skill = auroc_skill(label, older, scores, both.groups[members], context.intervals)
+        skill = auroc_skill(label, older, scores, both.groups[members])
         skills.append(skill)
         words.append(f"{contrast} within {label} with a skill of {share(skill.retained)}")
     why = "; ".join(f"{skill.label} has {skill.retained.reason}" for skill in skills)

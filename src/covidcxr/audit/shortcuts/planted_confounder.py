@@ -68,7 +68,7 @@ def _one_kind(context: AuditContext, kind: str, generator: np.random.Generator) 
         part = _scores(intensity_features, test, test.images, train)
     else:
         part = _scores(_pixels, test, black_out_lungs(test.images, context.regions), train)
-    skills = compare_skills(test.labels, test.groups, ("without", kind), whole, part, intervals=context.intervals)
+    skills = compare_skills(test.labels, test.groups, ("without", kind), whole, part)
     return skills[1]
 
 

@@ -41,7 +41,7 @@ def source_skill(context: AuditContext, label: str, members: ImageSet, features:
     is_largest = (members.sources[kept] == names[counts.argmax()]).astype(np.int64)
     groups = members.groups[kept]
     scores = probe_by_patient(features[kept], is_largest, groups, 2, strength=_STRENGTH, seed=context.seed)
-    return auroc_skill(label, is_largest == 1, scores[:, 1], groups, context.intervals)
+    return auroc_skill(label, is_largest == 1, scores[:, 1], groups)
 
 
 @AUDITS.register("source-probe")

@@ -81,11 +81,9 @@ def metrics(study: Study) -> Fact:
 @fact
 def uncertainty(study: Study) -> Fact:
     """Return how intervals were made."""
-    value = (
-        f"95 % intervals of {study.intervals.rounds:,} bootstrap rounds that draw patients, not images (seed "
-        f"{study.intervals.seed}); Wilson where every outcome is the same."
+    return Fact(
+        value=study.intervals.sentence, source="report.json: settings.intervals, settings.rounds, settings.seed"
     )
-    return Fact(value=value, source="report.json: settings.rounds, settings.seed")
 
 
 @fact

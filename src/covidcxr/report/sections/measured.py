@@ -175,7 +175,7 @@ def _overall_table(study: Study) -> Table:
         cells = [metric_cell(result.report.metrics.get(name)) for result in study.results]
         rows.append(Row(cells=(Cell(text=label), *cells)))
     return Table(
-        caption="Overall numbers, with 95 % intervals of a bootstrap that draws whole patients.",
+        caption="Overall numbers, with 95 % confidence intervals by patient.",
         columns=("", *(result.report.cohort for result in study.results)),
         rows=tuple(rows),
     )
@@ -191,7 +191,7 @@ def _explained_table(result: CohortResult) -> Table:
         )
     return Table(
         caption=f"Overall numbers on {result.report.cohort}: {result.report.num_images:,} images of "
-        f"{result.report.num_patients:,} patients. The bootstrap draws whole patients.",
+        f"{result.report.num_patients:,} patients. Confidence intervals are by patient.",
         columns=("", "Value", "95 % interval", "What it is"),
         rows=tuple(rows),
         wordy=True,

@@ -9,8 +9,6 @@ from typing import Any
 from covidcxr.outputs.page import Facts, Lines, Prose, Section
 from covidcxr.report.study import Study
 
-_METHODS = {"percentile": "percentile", "bca": "bias-corrected and accelerated (BCa)"}
-
 
 def methods_section(study: Study) -> Section:
     """Return how the numbers of this report were made, in words that could go into a methods section."""
@@ -21,13 +19,11 @@ def methods_section(study: Study) -> Section:
         f"Images were read as grey values, squeezed to {spec.size} x {spec.size} pixels (the aspect ratio is not "
         f"kept, because it gives the class away in the public sources) and given to the network {info.network.name} "
         f"({info.network.num_parameters:,} parameters). The predicted class is the most probable one.",
-        f"Intervals are 95 % {_METHODS[intervals.method]} intervals of {intervals.rounds:,} bootstrap rounds (seed "
-        f"{intervals.seed}) that draw patients, joined with near-duplicates, with replacement. Where every round gives "
-        "the same value, a proportion has Wilson's interval on the effective number of patients, an AUROC the one of "
-        "its largest possible variance (Birnbaum and Klose 1957), and anything else none. The interval of the "
-        "calibration error (ten bins of equal size) is corrected for its bootstrap bias; that of a change between "
-        "cohorts is recovered from the two (Zou and Donner 2008). A value that has no meaning on a cohort is not "
-        "estimable, and the reason stands beside it.",
+        f"{intervals.sentence} Where no case differs from the others, an AUROC has the interval of its largest "
+        "possible variance (Birnbaum and Klose 1957), and anything else that is no proportion none. The interval of "
+        "the calibration error (ten bins of equal size) is that of a bootstrap of patients, less its bias; that of a "
+        "change between cohorts is recovered from the two (Zou and Donner 2008). A value that has no meaning on a "
+        "cohort is not estimable, and the reason stands beside it.",
         "Micro precision and recall are those of Keras: over all (image, class) pairs, at a probability above 0.5. The "
         f"cross-entropy beside the published one is taken against the training targets{smoothing}; the one in the "
         "overall table against the bare classes.",
