@@ -1,175 +1,226 @@
-"""How often nominal 95 % intervals hold the true value: 1,000 simulated cohorts of patients with several images.
+"""How often nominal 95 % intervals hold the true value, in simulated cohorts of patients with several images.
 
-Each patient has 1-5 images that share a random effect, so images are not independent. The true values come from
-400,000 simulated patients. Bars: 93-97 % for every interval that a report or a comparison shows (``summary``):
-percentile and BCa bootstrap, Wilson for proportions near 0 or 1, DeLong for the AUROC, paired DeLong for two networks
-on the same patients, and the recovered interval of a change between two cohorts. For comparison: percentile intervals
-if every image were taken as a patient.
+Six kinds of cohort (`COHORTS`): 250 patients; 30; 12; 69 images of 21 patients; 30 patients of whom one has a third of
+all images; and 30 patients with a network that is right in 95 %. Images of one patient share a random effect, so they
+are not independent. True values come from 200,000 simulated patients. Counted are the intervals as reports print them:
+every metric of `measure`, the gap of a subgroup, the mean cross-entropy of a class, a predictive value at a prevalence,
+the AUROC difference of two networks on the same patients, differences of other metrics, the change between two
+cohorts, the share of skill of an audit, and for comparison the percentile bootstrap. Bar: 93-97 % in each cell; cells
+outside are listed with the side they err on (``outside``). ``printed`` is the share of cohorts that got an interval.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from benchmarks.record import versions, write_result
+from covidcxr.audit.result import compare_skills
 from covidcxr.core.types import Metric
-from covidcxr.metrics.bootstrap import BootstrapResult, bootstrap
-from covidcxr.metrics.comparison import independent_difference, paired_delong
+from covidcxr.evaluation.cohort import Cohort
+from covidcxr.evaluation.report import evaluate_cohort
+from covidcxr.metrics.comparison import independent_difference, paired_delong, paired_differences
 from covidcxr.metrics.discrimination import auroc
-from covidcxr.metrics.intervals import clustered_wilson, delong
+from covidcxr.metrics.measure import measure
 from covidcxr.metrics.metric_set import MetricSet
-from covidcxr.metrics.probabilities import softmax
+from covidcxr.metrics.settings import IntervalSettings
 
 CLASSES = ("COVID-19", "Normal", "Pneumonia")
-TARGET = "auroc/COVID-19"
-SHOWN = (
-    "accuracy",
-    "balanced_accuracy",
-    "macro_f1",
-    "mcc",
-    "sensitivity/COVID-19",
-    "specificity/COVID-19",
-    "ppv/COVID-19",
-    "npv/COVID-19",
-    "f1/COVID-19",
-    TARGET,
-    "average_precision/COVID-19",
-    "brier",
-    "cross_entropy",
-    "micro_precision",
-    "micro_recall",
-    "true_probability/COVID-19",
-)
-CHANGED = ("accuracy", "sensitivity/COVID-19", TARGET)
-INSIDE, OUTSIDE = 1.8, 1.2  # how far a class's own logit is raised in the first and in the other hospital
-AS_PATIENTS = "images_as_patients"
+PREVALENCE = 0.1
+INSIDE, OUTSIDE, STRONG = 1.8, 1.2, 3.5  # how far a class's own logit is raised
+CHANGED = ("accuracy", "sensitivity/COVID-19", "auroc/COVID-19")
+COMPARED = ("accuracy", "balanced_accuracy", "sensitivity/COVID-19", "brier")
+LOWEST, HIGHEST = 93.0, 97.0
+
+Images = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]
 
 
-def cohort(
-    generator: np.random.Generator, patients: int, signal: float = INSIDE
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """One kind of cohort: patients, how images are dealt to them, and how good the network is."""
+
+    patients: int
+    deal: str = "1 to 5"
+    signal: float = INSIDE
+
+
+COHORTS = {
+    "250 patients": Kind(patients=250),
+    "30 patients": Kind(patients=30),
+    "12 patients": Kind(patients=12),
+    "69 images of 21 patients": Kind(patients=21, deal="69"),
+    "30 patients, one with a third": Kind(patients=30, deal="one has a third"),
+    "30 patients, right in 95 %": Kind(patients=30, signal=STRONG),
+}
+
+
+def cohort(generator: np.random.Generator, kind: Kind) -> Images:
     """Return labels, probabilities and patients of a cohort whose images of one patient resemble each other."""
-    groups = np.repeat(np.arange(patients), generator.integers(1, 6, patients))
-    labels = generator.choice(3, patients, p=[0.25, 0.35, 0.4])[groups]
-    logits = generator.normal(size=(patients, 3))[groups] + 0.7 * generator.normal(size=(groups.size, 3))
-    return labels, softmax(logits + signal * np.eye(3)[labels]), groups
+    number = kind.patients
+    if kind.deal == "69":
+        images = 1 + generator.multinomial(69 - number, np.full(number, 1 / number))
+    elif kind.deal == "one has a third":
+        images = generator.integers(1, 4, number)
+        images[0] = images[1:].sum() // 2
+    else:
+        images = generator.integers(1, 6, number)
+    groups = np.repeat(np.arange(number), images)
+    labels = generator.choice(3, number, p=[0.25, 0.35, 0.4])[groups]
+    logits = generator.normal(size=(number, 3))[groups] + 0.7 * generator.normal(size=(groups.size, 3))
+    return labels, special.softmax(logits + kind.signal * np.eye(3)[labels], axis=1), groups
 
 
 def other_network(generator: np.random.Generator, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return what a second, weaker network says of the same images."""
-    return softmax(np.log(probabilities) + 0.8 * generator.normal(size=probabilities.shape))
+    noisy = np.log(probabilities) + 0.8 * generator.normal(size=probabilities.shape)
+    return np.asarray(special.softmax(noisy, axis=1))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Truth:
-    """The metrics of the first and of the other hospital's patients, and the difference of the two networks' AUROCs."""
-
-    inside: dict[str, float]
-    outside: dict[str, float]
-    difference: float
-
-
-def population() -> Truth:
-    """Return the true values, from 400,000 patients of each hospital."""
+def true_values(kind: Kind) -> dict[str, float]:
+    """Return every figure of 200,000 patients by name."""
     generator = np.random.default_rng(2020)
-    labels, probabilities, _ = cohort(generator, 400_000)
-    inside = true_metrics(labels, probabilities)
-    second = auroc(labels == 0, other_network(generator, probabilities)[:, 0])
-    labels, probabilities, _ = cohort(generator, 400_000, OUTSIDE)
-    return Truth(inside=inside, outside=true_metrics(labels, probabilities), difference=inside[TARGET] - second)
+    crowd = Kind(patients=200_000, signal=kind.signal)
+    labels, probabilities, _ = cohort(generator, crowd)
+    values = _metrics(labels, probabilities)
+    second = other_network(generator, probabilities)
+    others = _metrics(labels, second)
+    values |= {f"difference of two networks, {name}": values[name] - others[name] for name in COMPARED}
+    ranked = auroc(labels == 0, second[:, 0])
+    values["difference of two networks, auroc/COVID-19"] = values["auroc/COVID-19"] - ranked
+    values["share of skill, COVID-19"] = (ranked - 0.5) / (values["auroc/COVID-19"] - 0.5)
+    values["cross_entropy_smoothed/COVID-19"] = float(-np.log(probabilities[labels == 0, 0]).mean())
+    values["gap of a subgroup, accuracy"] = 0.0
+    there = _metrics(*cohort(generator, Kind(patients=200_000, signal=OUTSIDE))[:2])
+    values |= {f"change between two cohorts, {name}": there[name] - values[name] for name in CHANGED}
+    return values
 
 
-def true_metrics(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> dict[str, float]:
-    """Return every metric by name."""
-    whole = MetricSet(labels, probabilities, CLASSES)
+def _metrics(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> dict[str, float]:
+    whole = MetricSet(labels, probabilities, CLASSES, prevalence={"COVID-19": PREVALENCE})
     return dict(zip(whole.names, map(float, whole(np.ones((1, labels.size)))[0]), strict=True))
+
+
+def intervals_of(seed: int, kind: Kind, rounds: int) -> Iterator[tuple[str, Metric]]:
+    """Yield every interval of one simulated cohort, by the name of its true value."""
+    generator = np.random.default_rng([seed, 1])
+    labels, probabilities, groups = cohort(generator, kind)
+    settings = IntervalSettings(rounds=rounds, seed=seed)
+    halves = np.where(generator.random(kind.patients) < 0.4, "F", "M")[groups]
+    report = evaluate_cohort(
+        Cohort(
+            name="simulated",
+            classes=CLASSES,
+            record_ids=tuple(f"{index}" for index in range(labels.size)),
+            labels=labels,
+            probabilities=probabilities,
+            groups=groups.astype(np.str_),
+            columns={"sex": halves},
+        ),
+        intervals=settings,
+        prevalence={"COVID-19": PREVALENCE},
+    )
+    yield from report.metrics.items()
+    if "sex=F" in report.subgroups:
+        yield "gap of a subgroup, accuracy", report.subgroups["sex=F"]["accuracy_gap"]
+        yield "sensitivity/COVID-19 of a subgroup", report.subgroups["sex=F"]["sensitivity/COVID-19"]
+    second = other_network(generator, probabilities)
+    paired = paired_delong(labels == 0, probabilities[:, 0], second[:, 0], groups=groups)
+    low, high = (limit if np.isfinite(limit) else None for limit in (paired.low, paired.high))
+    yield "difference of two networks, auroc/COVID-19", Metric(name="", value=paired.value, low=low, high=high)
+    differences = paired_differences(labels, probabilities, second, CLASSES, groups=groups, intervals=settings)
+    yield from ((f"difference of two networks, {name}", differences[name]) for name in COMPARED)
+    yield "share of skill, COVID-19", compare_skills(labels, groups, CLASSES, probabilities, second)[0].retained
+    there = cohort(generator, Kind(patients=kind.patients, deal=kind.deal, signal=OUTSIDE))
+    elsewhere = measure(there[0], there[1], CLASSES, groups=there[2], intervals=settings, calibration=False)
+    for name in CHANGED:
+        yield f"change between two cohorts, {name}", independent_difference(report.metrics[name], elsewhere[name])
+    resampled = measure(
+        labels,
+        probabilities,
+        CLASSES,
+        groups=groups,
+        intervals=IntervalSettings(method="percentile", rounds=rounds, seed=seed),
+        calibration=False,
+    )
+    yield from ((f"percentile bootstrap, {name}", resampled[name]) for name in CHANGED)
+
+
+def coverage(kind: Kind, cohorts: int, rounds: int) -> dict[str, dict[str, float]]:
+    """Return for each figure how often its interval holds the truth, lies above or below it, and is printed at all."""
+    truth = true_values(kind)
+    sides: dict[str, list[int]] = defaultdict(list)
+    widths: dict[str, list[float]] = defaultdict(list)
+    for seed in range(cohorts):
+        for name, metric in intervals_of(seed, kind, rounds):
+            plain = name.removeprefix("percentile bootstrap, ").removesuffix(" of a subgroup")
+            true = truth.get(name, truth.get(plain))
+            if true is None or not (name.endswith("COVID-19") or "/" not in name):
+                continue
+            sides.setdefault(name, [])
+            if metric.low is not None and metric.high is not None:
+                sides[name].append(1 if metric.low > true else -1 if metric.high < true else 0)
+                widths[name].append(metric.high - metric.low)
+    return {
+        name: {
+            "covered": _percent([side == 0 for side in found]),
+            "above": _percent([side == 1 for side in found]),
+            "below": _percent([side == -1 for side in found]),
+            "printed": round(100 * len(found) / cohorts, 1),
+            "mean_width": round(float(np.mean(widths[name])), 3),
+        }
+        for name, found in sides.items()
+        if found
+    }
+
+
+def _percent(hits: list[bool]) -> float:
+    return round(100 * float(np.mean(hits)), 1)
+
+
+def outside(found: dict[str, dict[str, float]], cohorts: int) -> list[str]:
+    """Return the cells outside 93-97 % by more than the luck of so many cohorts, those too narrow first."""
+    words = []
+    for name, cell in found.items():
+        number = max(1.0, cell["printed"] * cohorts / 100)
+        luck = 2 * 100 * (0.05 * 0.95 / number) ** 0.5
+        if name.startswith("percentile") or LOWEST - luck <= cell["covered"] <= HIGHEST + luck:
+            continue
+        words.append((cell["covered"], f"{name}: {cell['covered']} % of {round(number)}"))
+    return [text for _, text in sorted(words)]
 
 
 def main() -> None:
     """Simulate, count and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cohorts", type=int, default=1000)
-    parser.add_argument("--patients", type=int, default=250)
-    parser.add_argument("--rounds", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=300)
+    parser.add_argument("--only", choices=tuple(COHORTS))
     given = parser.parse_args()
-    truth = population()
-    counts: dict[str, dict[str, int]] = {}
-    for seed in range(given.cohorts):
-        for name, held in one_cohort(seed, given.patients, given.rounds, truth).items():
-            for method, is_held in held.items():
-                counts.setdefault(name, {}).setdefault(method, 0)
-                counts[name][method] += is_held
-    coverage = {name: {m: round(100 * n / given.cohorts, 1) for m, n in held.items()} for name, held in counts.items()}
+    found = {
+        name: coverage(kind, given.cohorts, given.rounds)
+        for name, kind in COHORTS.items()
+        if given.only in (None, name)
+    }
+    if given.only is not None:
+        for name, cell in found[given.only].items():
+            print(f"{name:45s} {cell}")
+        return
     write_result(
         "interval_coverage",
         {
-            "summary": summary(coverage),
-            "coverage_percent": coverage,
+            "outside": {name: outside(cells, given.cohorts) for name, cells in found.items()},
+            "coverage_percent": found,
             "cohorts": given.cohorts,
-            "patients_a_cohort": given.patients,
             "rounds": given.rounds,
         },
         versions=versions("numpy", "scipy"),
     )
-
-
-def summary(coverage: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
-    """Return the lowest and highest coverage of each method that is shown, and of all of them."""
-    by_method: dict[str, list[float]] = {}
-    for held in coverage.values():
-        for method, share in held.items():
-            if method != AS_PATIENTS:
-                by_method.setdefault(method, []).append(share)
-    by_method["all"] = [share for shares in by_method.values() for share in shares]
-    return {method: {"lowest": min(shares), "highest": max(shares)} for method, shares in by_method.items()}
-
-
-def one_cohort(seed: int, patients: int, rounds: int, truth: Truth) -> dict[str, dict[str, bool]]:
-    """Return, for each metric and method, whether the interval of one simulated cohort holds the true value."""
-    generator = np.random.default_rng([seed, 1])
-    labels, probabilities, groups = cohort(generator, patients)
-    metric_set = MetricSet(labels, probabilities, CLASSES)
-    clustered = bootstrap(metric_set, num_cases=labels.size, groups=groups, rounds=rounds, seed=seed, jackknife=True)
-    naive = bootstrap(metric_set, num_cases=labels.size, groups=None, rounds=rounds, seed=seed)
-    held: dict[str, dict[str, bool]] = {}
-    for name in SHOWN:
-        column = metric_set.names.index(name)
-        intervals = {
-            "percentile": clustered.interval(column),
-            "bca": clustered.interval(column, method="bca"),
-            AS_PATIENTS: naive.interval(column),
-        }
-        proportion = metric_set.successes(name)
-        if proportion is not None:
-            counted = proportion[1] > 0
-            intervals["wilson"] = clustered_wilson(proportion[0][counted], groups[counted])
-        if name == TARGET:
-            intervals["delong"] = delong(labels == 0, probabilities[:, 0], groups=groups)
-        held[name] = {method: i.low <= truth.inside[name] <= i.high for method, i in intervals.items()}
-    second = other_network(generator, probabilities)
-    paired = paired_delong(labels == 0, probabilities[:, 0], second[:, 0], groups=groups)
-    held["difference of two networks, auroc/COVID-19"] = {
-        "paired_delong": paired.low <= truth.difference <= paired.high
-    }
-    there = cohort(generator, patients // 2, OUTSIDE)
-    elsewhere = MetricSet(there[0], there[1], CLASSES)
-    resampled = bootstrap(elsewhere, num_cases=there[0].size, groups=there[2], rounds=rounds, seed=seed)
-    for name in CHANGED:
-        column = metric_set.names.index(name)
-        change = independent_difference(as_metric(name, clustered, column), as_metric(name, resampled, column))
-        is_held = (change.low or 0.0) <= truth.outside[name] - truth.inside[name] <= (change.high or 0.0)
-        held[f"change between two cohorts, {name}"] = {"recovered": is_held}
-    return held
-
-
-def as_metric(name: str, result: BootstrapResult, column: int) -> Metric:
-    """Return a percentile interval as reports carry it."""
-    found = result.interval(column)
-    return Metric(name=name, value=found.value, low=found.low, high=found.high)
 
 
 if __name__ == "__main__":

@@ -73,7 +73,9 @@ def test_bca_agrees_with_scipys_on_a_skewed_mean() -> None:
 
 def test_a_value_that_many_rounds_lack_has_no_interval() -> None:
     rounds = np.array([[0.5]] * 85 + [[np.nan]] * 15)
-    result = BootstrapResult(point=np.array([0.5]), rounds=rounds, jackknife=np.empty((0, 1)), num_clusters=20)
+    result = BootstrapResult(
+        point=np.array([0.5]), rounds=rounds, jackknife=np.empty((0, 1)), num_clusters=20, too_few=""
+    )
     assert np.isnan(result.interval(0).low)
     assert result.interval(0).value == 0.5
 

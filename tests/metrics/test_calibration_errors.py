@@ -48,6 +48,19 @@ def test_equal_mass_bins_differ_by_at_most_one_case(count: int, bins: int) -> No
     assert sizes.max() - sizes.min() <= 1
 
 
+def test_the_calibration_error_and_its_curve_do_not_depend_on_the_order_of_ties() -> None:
+    generator = np.random.default_rng(1)
+    confidence = np.round(generator.random(60), 1)
+    correct = generator.random(60) < 0.6
+    errors, curves = set(), set()
+    for _ in range(20):
+        order = generator.permutation(60)
+        errors.add(round(expected_calibration_error(confidence[order], correct[order]), 12))
+        curves.add(tuple(bin_.num_cases for bin_ in reliability_curve(confidence[order], correct[order])))
+    assert len(errors) == len(curves) == 1
+    assert expected_calibration_error(np.full(40, 0.75), np.arange(40) % 4 > 0) == pytest.approx(0.0)
+
+
 def test_calibration_error_by_hand() -> None:
     confidence, correct = [0.6, 0.7, 0.9, 1.0], [1, 0, 1, 1]
     assert expected_calibration_error(confidence, correct, num_bins=2) == pytest.approx((0.15 + 0.05) / 2)

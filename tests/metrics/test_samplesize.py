@@ -84,3 +84,18 @@ def test_impossible_wishes_are_refused() -> None:
         samplesize.cases_for_auroc(0.9, prevalence=1.2, width=0.1)
     with pytest.raises(EvaluationError, match="at least 1"):
         samplesize.design_effect_of(images_per_patient=0.5, correlation=0.1)
+
+
+def test_the_clustering_of_a_sensitivity_is_that_of_its_class() -> None:
+    # 40 sick patients with 5 copies each, 400 others with one image: the cohort's mean is 1.36 images per patient.
+    generator = np.random.default_rng(0)
+    groups = np.concatenate([np.repeat(np.arange(40), 5), np.arange(40, 440)])
+    sick = np.arange(600) < 200
+    called = np.concatenate([np.repeat(generator.random(40) < 0.8, 5), generator.random(400) < 0.1])
+    scores = called + 0.01 * generator.random(440)[groups]
+    images, effect = samplesize.clustering_of("sensitivity", sick, called, scores, groups)
+    assert (images, effect) == (5.0, pytest.approx(5.0, abs=0.2))
+    assert samplesize.clustering_of("specificity", sick, called, scores, groups) == (1.0, pytest.approx(1.0, abs=0.01))
+    images, effect = samplesize.clustering_of("auroc", sick, called, scores, groups)
+    assert images == pytest.approx(600 / 440)
+    assert 3 < effect < 5

@@ -14,7 +14,7 @@ from covidcxr.evaluation.cohort import Cohort
 from covidcxr.evaluation.subgroups import subgroup_metrics
 from covidcxr.metrics.checks import BoolArray, FloatArray
 from covidcxr.metrics.confusion import confusion_matrix
-from covidcxr.metrics.intervals import MIN_PATIENTS, clustered_wilson
+from covidcxr.metrics.intervals import MIN_PATIENTS, clustered_wilson, too_few
 from covidcxr.metrics.linearised import linearise
 from covidcxr.metrics.measure import measure
 from covidcxr.metrics.probabilities import KERAS_EPSILON, micro_counts
@@ -91,7 +91,7 @@ def _mean(name: str, values: FloatArray, counted: BoolArray, cohort: Cohort) -> 
     linear = linearise(
         lambda weights: (weights @ chosen / weights.sum(axis=1))[:, np.newaxis], num_cases=chosen.size, groups=groups
     )
-    interval = linear.interval(0, scale="positive", groups=groups, num_cases=chosen.size, level=0.95)
+    interval = linear.interval(0, scale="positive", too_few=too_few(groups, chosen.size))
     return interval.metric(name, chosen.size)
 
 

@@ -16,9 +16,10 @@ from covidcxr.core.errors import EvaluationError
 from covidcxr.core.types import Metric
 from covidcxr.metrics.bootstrap import bootstrap
 from covidcxr.metrics.checks import FloatArray, check_truths
-from covidcxr.metrics.delong import placement_covariance, placements, too_few_of_a_side
-from covidcxr.metrics.intervals import Interval, effective_patients, newcombe, student_quantile
+from covidcxr.metrics.delong import placements, too_few_of_a_side, variance_of
+from covidcxr.metrics.intervals import Interval, newcombe, student_quantile
 from covidcxr.metrics.linearised import linearise
+from covidcxr.metrics.measure import too_few_for
 from covidcxr.metrics.metric_set import MetricSet
 from covidcxr.metrics.settings import DEFAULT_INTERVALS, IntervalSettings
 
@@ -46,17 +47,15 @@ def paired_delong(
     if is_positive.all() or not is_positive.any():
         return _undefined("every case is on one side")
     components = [placements(is_positive, first), placements(is_positive, second)]
-    covariance = placement_covariance(is_positive, components, groups)
     value = components[0].auroc - components[1].auroc
     if reason := too_few_of_a_side(is_positive, groups):
         return Difference(value=value, low=np.nan, high=np.nan, p_value=np.nan, reason=reason)
-    variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
+    variance, degrees = variance_of([1.0, -1.0], is_positive, components, groups)
     error = max(variance, 0.0) ** 0.5
     if error < 1e-12:
         same = abs(value) < 1e-12
         reason = "both rank every case alike" if same else "neither varies from case to case"
         return Difference(value=value, low=np.nan, high=np.nan, p_value=1.0 if same else np.nan, reason=reason)
-    degrees = effective_patients(groups, is_positive.size) - 1
     margin = student_quantile(level, degrees) * error
     p_value = 2 * float(stats.t.sf(abs(value) / error, degrees))
     return Difference(value=value, low=value - margin, high=value + margin, p_value=p_value)
@@ -128,8 +127,9 @@ def paired_differences(
     resampling = intervals.resampling
     num_cases, columns = one.num_cases, range(len(one.names))
     if resampling is None:
-        linear = linearise(difference, num_cases=num_cases, groups=groups)
-        found = [linear.interval(c, scale="plain", groups=groups, num_cases=num_cases, level=level) for c in columns]
+        linear = linearise(difference, num_cases=num_cases, groups=groups, strata=one.labels)
+        few = [too_few_for(one, name, groups) for name in one.names]
+        found = [linear.interval(c, scale="plain", too_few=few[c], level=level) for c in columns]
     else:
         result = bootstrap(
             difference,

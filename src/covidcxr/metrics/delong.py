@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,16 @@ from numpy.typing import ArrayLike
 from scipy import special, stats
 
 from covidcxr.core.errors import EvaluationError
-from covidcxr.metrics.checks import FloatArray, check_scores, check_truths, cluster_index
-from covidcxr.metrics.intervals import NOT_ESTIMABLE, Interval, effective_patients, student_quantile, too_few, wilson
+from covidcxr.metrics.checks import BoolArray, FloatArray, check_scores, check_truths, cluster_index
+from covidcxr.metrics.intervals import (
+    NOT_ESTIMABLE,
+    Interval,
+    effective_patients,
+    satterthwaite_degrees,
+    student_quantile,
+    too_few,
+    wilson,
+)
 
 MIN_PATIENTS_OF_A_SIDE = 3
 """Patients with, and without, below which an AUROC gets no interval."""
@@ -57,7 +66,35 @@ def placement_covariance(
     Without ``groups`` it is DeLong's (1988); with them, Obuchowski's (1997) for clustered cases. NaN where a side has
     fewer than two clusters.
     """
-    is_positive = check_truths(positive)
+    within_positive, within_negative, across = _parts(check_truths(positive), components, groups)
+    return np.asarray(within_positive + within_negative + across + across.T)
+
+
+def variance_of(
+    contrast: Sequence[float], positive: ArrayLike, components: list[Placements], groups: ArrayLike | None
+) -> tuple[float, float]:
+    """Return the variance of a weighted sum of M AUROCs, and its degrees of freedom.
+
+    These are Satterthwaite's for the parts that positive and negative cases add, each known by its own patients only.
+
+    Args:
+        contrast: The M weights: (1,) for one AUROC, (1, -1) for a difference.
+        positive: (N,) truths.
+        components: Of the M scores.
+        groups: (N,) patients.
+    """
+    is_positive, weights = check_truths(positive), np.asarray(contrast, dtype=np.float64)
+    parts = _parts(is_positive, components, groups)
+    of_positives, of_negatives, across = (float(weights @ part @ weights) for part in parts)
+    index, _ = cluster_index(groups, is_positive.size)
+    patients = [effective_patients(index[side], int(side.sum())) for side in (is_positive, ~is_positive)]
+    return of_positives + of_negatives + 2 * across, satterthwaite_degrees([of_positives, of_negatives], patients)
+
+
+def _parts(
+    is_positive: BoolArray, components: list[Placements], groups: ArrayLike | None
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the covariances (M, M) that positive, that negative cases add, and of the ones with the others."""
     index, num_clusters = cluster_index(groups, is_positive.size)
     num_positive, num_negative = int(is_positive.sum()), int((~is_positive).sum())
     aurocs = np.array([component.auroc for component in components])
@@ -70,18 +107,19 @@ def placement_covariance(
     positive_clusters = np.unique(index[is_positive]).size
     negative_clusters = np.unique(index[~is_positive]).size
     if positive_clusters < 2 or negative_clusters < 2:
-        return np.full((aurocs.size, aurocs.size), np.nan)
+        unknown = np.full((aurocs.size, aurocs.size), np.nan)
+        return unknown, unknown, unknown
     within_positive = positive_clusters / (positive_clusters - 1) * of_positives @ of_positives.T / num_positive**2
     within_negative = negative_clusters / (negative_clusters - 1) * of_negatives @ of_negatives.T / num_negative**2
     across = num_clusters / (num_clusters - 1) * of_positives @ of_negatives.T / (num_positive * num_negative)
-    return np.asarray(within_positive + within_negative + across + across.T)
+    return within_positive, within_negative, across
 
 
 def delong(positive: ArrayLike, scores: ArrayLike, *, groups: ArrayLike | None = None, level: float = 0.95) -> Interval:
     """Return the AUROC of (N,) truths and scores with the interval of its logit (Pepe 2003, 5.2).
 
-    The variance is that of `placement_covariance`, the quantile Student's with one degree of freedom less than the
-    `effective_patients`: on the plain scale, with a normal quantile, the interval of an AUROC near 1 lies too high.
+    The variance and the degrees of freedom of Student's quantile are those of `variance_of`: on the plain scale, with a
+    normal quantile, the interval of an AUROC near 1 lies too high.
     Where the ranks show no variance, as at an AUROC of 1, the limits are those of `worst_case_auroc`. There are none,
     and the reason, with too few patients (`too_few_of_a_side`), and no value where a side has no case.
 
@@ -95,11 +133,10 @@ def delong(positive: ArrayLike, scores: ArrayLike, *, groups: ArrayLike | None =
     value = component.auroc
     if reason := too_few_of_a_side(is_positive, groups):
         return Interval.none(value, reason)
-    variance = float(placement_covariance(is_positive, [component], groups)[0, 0])
+    variance, degrees = variance_of([1.0], is_positive, [component], groups)
     if variance <= _NO_VARIANCE or value in (0.0, 1.0):
         return worst_case_auroc(value, is_positive, groups, level=level)
-    quantile = student_quantile(level, effective_patients(groups, is_positive.size) - 1)
-    margin = quantile * variance**0.5 / (value * (1 - value))
+    margin = student_quantile(level, degrees) * variance**0.5 / (value * (1 - value))
     low, high = special.expit(special.logit(value) + np.array([-margin, margin]))
     return Interval(value=value, low=float(low), high=float(high))
 

@@ -5,6 +5,7 @@ Those of AUROCs are in `delong`, those of other smooth figures in `linearised`, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,6 +79,18 @@ def effective_patients(groups: ArrayLike | None, num_cases: int) -> float:
     index, num_clusters = cluster_index(groups, num_cases)
     sizes = np.bincount(index, minlength=num_clusters).astype(np.float64)
     return float(sizes.sum() ** 2 / (sizes**2).sum()) if num_cases else 0.0
+
+
+def satterthwaite_degrees(variances: Sequence[float], patients: Sequence[float]) -> float:
+    """Return the degrees of freedom of a variance that is the sum of independent parts (Satterthwaite 1946).
+
+    Args:
+        variances: Of each part.
+        patients: The `effective_patients` that each part rests on.
+    """
+    parts = [(variance, max(number - 1, 1.0)) for variance, number in zip(variances, patients, strict=True)]
+    squares = sum(variance**2 / degrees for variance, degrees in parts)
+    return sum(variance for variance, _ in parts) ** 2 / squares if squares > 0 else 1.0
 
 
 def too_few(groups: ArrayLike | None, num_cases: int) -> str:

@@ -16,13 +16,15 @@ from covidcxr.metrics import confusion as of
 from covidcxr.metrics.bootstrap import bootstrap
 from covidcxr.metrics.calibration import calibration_error_interval
 from covidcxr.metrics.checks import BoolArray
-from covidcxr.metrics.delong import delong
-from covidcxr.metrics.intervals import Interval, clustered_wilson
+from covidcxr.metrics.delong import delong, too_few_of_a_side
+from covidcxr.metrics.intervals import Interval, clustered_wilson, too_few
 from covidcxr.metrics.linearised import Linearised, Scale, linearise
 from covidcxr.metrics.metric_set import MetricSet
 from covidcxr.metrics.settings import DEFAULT_INTERVALS, IntervalSettings
 
 _SCALES: dict[str, Scale] = {"mcc": "correlation", "brier": "positive", "cross_entropy": "positive"}
+_OF_CLASS = frozenset({"sensitivity", "true_probability"})
+_OVER_CLASSES = frozenset({"balanced_accuracy", "macro_f1", "auroc_macro"})
 _PARTS = ("sensitivity", "specificity")
 _CLOSED = frozenset(
     {"accuracy", "sensitivity", "specificity", "ppv", "npv", "ppv_at", "npv_at", "auroc", "micro_recall"}
@@ -88,7 +90,7 @@ def _intervals(
     """Return what makes the interval of each metric, the way that ``intervals`` asks for."""
     resampling = intervals.resampling
     if resampling is None:
-        linear = linearise(metric_set, num_cases=metric_set.num_cases, groups=groups)
+        linear = linearise(metric_set, num_cases=metric_set.num_cases, groups=groups, strata=metric_set.labels)
         return lambda name: _closed_form(metric_set, name, linear, groups, level=level)
     result = bootstrap(
         metric_set,
@@ -103,15 +105,14 @@ def _intervals(
         column = metric_set.names.index(name)
         if result.is_constant(column) and name.partition("/")[0] in _CLOSED:
             # All right, or all ranked rightly: every round repeats it, and a bootstrap would claim certainty.
-            linear = Linearised(values=result.point, errors=np.zeros_like(result.point))
-            return _closed_form(metric_set, name, linear, groups, level=level)
+            return _closed_form(metric_set, name, None, groups, level=level)
         return result.interval(column, method=resampling, level=level)
 
     return resampled
 
 
 def _closed_form(
-    cohort: MetricSet, name: str, linear: Linearised, groups: ArrayLike | None, *, level: float
+    cohort: MetricSet, name: str, linear: Linearised | None, groups: ArrayLike | None, *, level: float
 ) -> Interval:
     """Return the closed-form interval of one metric: Wilson's, DeLong's, or from its ``linear`` standard error."""
     metric, _, label = name.partition("/")
@@ -124,14 +125,26 @@ def _closed_form(
     if metric in {"ppv_at", "npv_at"}:
         parts = [_closed_form(cohort, f"{part}/{label}", linear, groups, level=level) for part in _PARTS]
         return _predictive_value(metric, parts[0], parts[1], cohort.prevalence[label])
-    counted = cohort.labels == column if metric == "true_probability" else np.ones(cohort.num_cases, dtype=np.bool_)
+    if linear is None:
+        return Interval.none(float("nan"), "")
+    scale = _SCALES.get(metric, "share")
     return linear.interval(
-        cohort.names.index(name),
-        scale=_SCALES.get(metric, "share"),
-        groups=_members(groups, counted),
-        num_cases=int(counted.sum()),
-        level=level,
+        cohort.names.index(name), scale=scale, too_few=too_few_for(cohort, name, groups), level=level
     )
+
+
+def too_few_for(cohort: MetricSet, name: str, groups: ArrayLike | None) -> str:
+    """Return why a metric rests on too few patients for an interval; empty if it does not.
+
+    An average over classes needs some patients of each class, a figure of one class some of that and of the others.
+    """
+    metric, _, label = name.partition("/")
+    if label and metric in _OF_CLASS:
+        counted = cohort.labels == cohort.classes.index(label)
+        return too_few(_members(groups, counted), int(counted.sum()))
+    one_by_one = cohort.classes if metric in _OVER_CLASSES else (label,) if label else ()
+    reasons = (too_few_of_a_side(cohort.labels == cohort.classes.index(one), groups) for one in one_by_one)
+    return next((reason for reason in reasons if reason), too_few(groups, cohort.num_cases))
 
 
 def _members(groups: ArrayLike | None, counted: BoolArray) -> ArrayLike | None:

@@ -10,10 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import ArrayLike
 from scipy import special
 
 from covidcxr.core.errors import EvaluationError
-from covidcxr.metrics.intervals import normal_quantile, wilson
+from covidcxr.metrics.checks import check_scores, check_truths, cluster_index
+from covidcxr.metrics.delong import placement_covariance, placements
+from covidcxr.metrics.intervals import design_effect, normal_quantile, wilson
 
 MIN_PATIENTS_A_SIDE = 10  # with fewer, no interval of an AUROC is to be relied on, however narrow it comes out
 Planned = Literal["sensitivity", "specificity", "auroc"]
@@ -76,6 +80,39 @@ def planned_sizes(
             )
         )
     return tuple(sizes)
+
+
+def clustering_of(
+    figure: Planned, positive: ArrayLike, called: ArrayLike, scores: ArrayLike, groups: ArrayLike | None
+) -> tuple[float, float]:
+    """Return the images per patient and the design effect that one figure has on a cohort.
+
+    A sensitivity rests on the images of the patients with the disease, a specificity on the others: how alike those
+    are to the network, and how many a patient has, can be far from the mean of the cohort.
+
+    Args:
+        figure: Which.
+        positive: (N,) whether the case has the disease.
+        called: (N,) whether the network calls it so.
+        scores: (N,) its scores.
+        groups: (N,) patients.
+
+    Raises:
+        EvaluationError: If the arrays do not fit or a side has no case.
+    """
+    is_positive, values = check_scores(positive, scores)
+    is_called = check_truths(called, what="calls")
+    index, _ = cluster_index(groups, is_positive.size)
+    if figure == "auroc":
+        component = [placements(is_positive, values)]
+        clustered = float(placement_covariance(is_positive, component, groups)[0, 0])
+        independent = float(placement_covariance(is_positive, component)[0, 0])
+        images_per_patient = is_positive.size / np.unique(index).size
+        known = independent > 0 and np.isfinite(clustered)
+        return images_per_patient, max(1.0, clustered / independent) if known else images_per_patient
+    side = is_positive if figure == "sensitivity" else ~is_positive
+    right = is_called == is_positive
+    return int(side.sum()) / np.unique(index[side]).size, design_effect(right[side], index[side])
 
 
 def cases_for_proportion(expected: float, *, width: float, level: float = 0.95) -> int:

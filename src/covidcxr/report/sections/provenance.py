@@ -21,7 +21,8 @@ def methods_section(study: Study) -> Section:
         f"({info.network.num_parameters:,} parameters). The predicted class is the most probable one.",
         f"{intervals.sentence} Where no case differs from the others, an AUROC has the interval of its largest "
         "possible variance (Birnbaum and Klose 1957), and anything else that is no proportion none. The interval of "
-        "the calibration error (ten bins of equal size) is that of a bootstrap of patients, less its bias; that of a "
+        "the calibration error (ten bins of equal size) is that of a bootstrap of patients that allows "
+        "for the noise of the bins, and wider than it need be; that of a "
         "change between cohorts is recovered from the two (Zou and Donner 2008). A value that has no meaning on a "
         "cohort is not estimable, and the reason stands beside it.",
         "Micro precision and recall are those of Keras: over all (image, class) pairs, at a probability above 0.5. The "

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from covidcxr.core.types import Metric
 from covidcxr.metrics.decision import decision_curve
-from covidcxr.metrics.intervals import clustered_wilson, design_effect
-from covidcxr.metrics.samplesize import Planned, planned_sizes
+from covidcxr.metrics.intervals import clustered_wilson
+from covidcxr.metrics.samplesize import Planned, clustering_of, planned_sizes
 from covidcxr.metrics.selective import RiskCoverage, risk_coverage, threshold_for_risk
 from covidcxr.outputs.figures.benefit import BenefitCurve, RiskCurve, draw_benefit
 from covidcxr.outputs.page import Block, Cell, FigureBlock, Row, Section, Table, number
@@ -166,23 +168,31 @@ def _sizes(study: Study) -> Table | None:
         return None
     values = {figure: report.metrics[f"{figure}/{target}"].value for figure in _FIGURES}
     expected = {figure: value for figure, value in values.items() if value is not None}
-    images_per_patient = report.num_images / report.num_patients
-    effect = design_effect(cohort.predicted == cohort.labels, cohort.groups)
-    sizes = planned_sizes(
-        expected, prevalence=share, width=_WIDTH, images_per_patient=images_per_patient, effect=effect
-    )
+    positive = cohort.labels == cohort.classes.index(target)
+    called = cohort.predicted == cohort.classes.index(target)
+    scores = cohort.probabilities[:, cohort.classes.index(target)]
+    sizes, effects = [], []
+    for figure, value in expected.items():
+        images_per_patient, effect = clustering_of(figure, positive, called, scores, cohort.groups)
+        planned = planned_sizes(
+            {figure: value}, prevalence=share, width=_WIDTH, images_per_patient=images_per_patient, effect=effect
+        )
+        sizes += planned
+        if planned:
+            effects.append(f"{effect:.2f} of the {images_per_patient:.2f} per patient for the {_name(figure)}")
     if not sizes:
         return None
+    mean = report.num_images / report.num_patients
     rows = []
     for size in sizes:
         metric = report.metrics[f"{size.figure}/{target}"]
-        name = "AUROC" if size.figure == "auroc" else size.figure.capitalize()
+        images = math.ceil(size.patients * mean - 1e-9)
         cells = (
-            Cell(text=f"{name}, {target}"),
+            Cell(text=f"{_name(size.figure)}, {target}"),
             Cell(text=number(metric.value)),
             Cell(text=_width(metric)),
             Cell(text=f"{size.cases:,}"),
-            Cell(text=f"{size.images:,}", sub=f"{size.patients:,} patients"),
+            Cell(text=f"{images:,}", sub=f"{size.patients:,} patients"),
         )
         rows.append(Row(cells=cells))
     return Table(
@@ -191,10 +201,14 @@ def _sizes(study: Study) -> Table | None:
         columns=("", "Here", "Width of its interval here", "One a patient", "As alike as here"),
         rows=tuple(rows),
         notes=(
-            f"Patients here have {images_per_patient:.2f} images on average, and {effect:.2f} of them tell as much as "
-            "one of an own patient (design effect of being right). For other values: covidcxr samplesize.",
+            f"Images of one patient tell less than those of as many patients: one independent image is worth "
+            f"{'; '.join(effects)}, among the cases that the figure rests on. For other values: covidcxr samplesize.",
         ),
     )
+
+
+def _name(figure: Planned) -> str:
+    return "AUROC" if figure == "auroc" else figure
 
 
 def _width(metric: Metric) -> str:
