@@ -35,8 +35,8 @@ class IntervalSettings:
                 "effective sample size; DeLong's for AUROCs, with patients as clusters, on the logit; for other "
                 "metrics from the infinitesimal jackknife. All take Student's t on (sum n)^2 / sum n^2 - 1 degrees of "
                 "freedom, n being the images of each patient. There is none with fewer than 5 patients. What rests on "
-                "fewer than about 10 patients of a class has wider intervals than it need: they hold the truth in up to "
-                "99 % of simulated cohorts."
+                "fewer than about 10 patients of a class has wider intervals than it need: they hold the truth in up "
+                "to 100 % of simulated cohorts."
             )
         name = {"percentile": "percentile", "bca": "bias-corrected and accelerated (BCa)"}[self.method]
         return (

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from covidcxr.core.types import Metric
 from covidcxr.metrics.decision import decision_curve
 from covidcxr.metrics.intervals import clustered_wilson
-from covidcxr.metrics.samplesize import Planned, clustering_of, planned_sizes
+from covidcxr.metrics.samplesize import Planned, PlannedSize, clustering_of, planned_sizes
 from covidcxr.metrics.selective import RiskCoverage, risk_coverage, threshold_for_risk
 from covidcxr.outputs.figures.benefit import BenefitCurve, RiskCurve, draw_benefit
 from covidcxr.outputs.page import Block, Cell, FigureBlock, Row, Section, Table, number
@@ -171,7 +171,8 @@ def _sizes(study: Study) -> Table | None:
     positive = cohort.labels == cohort.classes.index(target)
     called = cohort.predicted == cohort.classes.index(target)
     scores = cohort.probabilities[:, cohort.classes.index(target)]
-    sizes, effects = [], []
+    sizes: list[PlannedSize] = []
+    effects: list[str] = []
     for figure, value in expected.items():
         images_per_patient, effect = clustering_of(figure, positive, called, scores, cohort.groups)
         planned = planned_sizes(
