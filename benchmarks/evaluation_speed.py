@@ -21,7 +21,7 @@ if __name__ == "__main__":
     seconds = {}
     for name, patients in (("each_case_a_patient", CASES), ("three_cases_a_patient", CASES // 3)):
         start = time.perf_counter()
-        scored = measure(
+        measured = measure(
             labels,
             probabilities,
             ("a", "b", "c"),
@@ -31,6 +31,6 @@ if __name__ == "__main__":
         seconds[name] = round(time.perf_counter() - start, 1)
     write_result(
         "evaluation_speed",
-        {"seconds": seconds, "cases": CASES, "rounds": ROUNDS, "metrics": len(scored.names)},
+        {"seconds": seconds, "cases": CASES, "rounds": ROUNDS, "metrics": len(measured)},
         versions=versions("numpy"),
     )
