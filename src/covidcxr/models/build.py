@@ -82,10 +82,14 @@ def network_with_weights(
 
     Raises:
         RegistryError, RecipeError, MissingExtraError: As `build_network`.
-        RuntimeError: If ``state`` does not fit.
+        RuntimeError: If ``state`` does not fit or is of another type.
     """
     with torch.device("meta"):
         network = build_network(name, num_classes=num_classes, preprocess=preprocess, options=options)
+    for name_of_tensor, expected in network.state_dict().items():
+        tensor = state.get(name_of_tensor)
+        if tensor is not None and tensor.dtype != expected.dtype:
+            raise RuntimeError(f"{name_of_tensor} holds {tensor.dtype}; expected {expected.dtype}")
     network.load_state_dict(state, assign=True)
     return network.requires_grad_(False).eval()
 

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from covidcxr.core.artefacts import atomic_directory, write_bytes, write_text
 from covidcxr.core.checksums import SUMS_FILE, parse_checksums, write_checksums
 from covidcxr.core.digests import bytes_sha256, file_sha256
-from covidcxr.core.errors import BundleError
+from covidcxr.core.errors import BundleError, CovidCxrError, MissingExtraError
 from covidcxr.core.recipe import Recipe
 from covidcxr.core.recipe_toml import stored_recipe
 from covidcxr.models.bundle_info import FORMAT_VERSION, BundleInfo, BundleVersion
@@ -77,6 +77,7 @@ class Bundle:
         Raises:
             BundleError: If the weights do not fit the architecture.
         """
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         from covidcxr.models.build import network_with_weights
@@ -90,7 +91,11 @@ class Bundle:
                 preprocess=info.preprocess.spec(),
                 options=info.network.options,
             )
-        except (RuntimeError, ValueError) as error:
+        except MissingExtraError:
+            raise
+        except CovidCxrError as error:
+            raise BundleError(f"{self.folder / INFO}: {error}") from error
+        except (SafetensorError, RuntimeError, ValueError, TypeError, KeyError, AttributeError, MemoryError) as error:
             raise BundleError(
                 f"{self.folder / WEIGHTS}: does not fit network {info.network.name!r}: {error}"
             ) from error
@@ -182,10 +187,12 @@ def _read_sums(folder: Path) -> dict[str, str]:
         raise BundleError(f"{folder}: {found}; expected a bundle, the folder `bundle` of a training run")
     try:
         digests = parse_checksums(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise BundleError(f"{path}: not a text file{_NOT_A_BUNDLE}") from None
     except ValueError as error:
         raise BundleError(f"{path}: {error}{_NOT_A_BUNDLE}") from None
     for name in digests:
-        if "/" in name or "\\" in name:
+        if "/" in name or "\\" in name or not name.isprintable():
             raise BundleError(f"{path}: cannot understand the file name {name!r}{_NOT_A_BUNDLE}")
     return digests
 

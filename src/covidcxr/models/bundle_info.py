@@ -5,7 +5,8 @@ Files and weights are left to `covidcxr.models.bundle`.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -17,6 +18,9 @@ from covidcxr.core.version import release
 FORMAT_VERSION = 3  # 2: prediction sets by class, operating points; 3: what the classes mean
 
 
+Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -24,7 +28,7 @@ class _Table(BaseModel):
 class BundleVersion(BaseModel):
     """The one field of bundle.json that every release understands."""
 
-    format_version: int = FORMAT_VERSION
+    format_version: int = Field(default=FORMAT_VERSION, ge=1)
 
 
 class NetworkInfo(_Table):
@@ -32,19 +36,22 @@ class NetworkInfo(_Table):
 
     name: str
     options: dict[str, Any] = {}
-    num_parameters: int
+    num_parameters: int = Field(ge=0)
 
 
 class PreprocessInfo(_Table):
-    """`PreprocessSpec` as JSON."""
+    """`PreprocessSpec` as JSON.
 
-    size: int
+    Mean and deviation are of values in [0, 1]; the bounds leave room for networks that expect 0 to 65535.
+    """
+
+    size: int = Field(ge=1, le=4096)
     channels: Literal[1, 3] = 1
     region: Region = "film"
-    crop: float = 1.0
+    crop: float = Field(default=1.0, gt=0.0, le=1.0, allow_inf_nan=False)
     intensity: Intensity = "none"
-    mean: float = 0.0
-    std: float = 1.0
+    mean: float = Field(default=0.0, ge=-1e5, le=1e5, allow_inf_nan=False)
+    std: float = Field(default=1.0, ge=1e-6, le=1e5, allow_inf_nan=False)
 
     def spec(self) -> PreprocessSpec:
         """Return the type that travels."""
@@ -84,11 +91,11 @@ class OperatingPoint(_Table):
     """
 
     label: str
-    target: float
-    threshold: float
-    sensitivity: float
-    specificity: float
-    num_cases: int
+    target: Share
+    threshold: Share
+    sensitivity: Share
+    specificity: Share
+    num_cases: int = Field(ge=0)
 
 
 class BundleInfo(_Table):
@@ -123,9 +130,9 @@ class BundleInfo(_Table):
     classes: tuple[str, ...] = Field(min_length=2)
     meanings: dict[str, Meaning] = {}
     preprocess: PreprocessInfo
-    temperature: float = Field(default=1.0, gt=0.0)
-    thresholds: dict[str, float] = {}
-    conformal: dict[str, float | dict[str, float]] = {}
+    temperature: float = Field(default=1.0, ge=1e-4, le=1e4, allow_inf_nan=False)
+    thresholds: dict[str, Share] = {}
+    conformal: dict[str, Share | dict[str, Share]] = {}
     operating_points: tuple[OperatingPoint, ...] = ()
     dataset_digest: str = ""
     recipe: dict[str, Any] = {}
@@ -141,3 +148,33 @@ class BundleInfo(_Table):
         if isinstance(content, dict):
             return {key: value for key, value in content.items() if key != "results"}
         return content
+
+    @model_validator(mode="after")
+    def _is_about_its_classes(self) -> Self:
+        """Refuse classes that cannot be told apart, and tables that are about other ones."""
+        named = [" ".join(name.split()).casefold() for name in self.classes]
+        if not all(named) or len(set(named)) != len(named) or not "".join(self.classes).isprintable():
+            raise ValueError(f"classes are {', '.join(map(repr, self.classes))}; expected different names")
+        _check_names("meanings", self.meanings, self.classes)
+        _check_names("thresholds", self.thresholds, self.classes)
+        _check_names("operating_points", (point.label for point in self.operating_points), self.classes)
+        for coverage, limits in self.conformal.items():
+            if not _is_share(coverage):
+                raise ValueError(f"conformal: the coverage {coverage!r} is no number between 0 and 1")
+            if isinstance(limits, dict):
+                _check_names(f"conformal.{coverage}", limits, self.classes)
+                if missing := [name for name in self.classes if name not in limits]:
+                    raise ValueError(f"conformal.{coverage}: no quantile of class {missing[0]!r}")
+        return self
+
+
+def _check_names(table: str, names: Iterable[str], classes: tuple[str, ...]) -> None:
+    if unknown := [name for name in names if name not in classes]:
+        raise ValueError(f"{table}: {unknown[0]!r} is none of the classes, {', '.join(classes)}")
+
+
+def _is_share(text: str) -> bool:
+    try:
+        return 0.0 < float(text) < 1.0
+    except ValueError:
+        return False
