@@ -7,7 +7,7 @@ import pytest
 from cohort_builders import CLASSES, cohort_of_counts, random_cohort, sample
 from covidcxr.core.types import Metric
 from covidcxr.evaluation.confounds import Confounding, find_confounding
-from covidcxr.evaluation.evidence import part_in_training
+from covidcxr.evaluation.evidence import SplitCopies, part_in_training
 from covidcxr.evaluation.nuisance import NuisanceResult
 from covidcxr.evaluation.report import evaluate_cohort
 from covidcxr.evaluation.verdict import CohortEvidence, Evidence, Finding, internal_external_gap, judge, target_class
@@ -224,3 +224,19 @@ def test_training_files_in_an_external_cohort_are_a_leak(number: int, weight: st
     away = replace(cohort_evidence(internal=False, name="away"), in_training=number, copied=number)
     found = judge(evidence(cohort_evidence(), away)).findings
     assert [finding.weight for finding in found if finding.rule == "leak"] == ([weight] if weight else [])
+
+
+def test_duplicates_in_another_split_are_a_finding_that_names_them() -> None:
+    pair = "cohen:1 (test, COVID-19) and kermany:2 (train, Pneumonia)"
+    few = SplitCopies(images=("cohen:1",), conflicting=("cohen:1",), pairs=(pair,))
+    home, away = cohort_evidence(), cohort_evidence(internal=False, name="away")
+    verdict = judge(evidence(replace(home, crossing=few), away))
+    assert (verdict.value, [finding.rule for finding in verdict.findings]) == ("doubtful", ["split-copies"])
+    assert verdict.reasons == (
+        f"home: 1 of its images has a duplicate in another split of the same dataset, 1 of them under another class: "
+        f"{pair}.",
+    )
+    many = SplitCopies(images=tuple(f"cohen:{number}" for number in range(20)), pairs=("a and b",) * 20)
+    found = judge(evidence(replace(home, crossing=many), away)).findings[0]
+    assert (found.rule, found.weight) == ("split-copies", "against")
+    assert found.sentence.endswith("a and b; a and b; a and b; and 17 more.")

@@ -22,13 +22,21 @@ from covidcxr.audit.shortcuts import AUDITS
 from covidcxr.core.errors import DatasetError, ImageReadError
 from covidcxr.core.progress import SILENT, Progress
 from covidcxr.core.types import EvaluationReport, Sample, Split
+from covidcxr.curation.split_copies import split_copies
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.dataset.packed import pack
 from covidcxr.dataset.tables import age_span
 from covidcxr.evaluation.age import read_age
 from covidcxr.evaluation.cohort import Cohort, subgroup_columns
 from covidcxr.evaluation.confounds import find_confounding
-from covidcxr.evaluation.evidence import CohortEvidence, Evidence, Verdict, part_in_training, target_class
+from covidcxr.evaluation.evidence import (
+    NO_SPLIT_COPIES,
+    CohortEvidence,
+    Evidence,
+    Verdict,
+    part_in_training,
+    target_class,
+)
 from covidcxr.evaluation.report import evaluate_cohort
 from covidcxr.evaluation.verdict import judge as decide
 from covidcxr.imaging.reading import read_gray8
@@ -119,6 +127,7 @@ def run_audits(
         confounding=find_confounding(samples, context.classes),
         internal=internal,
         trained_on=part_in_training(split, validated_on=validated_on) if internal else "",
+        crossing=split_copies(opened, cohort.record_ids) if internal else NO_SPLIT_COPIES,
     )
     verdict = decide(
         Evidence(

@@ -113,6 +113,20 @@ def leak(evidence: Evidence) -> list[Finding]:
     return found
 
 
+def crossing(evidence: Evidence) -> list[Finding]:
+    """Judged images have duplicates in the training or validation part of the same dataset."""
+    found = []
+    for cohort in evidence.cohorts:
+        if not cohort.crossing.images:
+            continue
+        share = len(cohort.crossing.images) / cohort.report.num_images
+        weight: Weight = "against" if share >= COPIED_MOST else "doubt"
+        sentence = evidence.about(cohort, cohort.crossing.sentence)
+        change = "duplicates grouped before the split (near_duplicates in the recipe)"
+        found.append(Finding(rule="split-copies", weight=weight, sentence=sentence, change=change))
+    return found
+
+
 def validated_on_test(evidence: Evidence) -> list[Finding]:
     """The test images chose something."""
     if not evidence.test_seen:

@@ -58,6 +58,36 @@ class Verdict:
         return tuple(finding.sentence for finding in self.findings)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SplitCopies:
+    """Duplicates that a dataset is known to hold across its own splits, as far as they concern the judged images.
+
+    Attributes:
+        images: Judged images with a duplicate in another split; empty if none is known.
+        conflicting: Those of them whose duplicate has another class.
+        pairs: Each pair as a sentence names it, split and class of both included.
+    """
+
+    images: tuple[str, ...] = ()
+    conflicting: tuple[str, ...] = ()
+    pairs: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """What was found, in one sentence; empty if nothing was."""
+        if not self.images:
+            return ""
+        number = "1 of its images has" if len(self.images) == 1 else f"{len(self.images)} of its images have"
+        other = f", {len(self.conflicting)} of them under another class" if self.conflicting else ""
+        more = f"; and {len(self.pairs) - _NAMED_PAIRS} more" if len(self.pairs) > _NAMED_PAIRS else ""
+        named = "; ".join(self.pairs[:_NAMED_PAIRS])
+        return f"{number} a duplicate in another split of the same dataset{other}: {named}{more}."
+
+
+NO_SPLIT_COPIES = SplitCopies()
+_NAMED_PAIRS = 3
+
+
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class CohortEvidence:
     """One cohort: what was measured on it, and what its classes differ in besides the disease.
@@ -70,6 +100,7 @@ class CohortEvidence:
         trained_on: What these images did in the training ("the network was trained on them"); empty if nothing.
         in_training: Cases of an external cohort whose file is byte for byte in the training images.
         copied: Likewise, whose file is anywhere in the dataset the network was trained on.
+        crossing: Duplicates of its cases in other splits of the dataset the network was trained on.
     """
 
     report: EvaluationReport
@@ -79,6 +110,7 @@ class CohortEvidence:
     trained_on: str = ""
     in_training: int = 0
     copied: int = 0
+    crossing: SplitCopies = NO_SPLIT_COPIES
 
     def unclear(self, target: str) -> tuple[str, ...]:
         """Return why this cohort cannot show a score on ``target`` to be free of source and age; empty if it can."""

@@ -168,6 +168,7 @@ _RULES: tuple[Callable[[Evidence], list[Finding]], ...] = (
     data_rules.nuisance,
     _no_skill,
     data_rules.leak,
+    data_rules.crossing,
     _external_gap,
     data_rules.unclear,
     data_rules.validated_on_test,

@@ -11,10 +11,11 @@ from covidcxr.core.errors import EvaluationError
 from covidcxr.core.labels import find_label
 from covidcxr.core.progress import Progress
 from covidcxr.core.types import Prediction, Sample, Split
+from covidcxr.curation.split_copies import split_copies
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.evaluation.cohort import Cohort, cohort_from_predictions
 from covidcxr.evaluation.confounds import find_confounding
-from covidcxr.evaluation.evidence import part_in_training
+from covidcxr.evaluation.evidence import NO_SPLIT_COPIES, part_in_training
 from covidcxr.evaluation.report import evaluate_cohort
 from covidcxr.evaluation.settings import EvaluationSettings
 from covidcxr.metrics.settings import IntervalSettings
@@ -171,4 +172,5 @@ def evaluate_dataset(dataset: Dataset, answers: Answers, measuring: Measuring) -
         trained_on=part_in_training(part, validated_on=info.history.validation_split) if internal else "",
         in_training=copies.in_training,
         copied=copies.anywhere,
+        crossing=split_copies(dataset, cohort.record_ids) if internal else NO_SPLIT_COPIES,
     )

@@ -170,6 +170,7 @@ def _dataset_document(result: CohortResult) -> dict[str, Any]:
         "split": facts.split,
         "internal": result.internal,
         "copied_from_own_dataset": result.copied,
+        "copies_in_other_splits": asdict(result.crossing),
         "counts": {split: dict(part) for split, part in facts.counts.items()},
         "labels_are": facts.labels_are,
         "classes": {entry.label: asdict(entry) for entry in confounding.classes},

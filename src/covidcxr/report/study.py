@@ -11,6 +11,7 @@ from covidcxr.core.types import EvaluationReport
 from covidcxr.evaluation.age import AgeReading
 from covidcxr.evaluation.cohort import Cohort
 from covidcxr.evaluation.confounds import Confounding
+from covidcxr.evaluation.evidence import NO_SPLIT_COPIES, SplitCopies
 from covidcxr.evaluation.nuisance import NuisanceResult
 from covidcxr.evaluation.published import PublishedResult
 from covidcxr.evaluation.verdict import CohortEvidence, Verdict
@@ -37,6 +38,7 @@ class CohortResult:
     trained_on: str = ""
     in_training: int = 0
     copied: int = 0
+    crossing: SplitCopies = NO_SPLIT_COPIES
 
     @property
     def evidence(self) -> CohortEvidence:
@@ -49,6 +51,7 @@ class CohortResult:
             trained_on=self.trained_on,
             in_training=self.in_training,
             copied=self.copied,
+            crossing=self.crossing,
         )
 
 

@@ -221,9 +221,14 @@ def disjoint(study: Study) -> Fact | None:
     if study.main.dataset.recipe is None:
         return None
     value = (
-        "By group: a patient, joined with the duplicates that were found, is in one split only. Where a source does "
-        "not tell the patient, an image is its own group."
+        "By group: a patient, joined with the duplicates that the recipe groups, is in one split only. Where a source "
+        "does not tell the patient, an image is its own group."
     )
+    if crossing := study.main.crossing.sentence:
+        return Fact(
+            value=f"{value} But {crossing[:1].lower()}{crossing[1:]}",
+            source="manifest.csv: group_id, split; leaks.json: copies.crossing",
+        )
     return Fact(value=value, source="manifest.csv: group_id, split")
 
 
