@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from cohort_builders import CLASSES, sample
 from covidcxr.evaluation.confounds import find_confounding
 
@@ -13,7 +15,7 @@ def test_children_against_adults_and_one_source_a_class_are_found() -> None:
     assert found.ages_apart
     assert found.disjoint_sources
     assert (found.by_source["COVID-19"], found.by_age["COVID-19"]) == (1.0, 1.0)
-    assert found.by_source["Normal"] == 0.75
+    assert found.by_source["Normal"] == pytest.approx(0.7, abs=0.02)  # 0.75, of which chance alone adds part
     assert found.classes[0].age_median == 62
     assert found.classes[1].children == 10
     assert any("children in Normal (10 of 10), Pneumonia (10 of 10)" in finding for finding in found.findings)
@@ -32,7 +34,8 @@ def test_classes_that_share_sources_and_ages_have_no_finding() -> None:
     assert found.findings == ()
     assert not found.ages_apart
     assert not found.disjoint_sources
-    assert set(found.by_source.values()) == set(found.by_age.values()) == {0.5}
+    assert set(found.by_source.values()) == {0.5}
+    assert set(found.by_age.values()) == {0.5}
 
 
 def test_nothing_is_told_by_a_source_that_is_only_a_folder_or_by_ages_that_nobody_knows() -> None:

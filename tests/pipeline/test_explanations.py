@@ -53,27 +53,30 @@ def _row(target: str, fraction: float | None, *reasons: str) -> Row:
 
 def test_maps_outside_the_lungs_are_counted_by_the_class_called_where_there_are_lungs_and_heat() -> None:
     rows = [_row("COVID-19", 0.1, "outside-lungs: 10%", "unstable: 0.1")] * 3 + [
-        _row("COVID-19", 0.9),
+        *[_row("COVID-19", 0.9)] * 4,
         _row("COVID-19", 0.9, "unstable: 0.1"),
         _row("COVID-19", None, "no-lungs: presence 0.1"),
         _row("Normal", 0.8),
     ]
-    found = outside_by_class(rows, ["one", "one", "one", "two", "three", "four", "five"])
+    found = outside_by_class(rows, ["a", "a", "a", *"bcdefgh"])
     assert set(found) == {"heat_map_outside/COVID-19", "heat_map_outside/Normal"}
     metric = found["heat_map_outside/COVID-19"]
-    assert (metric.value, metric.num_cases) == (pytest.approx(0.6), 5)
-    apart = outside_by_class(rows, list("abcdefg"))["heat_map_outside/COVID-19"]
+    assert (metric.value, metric.num_cases) == (pytest.approx(3 / 8), 8)
+    apart = outside_by_class(rows, list("abcdefghij"))["heat_map_outside/COVID-19"]
     assert metric.low is not None
     assert apart.low is not None
-    assert metric.low < apart.low  # three films of one patient are worth less than three patients
+    assert apart.high is not None
+    assert metric.high is not None
+    assert metric.high - metric.low > apart.high - apart.low  # images of one patient tell less than of as many
 
 
 def test_shares_that_every_round_repeats_are_no_certainty() -> None:
-    rows = [_row("COVID-19", 0.1, "outside-lungs: 10%")] * 8
-    found = map_shares(rows, list("aabbccdd"))["heat_map_failed"]
-    assert (found.value, found.high, found.num_cases) == (1.0, 1.0, 8)
-    assert found.low == pytest.approx(0.5101, abs=1e-4)  # Wilson's of 4 patients of 4
-    mixed = map_shares([*rows, _row("COVID-19", 0.9)], list("aabbccdde"))["heat_map_failed"]
+    rows = [_row("COVID-19", 0.1, "outside-lungs: 10%")] * 12
+    found = map_shares(rows, list("aabbccddeeff"))["heat_map_failed"]
+    assert (found.value, found.high, found.num_cases) == (1.0, 1.0, 12)
+    # Wilson's of 6 patients of 6, with Student's quantile of 5 degrees of freedom.
+    assert found.low == pytest.approx(6 / (6 + 2.5706**2), abs=1e-4)
+    mixed = map_shares([*rows, _row("COVID-19", 0.9)], list("aabbccddeeffg"))["heat_map_failed"]
     assert mixed.low is not None
     assert 0.0 < mixed.low < mixed.value < 1.0  # type: ignore[operator]
 

@@ -4,6 +4,8 @@ Each kind of nuisance (brightness, borders, file size, source, age, ...) is give
 weight for each sixteenth of each number's range, or for each value of a name, fitted by ridge regression. Its scores
 are out-of-fold over five folds of whole patients, and are compared with each class in turn by the area under the ROC
 curve, with a patient-clustered DeLong interval. 0.5 means that the nuisance tells nothing, 1 that it tells the class.
+The interval is that of the scores at hand: it leaves out that another sample would fit other weights, so that nominal
+95 % intervals hold the truth in 84-89 % of simulated samples.
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ class Leak:
     Attributes:
         nuisance: Such as ``aspect ratio`` or ``source``.
         label: The class.
-        auroc, low, high: Area under the ROC curve with its 95 % interval; None if not estimable.
+        auroc, low, high: Area under the ROC curve with its 95 % interval, models not refitted; None if not estimable.
         num_images: Images that the nuisance is known of.
         reason: Why it is not estimable; empty otherwise.
     """
@@ -181,13 +183,16 @@ def _measure(nuisance: str, cases: _Cases, design: FloatArray, classes: Sequence
             leaks.append(_not_estimable(nuisance, label, num_images, reason))
             continue
         found = delong(positive, scores[:, column], groups=groups)
+        if found.reason:
+            leaks.append(_not_estimable(nuisance, label, num_images, f"known of too few: {found.reason}"))
+            continue
         leaks.append(
             Leak(
                 nuisance=nuisance,
                 label=label,
                 auroc=round(found.value, 4),
-                low=round(max(found.low, 0.0), 4),
-                high=round(min(found.high, 1.0), 4),
+                low=round(found.low, 4),
+                high=round(found.high, 4),
                 num_images=num_images,
             )
         )
@@ -261,6 +266,11 @@ def _judge(
     for label in unknown:
         best = max((leak for leak in leaks if leak.label == label), key=lambda leak: leak.num_images)
         sentences.append(f"Not estimable for {label}: even {best.nuisance} is {best.reason}.")
+    if strong:
+        sentences.append(
+            "The intervals are those of the scores at hand: the small models were not refitted in them, so nominal "
+            "95 % ones hold the truth in 84-89 % of samples."
+        )
     if measured and not strong:
         sentences.append(f"No nuisance measured tells a class with an AUROC surely above {STRONG}.")
     return verdict, sentences

@@ -16,6 +16,7 @@ import numpy as np
 from covidcxr.core.types import Sample, Sex, View
 from covidcxr.dataset.class_folders import SOURCE_NAME
 from covidcxr.dataset.tables import age_group, age_span
+from covidcxr.evaluation.told_by_name import area_above_chance
 from covidcxr.metrics.discrimination import auroc
 
 SOURCES_THAT_TELL_NOTHING = frozenset({SOURCE_NAME})  # a folder's place, not where its images come from
@@ -140,18 +141,16 @@ def _class_facts(label: str, samples: Sequence[Sample]) -> ClassFacts:
 
 
 def _told_by_source(samples: Sequence[Sample], classes: Sequence[str]) -> dict[str, float]:
-    """Return how well a class is told by its share among the images of each source."""
+    """Return how well a class is told by its share among the images of each source, chance aside."""
     if any(sample.record.source in SOURCES_THAT_TELL_NOTHING for sample in samples):
         return {}
-    totals = Counter(sample.record.source for sample in samples)
-    told = {}
-    for label in classes:
-        members = np.array([sample.label == label for sample in samples], dtype=np.bool_)
-        if members.any() and not members.all():
-            own = Counter(sample.record.source for sample in samples if sample.label == label)
-            shares = [own[sample.record.source] / totals[sample.record.source] for sample in samples]
-            told[label] = auroc(members, shares)
-    return told
+    labels = np.array([sample.label for sample in samples], dtype=np.str_)
+    sources = np.array([sample.record.source for sample in samples], dtype=np.str_)
+    groups = np.array([sample.group_id for sample in samples], dtype=np.str_)
+    members = {label: labels == label for label in classes}
+    return {
+        label: area_above_chance(sources, own, groups) for label, own in members.items() if own.any() and not own.all()
+    }
 
 
 def _told_by_age(samples: Sequence[Sample], classes: Sequence[str]) -> dict[str, float]:

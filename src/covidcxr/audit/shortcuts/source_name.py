@@ -4,38 +4,34 @@ from __future__ import annotations
 
 import numpy as np
 
-from covidcxr.audit.context import AuditContext, ImageSet
+from covidcxr.audit.context import AuditContext
 from covidcxr.audit.result import AuditResult
 from covidcxr.audit.shortcuts import AUDITS
 from covidcxr.audit.wording import from_scores
+from covidcxr.evaluation.told_by_name import class_shares, told_by_other_patients
 from covidcxr.metrics.checks import FloatArray
 
 THRESHOLD = 0.5
 
 
-def class_shares(
-    train: ImageSet, sources: np.ndarray[tuple[int, ...], np.dtype[np.str_]], num_classes: int
-) -> FloatArray:
-    """Return the share of each class among the training images of each case's source, (N, num_classes).
+def guess(context: AuditContext) -> FloatArray:
+    """Return a guess of each test image's class from its source alone, (N, classes).
 
-    One case of every class is added to each source; an unknown source has equal shares.
+    Learnt from the training images, or, without any, from the other patients of the test in turn.
     """
-    counts = {str(source): np.ones(num_classes) for source in np.unique(sources)}
-    for source, label in zip(train.sources, train.labels, strict=True):
-        if str(source) in counts:
-            counts[str(source)][label] += 1
-    shares = {source: count / count.sum() for source, count in counts.items()}
-    return np.stack([shares[str(source)] for source in sources])
+    test, train, number = context.test, context.train, len(context.classes)
+    if train is not None:
+        return class_shares(train.sources, train.labels, test.sources, number)
+    return told_by_other_patients(test.sources, test.labels, test.groups, number, seed=context.seed)
 
 
 @AUDITS.register("source-name")
 def audit_source_name(context: AuditContext) -> AuditResult:
     """Measure a guess from the source alone."""
     sources = context.test.sources
-    part = class_shares(context.train or context.test, sources, len(context.classes))
     return from_scores(
         context,
-        part,
+        guess(context),
         name="source-name",
         title="The source's name alone",
         question="Without any image: how far does knowing only which collection it comes from get?",
