@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from covidcxr.core.artefacts import atomic_directory, atomic_file, clear_leftovers, output_error, write_text
+from covidcxr.core.artefacts import (
+    atomic_directory,
+    atomic_file,
+    clear_leftovers,
+    free_name,
+    output_error,
+    write_text,
+)
 from covidcxr.core.errors import OutputError
 
 
@@ -102,3 +109,15 @@ def test_a_file_as_parent_is_one_clear_sentence(tmp_path: Path) -> None:
 )
 def test_what_the_system_says_becomes_a_next_step(number: int, words: str) -> None:
     assert words in str(output_error(OSError(number, "?"), Path("/out")))
+
+
+def test_a_name_as_long_as_names_may_be_is_written_and_cut_names_stay_apart(tmp_path: Path) -> None:
+    target = tmp_path / f"{'é' * 125}.json"  # 255 bytes
+    write_text(target, "{}")
+    assert target.read_text() == "{}"
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]
+    taken: set[str] = set()
+    names = [free_name("n" * 250 + end, ".overlay.png", taken) for end in ("a", "b", "a")]
+    assert len(set(names)) == 3
+    assert all(len(name.encode()) <= 255 and name.endswith(".overlay.png") for name in names[:2])
+    assert free_name("short", ".png", taken) == "short.png"

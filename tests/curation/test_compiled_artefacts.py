@@ -73,3 +73,16 @@ def test_an_archive_is_named_with_its_date(phantoms: Path, tmp_path: Path, monke
     first, second = (item.root / "miniature-2020-05-20.zip" for item in (dataset, again))
     assert first.read_bytes() == second.read_bytes()
     assert dataset.verify() == ()
+
+
+def test_a_title_is_text_in_datasheet_and_page(phantoms: Path, tmp_path: Path) -> None:
+    title = "Ours @@DATA@@ <script>alert(1)</script>\n# Forged"
+    asked = recipe().model_copy(update={"title": title, "notes": ("<img src=x onerror=alert(1)>",)})
+    root = compile_dataset(asked, tmp_path / "data", sources=phantoms, workers=1).root
+    sheet = (root / "DATASHEET.md").read_text(encoding="utf-8")
+    assert "<script" not in sheet
+    assert "<img" not in sheet
+    assert "\n# Forged" not in sheet
+    page = (root / "dataset.html").read_text(encoding="utf-8")
+    assert "Ours @@DATA@@ &lt;script&gt;" in page
+    assert page.count('"columns":') == 1

@@ -12,6 +12,7 @@ from covidcxr.cli.options import (
     IntervalsOption,
     JsonOption,
     QuietOption,
+    plain_console,
     print_json,
     progress_for,
     split_pairs,
@@ -75,12 +76,11 @@ def audit_verb(
 
 
 def _print(audited: Audited, out: Path) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from covidcxr.audit.wording import share
 
-    console = Console()
+    console = plain_console()
     if audited.dataset.synthetic or audited.bundle.info.synthetic:
         console.print("[bold red]SYNTHETIC DATA: computed phantoms, not radiographs; no number below means anything.")
     table = Table(title=f"{audited.dataset.name}: skill that is left at {audited.context.focus}")

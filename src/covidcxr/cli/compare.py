@@ -12,6 +12,7 @@ from covidcxr.cli.options import (
     IntervalsOption,
     JsonOption,
     QuietOption,
+    plain_console,
     print_json,
     progress_for,
     split_pairs,
@@ -81,10 +82,9 @@ def compare_verb(
 
 def print_comparison(result: CompareResult, out: Path) -> None:
     """Print one table a dataset; ``out`` is where the report lies."""
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = plain_console()
     if result.synthetic:
         console.print("[bold red]SYNTHETIC DATA: computed phantoms, not radiographs; no number below means anything.")
     for position, entry in enumerate(result.models[0].cohorts):

@@ -15,6 +15,7 @@ from covidcxr.cli.options import (
     SetOption,
     SourcesOption,
     WorkersOption,
+    plain_console,
     print_json,
     progress_for,
 )
@@ -98,14 +99,13 @@ def _leaks_document(leaks: LeakReport) -> dict[str, object]:
 
 
 def _print_summary(dataset: Dataset) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from covidcxr.core.notice import SYNTHETIC_NOTICE
     from covidcxr.curation.leak_file import LEAKS_FILE, read_leaks
     from covidcxr.dataset.manifest import EXCLUSIONS_FILE, count_exclusions, count_samples, read_dataset_file
 
-    console = Console()
+    console = plain_console()
     if dataset.synthetic:
         console.print(f"[bold red]{SYNTHETIC_NOTICE}")
     counts = count_samples(dataset.samples, dataset.classes)

@@ -14,6 +14,7 @@ from covidcxr.cli.options import (
     QuietOption,
     RecipeArgument,
     SetOption,
+    plain_console,
     print_json,
     progress_for,
     typed_command,
@@ -68,10 +69,9 @@ def crossval_verb(
 
 
 def _print(result: CrossvalResult, out: Path) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = plain_console()
     if result.synthetic:
         console.print("[bold red]SYNTHETIC DATA: computed phantoms, not radiographs; no number below means anything.")
     table = Table(title=f"{result.recipe.name}, by {result.by}")

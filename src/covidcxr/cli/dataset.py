@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from covidcxr.cli.options import JsonOption, QuietOption, print_json, progress_for
+from covidcxr.cli.options import JsonOption, QuietOption, plain_console, print_json, progress_for
 from covidcxr.core.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -75,7 +75,6 @@ def stats(
         ]
         print_json({"digest": opened.digest, "images": len(opened.samples), "counts": counts, "excluded": excluded})
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(title=None if quiet else f"{opened.name}: {len(opened.samples)} images")
@@ -85,7 +84,7 @@ def stats(
     table.add_column("patients or films", justify="right")
     for row in rows:
         table.add_row(*(value or "unknown" for value in row.values), str(row.num_images), str(row.num_groups))
-    Console().print(table)
+    plain_console().print(table)
     if excluded and not quiet:
         typer.echo("Left out: " + ", ".join(f"{rule} {number}" for rule, number in excluded.items()))
 

@@ -15,6 +15,7 @@ from covidcxr.cli.options import (
     PrevalenceOption,
     QuietOption,
     StudyOption,
+    plain_console,
     print_json,
     progress_for,
     split_pairs,
@@ -112,10 +113,8 @@ def promised_document(out: Path) -> dict[str, Any]:
 
 def print_reports(reports: list[EvaluationReport], out: Path) -> None:
     """Print the numbers to remember of every cohort, the published ones beside ours, the verdict and the place."""
-    from rich.console import Console
-
     document = promised_document(out)
-    console = Console()
+    console = plain_console()
     if document["synthetic"]:
         console.print("[bold red]SYNTHETIC DATA: computed phantoms, not radiographs; no number below means anything.")
     for report in reports:

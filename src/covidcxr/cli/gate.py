@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from covidcxr.cli.options import QuietOption, progress_for
+from covidcxr.core.outside_text import visible
 
 if TYPE_CHECKING:
     from covidcxr.imaging.gate.gate import GateResult
@@ -90,6 +91,6 @@ def _document(record_id: str, result: GateResult, written: Path | None) -> dict[
 
 def _print(record_id: str, result: GateResult, written: Path | None) -> None:
     reasons = "; ".join(result.remarks)
-    typer.echo(f"{result.verdict:<7} {record_id}{': ' if reasons else ''}{reasons}")
+    typer.echo(visible(f"{result.verdict:<7} {record_id}{': ' if reasons else ''}{reasons}"))
     if written:
-        typer.echo(f"        put right in {written}")
+        typer.echo(visible(f"        put right in {written}"))

@@ -37,14 +37,15 @@ def lungs(
     A film without two plausible fields (CT, lateral, photograph) gets an all-black mask and the reason; an input that
     is no readable image gets none. Exit code 2 if an input could not be read; the others are done all the same.
     """
+    from covidcxr.core.artefacts import free_name
     from covidcxr.inference.inputs import expand
 
     paths = list(dict.fromkeys(item.source for item in expand(inputs) if isinstance(item.source, Path)))
     failed = 0
-    names = _mask_names(paths)
+    taken: set[str] = set()
     progress = progress_for(quiet=quiet)
     for path in progress.track(paths, total=len(paths), label="lungs"):
-        line = _one(path, out / f"{names[path]}.png", overlay=overlay, sides=sides)
+        line = _one(path, out / free_name(path.stem, ".png", taken), overlay=overlay, sides=sides)
         failed += line["status"] == "error"
         if as_json:
             sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
@@ -54,17 +55,6 @@ def lungs(
         typer.echo(f"{len(paths) - failed} films, masks in {out}; {failed} could not be read", err=True)
     if failed:
         raise typer.Exit(2)
-
-
-def _mask_names(paths: list[Path]) -> dict[Path, str]:
-    """Return each input's stem; where two share one, the whole file name, then a number."""
-    names: dict[Path, str] = {}
-    taken: set[str] = set()
-    for path in paths:
-        options = [path.stem, path.name, *(f"{path.name}.{number}" for number in range(2, len(paths) + 2))]
-        names[path] = next(option for option in options if option not in taken)
-        taken.add(names[path])
-    return names
 
 
 def _one(path: Path, target: Path, *, overlay: bool, sides: bool) -> dict[str, Any]:

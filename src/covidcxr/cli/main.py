@@ -7,6 +7,8 @@ with a function ``register(app)``; none imports torch, scipy or the like before 
 from __future__ import annotations
 
 import importlib
+import io
+import logging
 import os
 import pkgutil
 import sys
@@ -18,6 +20,7 @@ import covidcxr.cli
 from covidcxr.cli.sections import SectionedGroup
 from covidcxr.core.artefacts import explain_os_error
 from covidcxr.core.errors import CovidCxrError
+from covidcxr.core.outside_text import visible
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 _NO_COMMANDS = {"main", "options", "sections"}
@@ -43,8 +46,22 @@ def build_app() -> typer.Typer:
     return app
 
 
+class _VisibleFormatter(logging.Formatter):
+    """One line per record: names of files come from outside."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the message with what could forge a line, or move the cursor, written out."""
+        return visible(super().format(record))
+
+
 def main() -> None:
     """Run the command line and exit with its code."""
+    for stream in (sys.stdout, sys.stderr):  # a name that is not UTF-8 is no reason to lose a batch
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    handler = logging.StreamHandler()
+    handler.setFormatter(_VisibleFormatter())
+    logging.getLogger("covidcxr").addHandler(handler)
     sys.exit(run_command(sys.argv[1:]))
 
 
@@ -83,15 +100,13 @@ def _unforeseen(error: Exception) -> int:
         return 2
     if os.environ.get("COVIDCXR_TRACEBACK"):
         raise error
-    _say(
-        f"a fault of covidcxr itself: {type(error).__name__}: {error}\n"
-        "Please report it with the output of the same command under COVIDCXR_TRACEBACK=1."
-    )
+    _say(f"a fault of covidcxr itself: {type(error).__name__}: {error}")
+    sys.stderr.write("Please report it with the output of the same command under COVIDCXR_TRACEBACK=1.\n")
     return 1
 
 
 def _say(sentence: str) -> None:
-    sys.stderr.write(f"covidcxr: {sentence}\n")
+    sys.stderr.write(f"covidcxr: {visible(sentence)}\n")
 
 
 def _version(asked: bool) -> None:

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 import typer
 
 from covidcxr.core.errors import EvaluationError
+from covidcxr.core.outside_text import visible
 from covidcxr.core.progress import SILENT, Progress
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
@@ -95,6 +97,13 @@ def print_json(document: Any) -> None:
     sys.stdout.write(json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def plain_console() -> Console:
+    """Return a console on stdout that shows text from outside as it is: no markup, no emoji, no guessed colours."""
+    from rich.console import Console
+
+    return Console(markup=False, emoji=False, highlight=False)
+
+
 def typed_command() -> str:
     """Return what was typed, for a report to repeat."""
     return shlex.join(["covidcxr", *sys.argv[1:]])
@@ -164,10 +173,11 @@ class TerminalProgress:
 
     def message(self, text: str) -> None:
         """Print one line that stays, above the bar."""
+        line = visible(text)
         if self._bars is not None:
-            self._bars.console.print(text, markup=False, highlight=False)
+            self._bars.console.print(line, markup=False, highlight=False)
         else:
-            sys.stderr.write(text + "\n")
+            sys.stderr.write(line + "\n")
 
 
 def rate_words(per_second: float | None) -> str:

@@ -18,9 +18,11 @@ from covidcxr.cli.options import (
     QuietOption,
     TurnOption,
     asked_gate,
+    plain_console,
     print_json,
     progress_for,
 )
+from covidcxr.core.outside_text import visible
 
 if TYPE_CHECKING:
     from covidcxr.core.progress import Progress
@@ -259,7 +261,6 @@ def _report(
 
 
 def _print_table(rows: list[Row], classes: tuple[str, ...]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(caption="Research use only, not a diagnosis.")
@@ -277,8 +278,8 @@ def _print_table(rows: list[Row], classes: tuple[str, ...]) -> None:
         if is_explained:
             cells.append("" if row["lung_fraction"] is None else f"{row['lung_fraction']:.2f}")
         remarks = "; ".join(filter(None, (row["reasons"], row["warnings"])))
-        table.add_row(row["input"], row["label"] or row["status"], *cells, remarks)
-    console = Console()
+        table.add_row(visible(row["input"]), row["label"] or row["status"], *cells, visible(remarks))
+    console = plain_console()
     if not console.is_terminal:  # a pipe has no width; nothing should be cut there
         console.width = 200
     console.print(table)

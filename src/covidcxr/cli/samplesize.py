@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from covidcxr.cli.options import JsonOption, print_json
+from covidcxr.cli.options import JsonOption, plain_console, print_json
 from covidcxr.core.errors import EvaluationError
 
 if TYPE_CHECKING:
@@ -63,10 +63,9 @@ def samplesize_verb(
 
 def print_sizes(sizes: tuple[PlannedSize, ...], *, prevalence: float, width: float, level: float) -> None:
     """Print one line a figure, and what serves all of them."""
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = plain_console()
     table = Table(title=f"For {100 * level:g} % intervals at most {width:g} wide, at a prevalence of {prevalence:g}")
     for column in ("figure", "expected", "patients", "with the disease", "images"):
         table.add_column(column, justify="left" if column == "figure" else "right")

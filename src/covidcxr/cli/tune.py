@@ -14,6 +14,7 @@ from covidcxr.cli.options import (
     QuietOption,
     RecipeArgument,
     SetOption,
+    plain_console,
     print_json,
     progress_for,
 )
@@ -86,7 +87,6 @@ def tune_verb(
 
 
 def _print(result: TuneResult) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(title="trials, best first")
@@ -95,7 +95,7 @@ def _print(result: TuneResult) -> None:
     for trial in sorted(result.trials, key=lambda trial: (trial.ended != "finished", -(trial.score or 0.0))):
         score = "-" if trial.score is None else f"{trial.score:.4f}"
         table.add_row(str(trial.number), trial.ended, score, str(trial.epochs), *trial.values.values())
-    console = Console()
+    console = plain_console()
     console.print(table)
     console.print(f"Best recipe: {result.path}; its bundle: {result.bundle}", soft_wrap=True, markup=False)
     console.print("The score is the best of several on the same patients and flatters; evaluate on others.")

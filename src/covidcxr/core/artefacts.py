@@ -7,6 +7,7 @@ artefact is not known here.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from covidcxr.core.errors import OutputError
 
+_MAX_NAME_BYTES = 255  # of ext4, XFS, APFS and NTFS alike, near enough
 _OS_REASONS = {
     errno.ENOSPC: "the disk is full; free some space and run the command again",
     errno.EDQUOT: "the disk quota is used up; free some space and run the command again",
@@ -145,7 +147,7 @@ def atomic_file(target: Path) -> Iterator[Path]:
     Raises:
         OutputError: If the place cannot be written.
     """
-    partial = target.with_name(f".{target.stem}.partial-{os.getpid()}{target.suffix}")
+    partial = target.with_name(fitting_name(f".{target.stem}", f".partial-{os.getpid()}{target.suffix}"))
     with writing_to(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -167,10 +169,24 @@ def write_bytes(target: Path, data: bytes) -> None:
         partial.write_bytes(data)
 
 
+def fitting_name(stem: str, suffix: str) -> str:
+    """Return ``stem`` + ``suffix``, the stem cut and marked by its hash where the name would exceed 255 bytes."""
+    room = _MAX_NAME_BYTES - len(os.fsencode(suffix))
+    name = os.fsencode(stem)
+    if len(name) <= room:
+        return f"{stem}{suffix}"
+    mark = "~" + hashlib.sha256(name).hexdigest()[:12]
+    kept = name[: room - len(mark)].decode(errors="ignore")
+    return f"{kept}{mark}{suffix}"
+
+
 def free_name(stem: str, suffix: str, taken: set[str]) -> str:
-    """Return ``stem`` + ``suffix``, or ``stem.2``, ``stem.3``, ..., the first not in ``taken``; add it there."""
-    name, number = f"{stem}{suffix}", 2
+    """Return ``stem`` + ``suffix``, or ``stem.2``, ``stem.3``, ..., the first not in ``taken``; add it there.
+
+    A stem that is too long for a file name is cut (`fitting_name`).
+    """
+    name, number = fitting_name(stem, suffix), 2
     while name in taken:
-        name, number = f"{stem}.{number}{suffix}", number + 1
+        name, number = fitting_name(stem, f".{number}{suffix}"), number + 1
     taken.add(name)
     return name

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from importlib import resources
@@ -49,9 +50,7 @@ def browse_page(assembly: Assembly, facts: Mapping[str, ImageFacts], *, title: s
         "@@DATA@@": json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
     }
     page = (resources.files("covidcxr.curation") / "browse.html").read_text(encoding="utf-8")
-    for mark, value in values.items():
-        page = page.replace(mark, value)
-    return page
+    return re.sub("|".join(values), lambda mark: values[mark[0]], page)  # once: a title may hold a mark itself
 
 
 def _kept(sample: Sample, facts: ImageFacts) -> list[str | float]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from covidcxr.core.labels import MEANINGS
 from covidcxr.core.notice import NOTICE, SYNTHETIC_NOTICE
+from covidcxr.core.outside_text import visible, without_html
 from covidcxr.core.recipe import Recipe
 from covidcxr.core.types import Manifest, Sample
 from covidcxr.curation.assemble import BALANCE_PREFIX, CROSSES_SPLIT, Assembly
@@ -52,7 +53,7 @@ def write_datasheet(
         _known_problems(manifest, listings, (*leaks.sentences, *assembly.doubts)),
         _rebuild(manifest, recipe),
     ]
-    return "\n".join(sections)
+    return without_html("\n".join(sections))
 
 
 def confounding_sentences(manifest: Manifest) -> list[str]:
@@ -89,9 +90,9 @@ def missing_sentences(listings: Mapping[str, SourceListing]) -> list[str]:
 
 def _heading(manifest: Manifest, recipe: Recipe) -> str:
     banner = [f"> **{SYNTHETIC_NOTICE}**", ""] if manifest.synthetic else []
-    notes = [f"- {note}" for note in recipe.notes]
-    purpose = f"Compiled by covidcxr from the recipe `{recipe.name}` ({recipe.title})."
-    cite = [f"The recipe follows {recipe.citation}.", ""] if recipe.citation else []
+    notes = [f"- {visible(note)}" for note in recipe.notes]
+    purpose = f"Compiled by covidcxr from the recipe `{recipe.name}` ({visible(recipe.title)})."
+    cite = [f"The recipe follows {visible(recipe.citation)}.", ""] if recipe.citation else []
     lines = [*banner, f"# Datasheet: {recipe.name}", "", f"**{NOTICE}**", "", purpose, *cite, *notes]
     return _block(*lines, "", f"Digest `{manifest.digest}`, seed {manifest.seed}.")
 
@@ -205,9 +206,7 @@ def _who(samples: Iterable[Sample], label: str) -> tuple[int, int, int, int, str
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
-    lines += [
-        "| " + " | ".join(str(value).replace("|", "/").replace("\n", " ") for value in row) + " |" for row in rows
-    ]
+    lines += ["| " + " | ".join(visible(str(value)).replace("|", "/") for value in row) + " |" for row in rows]
     return "\n".join(lines)
 
 

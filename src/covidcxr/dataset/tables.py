@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from covidcxr.core.outside_text import cells, from_cell
 from covidcxr.core.types import SPLITS, Box, Exclusion, Record, Sample, Sex, Split, View
 
 ADULT_YEARS = 18.0
@@ -156,17 +157,18 @@ def parse_exclusion(row: Mapping[str, str]) -> Exclusion:
 
 
 def to_csv(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> bytes:
-    """Return a UTF-8 table with a header line and lines that end with a line feed."""
+    """Return a UTF-8 table with a header line and lines that end with a line feed; no cell is a formula."""
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([row[column] for column in columns] for row in rows)
+    writer.writerows(cells(row[column] for column in columns) for row in rows)
     return stream.getvalue().encode()
 
 
 def parse_csv(data: bytes) -> Iterable[dict[str, str]]:
     """Yield the rows of a UTF-8 table as column to text."""
-    return csv.DictReader(io.StringIO(data.decode(), newline=""))
+    for row in csv.DictReader(io.StringIO(data.decode(), newline="")):
+        yield {column: from_cell(text) if text else text for column, text in row.items()}
 
 
 def _text(value: Any) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 
 from covidcxr.core.artefacts import atomic_file
 from covidcxr.core.notice import NOTICE
+from covidcxr.core.outside_text import cell
 from covidcxr.explain.explanation import Explanation
 from covidcxr.imaging.lungs.zones import ZONES, Zone
 
@@ -166,7 +167,8 @@ def write_table(path: Path, rows: Iterable[Row]) -> None:
         for row in listed:
             values = asdict(row) | {f"zone/{zone}": share for zone, share in row.zones.items()}
             values |= {f"agreement/{name}": value for name, value in row.method_agreement.items()}
-            writer.writerow(values | {"reasons": _JOINT.join(row.reasons), "warnings": _JOINT.join(row.warnings)})
+            values |= {"reasons": _JOINT.join(row.reasons), "warnings": _JOINT.join(row.warnings)}
+            writer.writerow({name: cell(value) for name, value in values.items()})
 
 
 def _zones(explanation: Explanation) -> dict[Zone, float]:

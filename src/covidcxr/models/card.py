@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from covidcxr.core.labels import MEANINGS
+from covidcxr.core.outside_text import visible, without_html
 
 if TYPE_CHECKING:
     from covidcxr.models.bundle_info import BundleInfo, HistoryInfo, OperatingPoint
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 def model_card(info: BundleInfo) -> str:
     """Return the Markdown text of the card of ``info``."""
-    lines = [f"# {info.title or info.name}", "", f"**{info.notice}**", ""]
+    lines = [f"# {visible(info.title or info.name)}", "", f"**{info.notice}**", ""]
     if info.synthetic:
         lines += ["**Trained on synthetic phantoms, not on radiographs: the scores mean nothing for patients.**", ""]
     spec = info.preprocess
@@ -35,11 +36,11 @@ def model_card(info: BundleInfo) -> str:
         "",
         "## What to know before using it",
         "",
-        *(f"- {note}" for note in info.notes),
+        *(f"- {visible(note)}" for note in info.notes),
         "- Scores measured inside the sources a network was trained on say little about another hospital.",
         "",
     ]
-    return "\n".join(lines)
+    return without_html("\n".join(lines))
 
 
 def _point(point: OperatingPoint) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from covidcxr.core.artefacts import write_text
+from covidcxr.core.outside_text import cells
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +36,8 @@ def write_cases(cases: Iterable[Case], classes: Sequence[str], path: Path) -> No
     writer.writerow([*columns, *(f"probability/{label}" for label in classes)])
     for case in cases:
         writer.writerow(
-            [case.cohort, case.record_id, case.group_id, case.label, case.predicted, int(case.label == case.predicted)]
+            cells((case.cohort, case.record_id, case.group_id, case.label, case.predicted))
+            + [str(int(case.label == case.predicted))]
             + [f"{probability:.6f}" for probability in case.probabilities]
         )
     write_text(path, stream.getvalue())

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from covidcxr.core.errors import OutputError
 from covidcxr.core.notice import ROW_NOTICE
+from covidcxr.core.outside_text import cell, encodable
 from covidcxr.core.types import Prediction
 
 Row = dict[str, Any]
@@ -62,7 +63,11 @@ def to_row(prediction: Prediction) -> Row:
     shares = found.pop("probabilities")
     found |= {name: _JOINT.join(found[name]) for name in _LISTS}
     found |= {_SHARE + name: shares.get(name) for name in prediction.classes}
-    return {name: found[name] for name in columns(prediction.classes)}
+    return {name: _encodable(found[name]) for name in columns(prediction.classes)}
+
+
+def _encodable(value: Any) -> Any:
+    return encodable(value) if isinstance(value, str) else value
 
 
 def row_document(row: Row) -> dict[str, Any]:
@@ -127,7 +132,7 @@ class _CsvTable:
         self._writer = writer
 
     def add(self, row: Row) -> None:
-        self._writer.writerow({**row, **_rounded(row)})
+        self._writer.writerow({name: cell(value) for name, value in {**row, **_rounded(row)}.items()})
 
 
 class _ParquetTable:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from covidcxr.core.artefacts import write_text
 from covidcxr.core.digests import json_sha256
 from covidcxr.core.errors import DivergedError, MissingExtraError, RecipeError, TrainingError
+from covidcxr.core.outside_text import cells
 from covidcxr.core.progress import SILENT, Progress
 from covidcxr.core.recipe import Recipe, require_network
 from covidcxr.core.recipe_toml import load_recipe, recipe_toml
@@ -268,7 +269,7 @@ def _table(results: Sequence[TrialResult], keys: Sequence[str]) -> str:
     writer.writerow(["trial", "ended", "validation_balanced_accuracy", "epochs", *keys])
     for result in results:
         score = "" if result.score is None else f"{result.score:.6f}"
-        writer.writerow([result.number, result.ended, score, result.epochs, *(result.values[key] for key in keys)])
+        writer.writerow([result.number, result.ended, score, result.epochs, *cells(result.values[key] for key in keys)])
     return text.getvalue()
 
 

@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 from covidcxr.core.artefacts import atomic_directory, write_bytes, write_text
+from covidcxr.core.outside_text import without_html
 from covidcxr.core.progress import Progress
 from covidcxr.core.types import SPLITS
 from covidcxr.dataset.dataset import Dataset
@@ -56,7 +57,7 @@ def export_imagefolder(dataset: Dataset, out: Path, progress: Progress) -> None:
                 write_bytes(
                     folder / _SPLIT_NAMES[split] / "metadata.csv", to_csv(("file_name", "label", *_METADATA), listing)
                 )
-        write_text(folder / "README.md", _card(dataset))
+        write_text(folder / "README.md", without_html(_card(dataset)))
 
 
 def _card(dataset: Dataset) -> str:

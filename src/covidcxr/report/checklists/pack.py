@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from covidcxr.core.artefacts import write_text
+from covidcxr.core.outside_text import without_html
 from covidcxr.outputs.checklist import Checklist, checklist_markdown
 from covidcxr.outputs.page import Cell, Row, Section, Table
 from covidcxr.report.checklists import data_facts, model_facts, result_facts
@@ -40,11 +41,11 @@ def write_evidence(study: Study, folder: Path) -> None:
         OutputError: If the place cannot be written.
     """
     subject = study.info.title or study.info.name
-    write_text(folder / MODEL_CARD, model_card(study))
+    write_text(folder / MODEL_CARD, without_html(model_card(study)))
     if study.statements:
         write_text(folder / COPY, statements_toml(study.statements))
     for checklist in checklists(study):
-        write_text(folder / f"{checklist.name}.md", checklist_markdown(checklist, subject=subject))
+        write_text(folder / f"{checklist.name}.md", without_html(checklist_markdown(checklist, subject=subject)))
 
 
 def evidence_section(study: Study) -> Section:
