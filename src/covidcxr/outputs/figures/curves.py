@@ -54,7 +54,7 @@ class ReliabilityCurve:
         label: In the legend.
         confidence: float64 (B,) mean predicted probability of each bin.
         share_right: float64 (B,) share of the bin that is of the class predicted.
-        low, high: float64 (B,) interval of ``share_right``.
+        low, high: float64 (B,) interval of ``share_right``; NaN where it has none.
         confidences: float64 (N,) all of them, for the histogram below.
     """
 
@@ -135,14 +135,14 @@ def _draw_reliability(main: Axes, strip: Axes, curve: ReliabilityCurve) -> None:
     main.errorbar(
         curve.confidence,
         curve.share_right,
-        yerr=np.stack([below, above]),
+        yerr=np.nan_to_num(np.stack([below, above])),
         color=SERIES[1],
         marker="o",
         ms=4.5,
         lw=1.4,
         elinewidth=1.0,
     )
-    lowest = max(0.0, float(np.floor(10 * min(curve.confidence.min(), curve.low.min())) / 10))
+    lowest = max(0.0, float(np.floor(10 * np.nanmin([curve.confidence, curve.share_right, curve.low])) / 10))
     main.set(xlim=(lowest, 1.01), ylim=(lowest, 1.02), ylabel="Share that was right", title=curve.label)
     strip.hist(
         curve.confidences,

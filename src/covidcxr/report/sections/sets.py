@@ -82,8 +82,8 @@ def sets_document(entry: MeasuredSets) -> dict[str, Any]:
             label: {
                 "num_cases": cases,
                 "coverage": coverage.overall.value,
-                "low": coverage.overall.low,
-                "high": coverage.overall.high,
+                "low": None if coverage.overall.reason else coverage.overall.low,
+                "high": None if coverage.overall.reason else coverage.overall.high,
                 "mean_size": coverage.mean_size,
                 "one_class": coverage.singletons,
                 "empty": coverage.empty,
@@ -94,5 +94,7 @@ def sets_document(entry: MeasuredSets) -> dict[str, Any]:
 
 
 def _coverage_cell(coverage: Interval, wanted: float) -> Cell:
+    if coverage.reason:
+        return Cell(text=number(coverage.value), sub=coverage.reason)
     limits = f"{coverage.low:.3f} to {coverage.high:.3f}"
     return Cell(text=number(coverage.value), sub=limits, tone="bad" if coverage.high < wanted else "")

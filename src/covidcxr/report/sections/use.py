@@ -156,7 +156,9 @@ def _share(success: NDArray[np.bool_], groups: NDArray[np.str_]) -> str:
     if not success.size:
         return "no case"
     found = clustered_wilson(success, groups)
-    return f"{number(found.value)} ({number(found.low)} to {number(found.high)})"
+    return (
+        number(found.value) if found.reason else f"{number(found.value)} ({number(found.low)} to {number(found.high)})"
+    )
 
 
 def _sizes(study: Study) -> Table | None:
