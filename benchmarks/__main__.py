@@ -12,7 +12,7 @@ import sys
 
 import benchmarks
 
-_PARTS = {"__main__", "record", "labels", "films", "in_memory", "edits", "views", "pairs_page"}
+_PARTS = {"__main__", "record", "labels", "films", "in_memory", "edits", "views", "pairs_page", "hostile_seeds"}
 _MAKE_WEIGHTS = {"drawn_marks_train", "duplicates_projection"}  # they replace files of the package
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 import films
 from covidcxr.core.errors import ImageReadError
+from covidcxr.imaging.block_shift import block_shift
 from covidcxr.imaging.decoder_noise import caught_noise
 from covidcxr.imaging.plain_jpeg import read_plain_first
 from covidcxr.imaging.reading import read
@@ -131,3 +132,39 @@ def test_lines_that_no_decoder_wrote_are_passed_on(capfd: pytest.CaptureFixture[
     assert noise.complaint == "Corrupt JPEG data: bad Huffman code"
     assert len(noise.lines) == 2
     assert capfd.readouterr().err == "epoch 3 of 12\n"
+
+
+@pytest.mark.parametrize("side", [8, 16])
+@pytest.mark.parametrize("step", [-60, 30, 90])
+def test_gray_values_that_shift_for_good_inside_a_row_of_blocks_are_told(side: int, step: int) -> None:
+    rows, columns = FILM.shape
+    shifted = (FILM // 4 + 90).astype(np.int64)
+    shifted[80 + side :] += step
+    shifted[80 : 80 + side, 64:] += step
+    assert block_shift(np.clip(shifted, 0, 255).astype(np.uint8), side) == (80, step)
+    stream = io.BytesIO()
+    Image.fromarray(np.clip(shifted, 0, 255).astype(np.uint8)).save(stream, "JPEG", quality=95)
+    for warnings in (read(stream.getvalue()).warnings, read_plain_first(stream.getvalue(), origin="").warnings):
+        assert [one for one in warnings if one.startswith("damaged: from row 80 on")]
+    dicom = read(films.jpeg_dicom(np.clip(shifted, 0, 255).astype(np.uint8)))
+    assert any(one.startswith("damaged: from row 80 on") for one in dicom.warnings)
+    assert rows > 100 < columns
+
+
+def test_edges_of_the_image_itself_are_no_shift() -> None:
+    framed = (FILM // 4 + 90).astype(np.uint8)
+    framed[:80] = 0
+    framed[:, :40] = 0
+    framed[120:136, 64:120] = 255
+    for side in (8, 16):
+        assert block_shift(framed, side) is None
+        assert block_shift(FILM, side) is None
+        assert block_shift(FILM[:20, :20], side) is None
+
+
+def test_cells_wider_than_a_stream_asks_for_do_not_bring_the_process_down() -> None:
+    data = films.dicom(films.scaled(FILM, 12), bits=12, syntax=films.SYNTAXES["jpeg-lossless"], attributes=window(12))
+    stated = b"\x28\x00\x00\x01US\x02\x00"
+    wide = data.replace(stated + b"\x10\x00", stated + b"\x20\x00")
+    assert wide != data
+    np.testing.assert_allclose(read(wide).pixels, FILM / 255, atol=1e-3)

@@ -19,6 +19,7 @@ _DECODER_LINE = re.compile(
     rb"^(?:Corrupt JPEG|Premature end|Invalid |Unsupported |Unknown |Warning: |Error: |Warning, |Failed |Not enough |"
     rb"Inconsistent |Application transferred|Bogus |Huffman|Quantization|Arithmetic|Marker |Stream |Tile|"
     rb"\w*TIFF\w*: |\w+Decode\w*: |JPEGLib: |tempfile\.tif: |libpng |\[ ?(?:WARN|ERROR)|opj_|Cannot |Could not |"
+    rb"MissingRequired|Error reading|A marker |Expected |No |Missing |"
     rb"SOD |SOT |QCD |COD |psot |.{0,80}(?:codestream|code-block|codeblock|tile.part|packet|progression|resolution))"
 )
 # GDCM tries its libjpeg of 8 bits first, whose complaint of a stream of 12 or 16 bits means nothing.

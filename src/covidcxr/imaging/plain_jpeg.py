@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covidcxr.core.errors import ImageReadError
+from covidcxr.imaging.block_shift import shift_notes
 from covidcxr.imaging.decoded import MAX_PIXELS, Decoded
 from covidcxr.imaging.formats import HEAD_BYTES, FileFormat, sniff
 from covidcxr.imaging.reading import read_gray8
@@ -29,7 +30,7 @@ def read_plain_first(data: bytes, *, origin: str) -> Decoded:
         ImageReadError: As `read_gray8`.
     """
     pixels = decode_plain_jpeg(data, max_pixels=MAX_PIXELS)
-    return read_gray8(data, origin=origin) if pixels is None else Decoded(pixels=pixels)
+    return read_gray8(data, origin=origin) if pixels is None else Decoded(pixels=pixels, warnings=shift_notes(pixels))
 
 
 def decode_plain_jpeg(data: bytes, *, max_pixels: int) -> NDArray[np.uint8] | None:

@@ -31,6 +31,7 @@ from PIL import (
 )
 
 from covidcxr.core.errors import ImageReadError
+from covidcxr.imaging.block_shift import shift_notes
 from covidcxr.imaging.damage import refuse_damaged_png, refuse_damaged_tiff, refuse_rare_jpeg
 from covidcxr.imaging.decoded import Decoded, check_size, out_of_memory
 from covidcxr.imaging.decoder_noise import Noise, caught_noise
@@ -125,7 +126,7 @@ def _to_gray(image: ImageFile.ImageFile, data: bytes, file_format: FileFormat, o
         image.draft("L", image.size)
         luma = decode_strictly(data, origin=origin)
         if image.mode == "L":  # as Pillow would decode it
-            return Decoded(pixels=_upright(luma, image, file_format))
+            return Decoded(pixels=_upright(luma, image, file_format), warnings=shift_notes(luma))
     bits = _bits_per_sample(image, data, file_format)
     image.load()
     if file_format is FileFormat.JPEG2000 and image.mode == "I;16":

@@ -201,3 +201,9 @@ def test_jpeg_extended_as_gdcm_writes_it_is_read() -> None:
     radiograph = read(data)
     np.testing.assert_allclose(radiograph.pixels, UNIT, atol=5e-3)
     assert not any(one.startswith("header") for one in radiograph.warnings)
+
+
+def test_eight_bits_that_a_header_calls_signed_are_told() -> None:
+    radiograph = read(changed(films.dicom(FILM.astype(np.int64), attributes=window(8)), PixelRepresentation=1))
+    np.testing.assert_allclose(radiograph.pixels, UNIT, atol=5e-3)
+    assert any("says signed" in one for one in radiograph.warnings)

@@ -18,6 +18,7 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import JPEGBaseline8Bit, JPEGExtended12Bit
 
 from covidcxr.core.errors import ImageReadError
+from covidcxr.imaging.block_shift import shift_notes
 from covidcxr.imaging.decoder_noise import caught_noise
 from covidcxr.imaging.dicom.codestream import StreamSize, check_stream
 from covidcxr.imaging.dicom.header import DicomHeader
@@ -43,8 +44,10 @@ def decode_frame(dataset: Dataset, header: DicomHeader, frame: int, origin: str)
         decoded = _decoded(dataset, header, frame, origin)
     if noise.complaint:
         raise ImageReadError(f"{origin}: damaged pixel data ({noise.complaint}); get it again", reason="undecodable")
-    told = dict.fromkeys(line for line in remarks if any(word in line for word in _DAMAGE_WORDS))
-    return decoded, tuple(f"damaged: the decoder says: {line[:200]}" for line in told)
+    lines = dict.fromkeys(line for line in remarks if any(word in line for word in _DAMAGE_WORDS))
+    told = tuple(f"damaged: the decoder says: {line[:200]}" for line in lines)
+    is_jpeg = header.transfer_syntax in _PLAIN_JPEG and decoded.bits == 8 and decoded.cells.ndim == 2
+    return decoded, told + (shift_notes(decoded.cells.astype(np.uint8, copy=False)) if is_jpeg else ())
 
 
 def _decoded(dataset: Dataset, header: DicomHeader, frame: int, origin: str) -> Frame:
@@ -75,8 +78,8 @@ def _decoded(dataset: Dataset, header: DicomHeader, frame: int, origin: str) -> 
         cells = _decode_extended(stream, header, size.bits)
     else:
         options = {"bits_stored": size.bits, "pixel_representation": int(size.is_signed or False)}
-        if size.bits <= 8 < header.bits_allocated:
-            options["bits_allocated"] = 8
+        if size.bits <= 16:  # GDCM writes beyond its memory where cells are wider than the stream asks for
+            options["bits_allocated"] = 8 if size.bits <= 8 else 16
         cells = _decode(dataset, header, frame, origin, **options)
     unsigned = cells.view(np.dtype(f"u{cells.dtype.itemsize}"))
     if size.is_signed:  # the decoder has spread the sign over the whole cell

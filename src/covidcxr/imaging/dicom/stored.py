@@ -24,7 +24,7 @@ _SAMPLED_ROWS = 256
 _FEWEST_BREAKS = 8  # neighbours that speak for one reading; fewer may be chance
 _CLEARLY_BITS, _CLEARLY_SIGN = 3, 8  # times as many speak for one reading as for the other
 _FEWEST_LEVELS = 64
-_FEWEST_SIGN_BITS = 9  # 8-bit images are drawings as often as radiographs, and drawings jump from black to white
+_FEWEST_SIGN_BITS = 9  # unsigned 8-bit images are drawings as often as radiographs, which jump from black to white
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,7 +118,7 @@ def _with_right_sign(frame: Frame, stated: Reading) -> tuple[Reading, tuple[str,
     says = "signed" if stated.is_signed else "unsigned"
     differs = frame.is_signed is not None and frame.is_signed != stated.is_signed
     other = Reading(low=stated.low, bits=stated.bits, is_signed=not stated.is_signed)
-    if stated.bits >= _FEWEST_SIGN_BITS or differs:
+    if stated.bits >= _FEWEST_SIGN_BITS or stated.is_signed or differs:
         breaks, other_breaks = _breaks(_sampled(frame.cells), stated, other)
         if breaks >= _FEWEST_BREAKS and breaks > _CLEARLY_SIGN * other_breaks and _spans(frame, other):
             really = "signed" if other.is_signed else "unsigned"
