@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 from audit_films import brightness_score, corner_score, lung_score, make_context
 from covidcxr.audit.context import AuditContext
-from covidcxr.audit.plants import plant
+from covidcxr.audit.findings import audit_findings
+from covidcxr.audit.plants import PLANTS, STORED, plant
 from covidcxr.audit.result import AuditResult
 from covidcxr.audit.shortcuts import AUDITS
+from covidcxr.audit.texture import texture_features
 from covidcxr.audit.wording import share
 
 
@@ -61,6 +64,35 @@ def test_the_audit_made_for_a_shortcut_flags_it(name: str, score: Callable, kind
     result = run(name, make_context(lambda images: sign * score(images), planted(kind)))
     assert "COVID-19" in result.flagged, result.sentence
     assert result.skills[0].whole.low > 0.7
+
+
+def quality_score(images: np.ndarray) -> np.ndarray:
+    return -np.abs(np.diff(images.astype(float), axis=2)).mean(axis=(1, 2)) / images.std(axis=(1, 2))
+
+
+@pytest.mark.parametrize("kind", STORED)
+def test_another_way_of_storing_as_the_only_signal_is_against_the_score(kind: str) -> None:
+    sign = -1 if kind == "sharpening" else 1
+
+    def stored(images: np.ndarray, is_covid: np.ndarray) -> np.ndarray:
+        soft = np.stack([cv2.GaussianBlur(image, (0, 0), 1.0) for image in images])  # as radiographs, unlike noise
+        altered = PLANTS[kind](soft)
+        return np.where(is_covid[:, None, None], altered, soft)
+
+    context = make_context(lambda images: sign * quality_score(images), stored)
+    result = run("texture", context)
+    assert "COVID-19" in result.flagged, result.sentence
+    assert result.skills[0].retained.low > 0.5
+    found = audit_findings([result])
+    assert ("nuisance", "against", "data") in [(one.rule, one.weight, one.about) for one in found]
+    assert "fine texture outside the lungs (compression, resampling, sharpening)" in found[0].sentence
+
+
+def test_the_texture_of_an_image_knows_neither_its_brightness_nor_where_it_is() -> None:
+    images = (np.random.default_rng(0).normal(120, 12, (4, 64, 64))).astype(np.uint8)
+    shown = np.ones((64, 64), dtype=np.bool_)
+    assert texture_features(images, shown) == pytest.approx(texture_features(images + np.uint8(20), shown), abs=1e-3)
+    assert texture_features(images, shown).shape == (4, 9)
 
 
 def test_lungs_that_carry_all_the_skill_keep_it_alone_and_lose_it_blacked_out() -> None:

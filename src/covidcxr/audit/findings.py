@@ -11,8 +11,8 @@ Against the score, because of the network, for any class:
 
 Against the score, because of the data:
 
-3. ``nuisance``: at least half of the skill is in six intensity numbers, inside and outside the lungs, or in a linear
-   probe that never sees the lungs.
+3. ``nuisance``: at least half of the skill is in six intensity numbers, inside and outside the lungs, in a linear
+   probe that never sees the lungs, or in the fine texture outside them.
 4. ``source-alone``: the source's name alone has at least half of the skill, and at least a quarter is in such numbers
    or such a probe; only where 2 does not hold already.
 
@@ -44,6 +44,7 @@ OUTSIDE_THE_LUNGS = {
 NUISANCE = {
     "intensity": "six intensity numbers have",
     "outside-probe": "a linear probe that never sees the lungs has",
+    "texture": "a linear probe on fine texture outside the lungs (compression, resampling, sharpening) has",
 }
 _ABOUT_DATA = (*NUISANCE, "source-name")
 NEEDED = ("lungs-blacked-out", "intensity")
@@ -105,7 +106,7 @@ def _nuisance(results: Mapping[str, AuditResult]) -> list[Finding]:
                 f"The data give {skill.label} away: {words} {share(skill.retained)} of the network's skill"
                 f"{_not_shown(results, skill.label)}."
             )
-            change = _NEED_EXPOSURE if name == "intensity" else _NEED_SOURCES
+            change = _NEED_EXPOSURE if name in ("intensity", "texture") else _NEED_SOURCES
             found.append(Finding(rule="nuisance", weight="against", sentence=sentence, change=change, about="data"))
     return found
 

@@ -1,4 +1,4 @@
-"""Confounders planted on purpose, to show that an audit can see one: a tag, a border, an exposure."""
+"""Confounders planted on purpose, to show that an audit can see one: a tag, a border, an exposure, a way of storing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,46 @@ def plant_intensity(images: Images) -> Images:
     return np.stack([np.asarray(cv2.LUT(image, table), dtype=np.uint8) for image in images])
 
 
-PLANTS: dict[str, Plant] = {"tag": plant_tag, "border": plant_border, "intensity": plant_intensity}
+def plant_compression(images: Images) -> Images:
+    """Return (N, S, S) images as JPEG of quality 35 leaves them."""
+    stored = (cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 35])[1] for image in images)
+    return np.stack([np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), dtype=np.uint8) for data in stored])
+
+
+def plant_resampling(images: Images) -> Images:
+    """Return (N, S, S) images reduced to 60 % and enlarged again, as a thumbnail or a screenshot would be."""
+    size = images.shape[1]
+    small = (cv2.resize(image, (round(0.6 * size),) * 2, interpolation=cv2.INTER_AREA) for image in images)
+    return np.stack([np.asarray(cv2.resize(one, (size, size)), dtype=np.uint8) for one in small])
+
+
+def plant_sharpening(images: Images) -> Images:
+    """Return (N, S, S) images after an unsharp mask, as a workstation's edge enhancement."""
+    blurred = (cv2.GaussianBlur(image, (0, 0), 1.5) for image in images)
+    return np.stack(
+        [
+            np.asarray(cv2.addWeighted(image, 1.6, soft, -0.6, 0), dtype=np.uint8)
+            for image, soft in zip(images, blurred, strict=True)
+        ]
+    )
+
+
+def plant_brightness(images: Images) -> Images:
+    """Return (N, S, S) images 3 % brighter."""
+    return np.asarray(np.clip(np.round(images * 1.03), 0, 255), dtype=np.uint8)
+
+
+PLANTS: dict[str, Plant] = {
+    "tag": plant_tag,
+    "border": plant_border,
+    "intensity": plant_intensity,
+    "compression": plant_compression,
+    "resampling": plant_resampling,
+    "sharpening": plant_sharpening,
+    "brightness": plant_brightness,
+}
+STORED = ("compression", "resampling", "sharpening")
+"""What shows in the fine texture only."""
 
 
 def plant(images: Images, positive: BoolArray, kind: str, *, share: float, generator: np.random.Generator) -> Images:
