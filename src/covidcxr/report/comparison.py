@@ -224,12 +224,13 @@ def _paired_section(result: CompareResult) -> Section:
             p_value = Cell(text=f"{test.mid_p_value:.3f}")
             rows.append(Row(cells=(Cell(text="McNemar", sub=words), Cell(text="–"), Cell(text="–"), p_value)))
     table = Table(
-        caption=f"Difference to {result.models[0].name}, on the same cases and the same resampled patients.",
+        caption=f"Difference to {result.models[0].name}, on the same cases of the same patients.",
         columns=("", "Difference", "95 % interval", "p"),
         rows=tuple(rows),
         notes=(
-            "AUROC: DeLong with patients as clusters (Obuchowski 1997), Student's quantile. McNemar: mid-p, which "
-            "takes images as independent. No correction for several comparisons.",
+            "AUROC: DeLong with patients as clusters (Obuchowski 1997), Student's quantile; with few patients and both "
+            "AUROCs near 1 its interval is too narrow (it holds the truth in 82 % of simulated cohorts of 30 patients). "
+            "McNemar: mid-p, which takes images as independent. No correction for several comparisons.",
         ),
     )
     return Section(anchor="paired", title="Differences", blocks=(table,))
