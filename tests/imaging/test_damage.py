@@ -168,3 +168,25 @@ def test_cells_wider_than_a_stream_asks_for_do_not_bring_the_process_down() -> N
     wide = data.replace(stated + b"\x10\x00", stated + b"\x20\x00")
     assert wide != data
     np.testing.assert_allclose(read(wide).pixels, FILM / 255, atol=1e-3)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_damaged_jpeg_inside_a_tiff_is_refused_and_a_whole_one_read(mode: str) -> None:
+    whole = encode(mode, "TIFF", compression="jpeg", quality=90)
+    assert read(whole).warnings == ()
+    start = whole.index(b"\xff\xda") + 2000
+    with pytest.raises(ImageReadError, match="libjpeg|TIFF|JPEG"):
+        read(whole[:start] + bytes(200) + whole[start + 200 :])
+
+
+@pytest.mark.parametrize("file_format", ["WebP", "AVIF"])
+def test_parts_that_do_not_add_up_to_the_file_are_told_or_refused(file_format: str) -> None:
+    whole = encode("L", file_format, quality=90)
+    assert read(whole).warnings == ()
+    middle = len(whole) * 3 // 4
+    try:
+        warnings = read(whole[:middle] + whole[middle - 50 : middle] + whole[middle:]).warnings
+    except ImageReadError as error:
+        assert error.reason  # noqa: PT017 - libavif may see it as well
+    else:
+        assert any(one.startswith("damaged: its parts are") for one in warnings)

@@ -8,11 +8,13 @@ from typing import Any
 
 from covidcxr.core.errors import ImageReadError
 from covidcxr.imaging.jpeg_markers import jpeg_frame
+from covidcxr.imaging.strict_jpeg import decode_strictly
 
 _PLAIN_JPEG = (0xC0, 0xC1, 0xC2)
 _JPEG_KINDS = {0xC0: "baseline", 0xC1: "extended", 0xC2: "progressive", 0xC3: "lossless", 0xC9: "arithmetic"}
 _JPEG_KINDS |= {0xCA: "arithmetic progressive", 0xF7: "JPEG-LS"}
 _TIFF_COMPRESSION, _TIFF_DEFLATE = 259, (8, 32946)
+_TIFF_JPEG, _TIFF_JPEG_TABLES = 7, 347  # Adobe Photoshop TIFF Technical Note 2
 _TIFF_PARTS = ((273, 279), (324, 325))  # offsets and byte counts, of strips and of tiles
 _CHUNK = 1 << 20
 
@@ -50,7 +52,9 @@ def refuse_damaged_png(data: bytes, origin: str) -> None:
 
 
 def refuse_damaged_tiff(data: bytes, tags: Mapping[int, Any], most_bytes: int, origin: str) -> None:
-    """Refuse a deflated TIFF of which a strip or tile does not have its checksum: libtiff stops reading before it.
+    """Refuse a TIFF of which a strip or tile is damaged in a way that Pillow does not tell of.
+
+    Deflated ones must have their checksum, before which libtiff stops reading; JPEG ones must pass libjpeg.
 
     Args:
         data: The whole file.
@@ -61,7 +65,10 @@ def refuse_damaged_tiff(data: bytes, tags: Mapping[int, Any], most_bytes: int, o
     Raises:
         ImageReadError: ``undecodable``.
     """
-    if tags.get(_TIFF_COMPRESSION) not in _TIFF_DEFLATE:
+    compression = tags.get(_TIFF_COMPRESSION)
+    if compression == _TIFF_JPEG:
+        _refuse_damaged_jpegs(data, tags, origin)
+    if compression not in _TIFF_DEFLATE:
         return
     for offsets, counts in _TIFF_PARTS:
         for offset, count in zip(tags.get(offsets, ()), tags.get(counts, ()), strict=False):
@@ -74,3 +81,33 @@ def refuse_damaged_tiff(data: bytes, tags: Mapping[int, Any], most_bytes: int, o
                 raise ImageReadError(
                     f"{origin}: a damaged TIFF ({error}); get it again", reason="undecodable"
                 ) from error
+
+
+def _refuse_damaged_jpegs(data: bytes, tags: Mapping[int, Any], origin: str) -> None:
+    """Decode each JPEG of a TIFF, with the tables that they share, in libjpeg's strict mode."""
+    tables = bytes(tags.get(_TIFF_JPEG_TABLES) or b"")
+    for offsets, counts in _TIFF_PARTS:
+        for offset, count in zip(tags.get(offsets, ()), tags.get(counts, ()), strict=False):
+            stream = data[offset : offset + count]
+            if tables.startswith(b"\xff\xd8") and stream.startswith(b"\xff\xd8"):
+                stream = tables.removesuffix(b"\xff\xd9") + stream[2:]
+            decode_strictly(stream, origin=origin)
+
+
+def length_notes(data: bytes, *, is_webp: bool) -> tuple[str, ...]:
+    """Return a warning of a WebP or AVIF whose parts do not add up to its length; their pixels have no checksum."""
+    if is_webp:
+        length = int.from_bytes(data[4:8], "little")
+        ends = 8 + length + length % 2  # RIFF pads to an even number
+    else:
+        ends = 0
+        while ends + 8 <= len(data):  # boxes of ISO/IEC 14496-12
+            size = int.from_bytes(data[ends : ends + 4], "big")
+            if size == 0:  # to the end of the file
+                ends = len(data)
+            elif size == 1:
+                size = int.from_bytes(data[ends + 8 : ends + 16], "big")
+            ends += max(size, 8) if ends < len(data) else 0
+    if abs(ends - len(data)) <= 1:
+        return ()
+    return (f"damaged: its parts are {ends} bytes long, the file {len(data)}",)

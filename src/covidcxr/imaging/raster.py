@@ -32,7 +32,7 @@ from PIL import (
 
 from covidcxr.core.errors import ImageReadError
 from covidcxr.imaging.block_shift import shift_notes
-from covidcxr.imaging.damage import refuse_damaged_png, refuse_damaged_tiff, refuse_rare_jpeg
+from covidcxr.imaging.damage import length_notes, refuse_damaged_png, refuse_damaged_tiff, refuse_rare_jpeg
 from covidcxr.imaging.decoded import Decoded, check_size, out_of_memory
 from covidcxr.imaging.decoder_noise import Noise, caught_noise
 from covidcxr.imaging.deep_raster import deep_colour, deep_gray
@@ -96,6 +96,8 @@ def decode_raster(
             notes = _colour_notes(image, data, file_format) if probe_colour else ()
         if noise.complaint:
             raise ValueError(noise.complaint)
+        if file_format in (FileFormat.WEBP, FileFormat.AVIF):
+            notes += length_notes(data, is_webp=file_format is FileFormat.WEBP)
         return replace(decoded, warnings=decoded.warnings + notes) if notes else decoded
     except ImageReadError:
         raise
