@@ -36,7 +36,7 @@ def test_each_input_gets_a_verdict_and_refusals_set_the_exit_code(
 def test_films_are_turned_only_where_asked_for(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "right"
     run_command(["gate", str(folder), "--turn", str(out), "--quiet"])
-    assert [path.name for path in out.iterdir()] == ["b-turned.png"]
+    assert [path.name for path in out.glob("*.png")] == ["b-turned.png"]
     righted = cv2.imread(str(out / "b-turned.png"), cv2.IMREAD_UNCHANGED)
     assert np.array_equal(righted, cv2.imread(str(folder / "a-film.png"), cv2.IMREAD_UNCHANGED))
 
@@ -48,5 +48,5 @@ def test_films_of_one_name_and_of_sixteen_bits_are_all_kept(folder: Path, tmp_pa
     cv2.imwrite(str(other / "b-turned.png"), np.rot90(deep, 2))
     out = tmp_path / "right"
     run_command(["gate", str(folder), "--turn", str(out), "--quiet"])
-    assert sorted(path.name for path in out.iterdir()) == ["b-turned.2.png", "b-turned.png"]
+    assert sorted(path.name for path in out.glob("*.png")) == ["b-turned.2.png", "b-turned.png"]
     assert np.array_equal(cv2.imread(str(out / "b-turned.2.png"), cv2.IMREAD_UNCHANGED), deep)

@@ -67,6 +67,7 @@ def explain(
     framed and marked on its overlay. What the gate refuses gets a row with the reason, no probability and no overlay.
     Exit code 2 if an input could not be read; the others are done all the same.
     """
+    from covidcxr.core.artefacts import claim_folder
     from covidcxr.explain.batch import Wanted, explain_files
     from covidcxr.explain.explainer import Explainer
     from covidcxr.explain.rows import document, summarise, write_table
@@ -78,6 +79,7 @@ def explain(
     wanted = Wanted(target=target, checks=checks, is_gated=is_gated, is_turned=turn)
     explainer = Explainer.load(loaded, method=method, device=device)
     found = list(_inputs(inputs, split))
+    claim_folder(out, "covidcxr-explain.txt", [*(path for _, path in found), *inputs, bundle])
     progress = progress_for(quiet=quiet)
     rows: list[Row] = []
     elsewhere = None

@@ -38,11 +38,13 @@ def gate(
     Refused are what is no image, too small, blank, no radiograph, no chest, lateral, a CT slice, inverted, rotated, a
     collage, without lungs, or unlike anything known. Exit code 2 if an input was refused.
     """
-    from covidcxr.core.artefacts import free_name
+    from covidcxr.core.artefacts import claim_folder, free_name
     from covidcxr.imaging.gate.gate import gate as gate_one
     from covidcxr.inference.inputs import expand
 
     items = [item for item in expand(inputs) if isinstance(item.source, Path)]
+    if turn is not None:
+        claim_folder(turn, "covidcxr-turned.txt", [item.source for item in items if isinstance(item.source, Path)])
     progress = progress_for(quiet=quiet or as_json)
     counts: Counter[str] = Counter()
     taken: set[str] = set()

@@ -37,11 +37,12 @@ def lungs(
     A film without two plausible fields (CT, lateral, photograph) gets an all-black mask and the reason; an input that
     is no readable image gets none. Exit code 2 if an input could not be read; the others are done all the same.
     """
-    from covidcxr.core.artefacts import free_name
+    from covidcxr.core.artefacts import claim_folder, free_name
     from covidcxr.inference.inputs import expand
 
     paths = list(dict.fromkeys(item.source for item in expand(inputs) if isinstance(item.source, Path)))
     failed = 0
+    claim_folder(out, "covidcxr-lungs.txt", paths)
     taken: set[str] = set()
     progress = progress_for(quiet=quiet)
     for path in progress.track(paths, total=len(paths), label="lungs"):

@@ -115,6 +115,7 @@ def predict_verb(
 
     Exit code 2 only if no input at all could be read; otherwise what could not be is a row with its reason.
     """
+    from covidcxr.core.artefacts import refuse_inputs
     from covidcxr.inference.dicomweb import is_url
     from covidcxr.inference.inputs import expand_named
     from covidcxr.inference.intake import Intake
@@ -127,6 +128,7 @@ def predict_verb(
         raise typer.BadParameter(f"{frames!r} is neither refuse nor split", param_hint="--frames")
     if out is not None:
         check_suffix(out)
+        refuse_inputs(out, [bundle, *(Path(name) for name in inputs if not is_url(name))])
     wanted = _filter(modality, view, since, until)
     has_remote = any(is_url(name) for name in inputs)
     naming = _naming(pseudonyms, identified=identified, is_table=out is not None, has_remote=has_remote)

@@ -10,11 +10,12 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from covidcxr.core.errors import OutputError
+from covidcxr.core.notice import NOTICE
 
 _MAX_NAME_BYTES = 255  # of ext4, XFS, APFS and NTFS alike, near enough
 _OS_REASONS = {
@@ -79,17 +80,59 @@ def atomic_directory(target: Path) -> Iterator[Path]:
             shutil.rmtree(retired, ignore_errors=True)
 
 
-def check_place(target: Path, marker: str, what: str) -> None:
+def refuse_inputs(out: Path, inputs: Iterable[Path]) -> None:
+    """Refuse an output that is an input, or a folder in which an input lies: writing it would destroy the input.
+
+    Raises:
+        OutputError: If so; the message names both.
+    """
+    place = out.resolve()
+    for path in inputs:
+        resolved = path.resolve()
+        same = place == resolved or (out.exists() and path.exists() and out.samefile(path))
+        if same or place in resolved.parents:
+            how = "is an input" if same else f"holds the input {path}"
+            raise OutputError(f"{out}: {how}, which would be written over; choose another place with --out")
+
+
+def claim_folder(out: Path, marker: str, inputs: Iterable[Path]) -> None:
+    """Mark ``out`` as a folder for results of one command, into which a later run of it may write again.
+
+    Raises:
+        OutputError: If it holds files and no ``marker``, or an input, or cannot be written.
+    """
+    check_place(out, marker, "folder of an earlier run", inputs)
+    write_text(out / marker, f"Results of covidcxr. {NOTICE}\n")
+
+
+def refuse_foreign_file(out: Path, *, is_own: Callable[[Path], bool], what: str) -> None:
+    """Refuse to replace a file that is there and that this program did not write.
+
+    Args:
+        out: The file to be.
+        is_own: Whether an existing file is one that may be replaced.
+        what: The kind, in words.
+
+    Raises:
+        OutputError: If it is not.
+    """
+    if out.is_dir() or (out.exists() and not is_own(out)):
+        raise OutputError(f"{out}: is there and is no {what}; choose another place with --out, or remove it first")
+
+
+def check_place(target: Path, marker: str, what: str, inputs: Iterable[Path] = ()) -> None:
     """Refuse a place whose content a later `atomic_directory` would lose.
 
     Args:
         target: The folder to be.
         marker: A file that an earlier artefact of the same kind has, which may be replaced.
         what: The kind, in words.
+        inputs: What is read, none of which may be ``target`` or lie in it.
 
     Raises:
-        OutputError: If ``target`` is a file, or a folder that holds files but no ``marker``.
+        OutputError: If ``target`` is a file, or a folder that holds files but no ``marker``, or an input.
     """
+    refuse_inputs(target, inputs)
     with writing_to(target):
         if target.is_dir() and any(target.iterdir()) and not (target / marker).is_file():
             raise OutputError(

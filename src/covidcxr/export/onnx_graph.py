@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from covidcxr.core.artefacts import atomic_file
+from covidcxr.core.artefacts import atomic_file, refuse_foreign_file
 from covidcxr.core.errors import BundleError, MissingExtraError
 from covidcxr.core.notice import NOTICE
 from covidcxr.core.types import Radiograph
@@ -60,6 +60,7 @@ def export_onnx(request: ExportRequest) -> ExportResult:
         return _into_bundle(request) if request.variant == "fp32" else _int8_into_bundle(request)
     out = request.out if request.out.suffix == ".onnx" else request.out / "film.onnx"
     bundle = request.bundle
+    refuse_foreign_file(out, is_own=lambda path: path.with_name(f"{path.stem}.{PARITY}").is_file(), what="export")
     trial = choose_trial(request.data, bundle.info.classes)
     with atomic_file(out) as partial:
         write_graph(bundle, partial, request.input)

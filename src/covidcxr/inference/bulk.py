@@ -18,12 +18,20 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
-from covidcxr.core.artefacts import atomic_file, write_text, writing_to
+from covidcxr.core.artefacts import atomic_file, refuse_foreign_file, write_text, writing_to
 from covidcxr.core.errors import OutputError
 from covidcxr.core.version import release
 from covidcxr.inference.decoding import Item
 from covidcxr.inference.predictor import Predictor
-from covidcxr.outputs.predictions import Row, check_suffix, names_path, read_parquet_rows, table_writer, to_row
+from covidcxr.outputs.predictions import (
+    Row,
+    check_suffix,
+    is_own_table,
+    names_path,
+    read_parquet_rows,
+    table_writer,
+    to_row,
+)
 
 PART_ROWS = 1024
 _JOURNAL, _LOCK, _NAMES = "journal.json", "lock", "names.csv"
@@ -58,6 +66,7 @@ def predict_to_table(
         OutputError: If the place cannot be written, or another run is writing to it.
     """
     check_suffix(out)
+    refuse_foreign_file(out, is_own=is_own_table, what="table of predictions")
     folder = parts_folder(out)
     with writing_to(out):
         folder.mkdir(parents=True, exist_ok=True)

@@ -90,6 +90,20 @@ def check_suffix(path: Path) -> None:
         raise OutputError(f"{path}: cannot write this kind of table; expected a name that ends in .csv or .parquet")
 
 
+def is_own_table(path: Path) -> bool:
+    """Tell whether a file is a table that `table_writer` wrote."""
+    if path.suffix.lower() == ".parquet":
+        import pyarrow.parquet as pq
+
+        try:
+            return b"notice" in (pq.read_schema(path).metadata or {})
+        except (OSError, ValueError):  # pyarrow's own errors are ValueErrors
+            return False
+    start = ",".join(columns(())[:4]).encode()
+    with path.open("rb") as stream:
+        return stream.read(len(start)) == start
+
+
 def names_path(out: Path) -> Path:
     """Return where the table that traces the pseudonyms in ``out`` back is: input, name, path."""
     return out.with_name(f"{out.stem}.names.csv")

@@ -55,7 +55,7 @@ def audit(
         CovidCxrError: If the bundle or the dataset is not whole, an audit is unknown, or ``out`` cannot be written.
     """
     refuse_unused(settings, "audit", ("split", "rounds", "seed", "method", "class_map"))
-    check_place(out, JSON, "report")
+    check_place(out, JSON, "report", [Path(bundle), Path(dataset)])
     loaded = Bundle.load(bundle)
     audited = run_audits(
         loaded,

@@ -68,7 +68,7 @@ def compare(
             f"found {len(bundles)} bundles and {len(datasets)} datasets; expected two bundles and one dataset"
         )
     refuse_unused(settings, "compare", _USED)
-    check_place(out, JSON, "report")
+    check_place(out, JSON, "report", [*map(Path, bundles), *map(Path, datasets)])
     loaded = [Bundle.load(path) for path in bundles]
     target = _shared_target(loaded)
     models: list[ModelResult] = []

@@ -95,7 +95,9 @@ def evaluate(
     start = time.perf_counter()
     if not datasets:
         raise EvaluationError("no dataset to evaluate on; expected at least one compiled dataset or class-folder tree")
-    check_place(out, JSON, "report")
+    folders = [data.root if isinstance(data, Dataset) else Path(data) for data in datasets]
+    folders.append(bundle.folder if isinstance(bundle, Bundle) else Path(bundle))
+    check_place(out, JSON, "report", [*folders, *predictions])
     loaded = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
     request = _request(loaded, datasets, settings, predictions, before)
     document = request.settings.document() | {"predictions": [file_sha256(file.path) for file in request.files]}
