@@ -122,10 +122,9 @@ def _extended_bits(size: StreamSize, header: DicomHeader, origin: str) -> int:
     Raises:
         ImageReadError: ``no-decoder``, if it is neither, or in colour.
     """
-    bits = size.bits if size.bits <= _EXTENDED_BITS else header.bits_stored
-    if size.components != 1 or bits > _EXTENDED_BITS:
+    if size.components != 1 or min(size.bits, header.bits_stored) > _EXTENDED_BITS:
         raise no_decoder(f"JPEG Extended of {size.components} x {size.bits} bits", origin)
-    return bits
+    return min(size.bits, _EXTENDED_BITS)
 
 
 def _decode_extended(stream: bytes, header: DicomHeader, bits: int) -> NDArray[np.uint16]:
