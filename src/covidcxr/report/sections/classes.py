@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from covidcxr.core.labels import MEANINGS
 from covidcxr.core.types import Metric
 from covidcxr.evaluation.curves import BandedCurve, pr_band, roc_band
+from covidcxr.models.bundle_info import BundleInfo
 from covidcxr.outputs.figures.curves import Curve, draw_roc_and_pr
 from covidcxr.outputs.page import Block, Cell, FigureBlock, Row, Section, Table, metric_cell
 from covidcxr.report.study import CohortResult, Study
@@ -46,7 +48,16 @@ def classes_section(study: Study) -> Section:
         drawing = _curves(study, result)
         if drawing is not None:
             blocks.append(drawing)
-    return Section(anchor="classes", title="Each class against the rest", blocks=tuple(blocks))
+    return Section(
+        anchor="classes", title="Each class against the rest", lead=_meanings(study.info), blocks=tuple(blocks)
+    )
+
+
+def _meanings(info: BundleInfo) -> str:
+    """Return what each class's probability is about, by the labels it was trained on; empty for older bundles."""
+    return " ".join(
+        f"The probability of {label} is about {MEANINGS[meaning]}." for label, meaning in info.meanings.items()
+    )
 
 
 def _at_prevalence(study: Study, result: CohortResult) -> Table | None:
