@@ -228,8 +228,8 @@ def _paired_section(result: CompareResult) -> Section:
         columns=("", "Difference", "95 % interval", "p"),
         rows=tuple(rows),
         notes=(
-            "AUROC: DeLong with patients as clusters (Obuchowski 1997), Student's quantile; with few patients and both "
-            "AUROCs near 1 its interval is too narrow (it holds the truth in 82 % of simulated cohorts of 30 patients). "
+            "AUROC: DeLong with patients as clusters (Obuchowski 1997), Student's quantile; with few patients and "
+            "both AUROCs near 1 its interval is too narrow: it holds the truth in 82 % of simulated cohorts of 30. "
             "McNemar: mid-p, which takes images as independent. No correction for several comparisons.",
         ),
     )
