@@ -15,10 +15,8 @@ import torch
 
 from benchmarks.record import versions, write_result
 from benchmarks.views import labelled_films, squeezed
-from covidcxr.shipped.marks.fit import SIZE, train_marks_network
-from covidcxr.shipped.small_onnx import export_onnx
+from covidcxr.shipped.marks.fit import SIZE, store, train_marks_network
 
-TARGET = Path(__file__).parent.parent / "src/covidcxr/imaging/drawn_marks.onnx"
 NUM_CHILDREN = 1400
 
 
@@ -42,8 +40,7 @@ def main() -> None:
             clean.append(row)
     start = time.process_time()
     network = train_marks_network(np.stack([pixels[row] for row in clean]), seed=0, steps=options.steps)
-    data = export_onnx(network, torch.zeros(2, 1, SIZE, SIZE), inputs="film", outputs=["marks"])
-    TARGET.write_bytes(data)
+    data = store(network)
     write_result(
         "drawn_marks_train",
         {

@@ -17,47 +17,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from safetensors.numpy import save_file
-from sklearn.linear_model import LogisticRegression
 
 from benchmarks.record import versions, write_result
 from benchmarks.views import NUM_FOLDS, LabelledFilm, labelled_films, squeezed
 from covidcxr.imaging.screening.view import KINDS, MIN_FRONTAL, view_features
 from covidcxr.shipped.not_radiographs import draw_other_picture
+from covidcxr.shipped.view.fit import ViewFit, collage, probabilities, store, vary
 
-TARGET = Path(__file__).parent.parent / "src/covidcxr/imaging/picture_view.safetensors"
 SIDE = 256
 OTHERS = (0.5, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97)
-COMPONENTS = 300
-LAYOUTS = ((1, 2), (2, 1), (2, 2), (1, 3))
 LABEL = {"frontal": 0, "": 0, "lateral": 1, "ct": 2}
 Rows = tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]
-
-
-def vary(
-    film: NDArray[np.uint8], rng: np.random.Generator, *, turn: float = 8.0, upside: bool = False
-) -> NDArray[np.uint8]:
-    """Return the film mirrored or not, cropped or shrunk, tilted and re-exposed."""
-    side = film.shape[0]
-    film = film[:, ::-1] if rng.random() < 0.5 else film
-    film = film[::-1] if upside and rng.random() < 0.3 else film
-    scale = rng.uniform(0.75, 1.05)
-    matrix = cv2.getRotationMatrix2D((side / 2, side / 2), rng.uniform(-turn, turn), 1 / scale)
-    matrix[:, 2] += rng.uniform(-0.5, 0.5, 2) * abs(1 - scale) * side
-    moved = cv2.warpAffine(np.ascontiguousarray(film), matrix, (side, side), borderMode=cv2.BORDER_REPLICATE)
-    return np.rint(255 * (moved / 255.0) ** rng.uniform(0.6, 1.6)).astype(np.uint8)
-
-
-def collage(pixels: NDArray[np.uint8], rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Return two to four of the films in ``rows`` put together, with or without a black or white gap."""
-    down, across = LAYOUTS[int(rng.integers(len(LAYOUTS)))]
-    gap, paper = int(rng.integers(0, 16)), int(rng.choice([0, 255]))
-    chosen = iter(rng.choice(rows, down * across))
-    parts = [
-        [np.pad(vary(pixels[next(chosen)], rng), gap, constant_values=paper) for _ in range(across)]
-        for _ in range(down)
-    ]
-    return np.vstack([np.hstack(line) for line in parts])
 
 
 def training_rows(films: list[LabelledFilm], pixels: NDArray[np.uint8]) -> Rows:
@@ -83,29 +53,6 @@ def training_rows(films: list[LabelledFilm], pixels: NDArray[np.uint8]) -> Rows:
         rows.extend((view_features(collage(pixels, own, rng)), 5, fold) for _ in range(240))
     rows.extend((view_features(draw_other_picture(rng, 128)), 3, -1) for _ in range(4000))
     return np.stack([row[0] for row in rows]), np.array([row[1] for row in rows]), np.array([row[2] for row in rows])
-
-
-class Fit:
-    """Principal components shared by all folds, then one multinomial logistic regression a fold."""
-
-    def __init__(self, features: NDArray[np.float32]) -> None:
-        self.centre = features.mean(axis=0)
-        spread, directions = np.linalg.eigh(np.cov(features.T, bias=True))
-        self.directions = directions[:, -COMPONENTS:] / (spread[-COMPONENTS:] + 1e-3) ** 0.25
-
-    def weights(self, features: NDArray[np.float32], kinds: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
-        """Return ``matrix`` (features, kinds) and ``bias`` (kinds,)."""
-        model = LogisticRegression(C=1.0, max_iter=120).fit((features - self.centre) @ self.directions, kinds)
-        matrix = self.directions @ model.coef_.T
-        bias = model.intercept_ - self.centre @ matrix
-        return {"matrix": matrix.astype(np.float32), "bias": bias.astype(np.float32)}
-
-
-def probabilities(features: NDArray[np.float32], weights: dict[str, NDArray[np.float32]]) -> NDArray[np.float64]:
-    """Return (N, kinds)."""
-    logits = (features @ weights["matrix"] + weights["bias"]).astype(np.float64)
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
 
 
 def photographs(folder: Path | None) -> list[tuple[str, NDArray[np.uint8], int]]:
@@ -191,7 +138,7 @@ def main() -> None:
     photos = photographs(options.photos)
     parts = zip(training_rows(films, pixels), photo_rows(photos), strict=True)
     features, kinds, folds = (np.concatenate(pair) for pair in parts)
-    fit = Fit(features)
+    fit = ViewFit(features)
     own = np.stack([view_features(film) for film in pixels])
     photo_features, photo_folds = (
         np.stack([view_features(gray) for _, gray, _ in photos]),
@@ -212,8 +159,7 @@ def main() -> None:
     photo_scores[photo_folds < 0] = probabilities(photo_features[photo_folds < 0], weights)
     names = [name for name, *_ in photos]
     if options.write:
-        save_file(weights, TARGET)
-        TARGET.chmod(0o644)
+        store(weights)
     write_result(
         "picture_view",
         {

@@ -6,14 +6,21 @@ exported to ONNX, so that `covidcxr.imaging.screening.drawn_marks` runs it witho
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from covidcxr.core.artefacts import write_bytes
 from covidcxr.core.progress import SILENT, Progress
+from covidcxr.imaging import screening
 from covidcxr.shipped.marks.drawing import draw_beside_chest, draw_on_chest
+from covidcxr.shipped.small_onnx import export_onnx
+
+WEIGHTS = Path(screening.__file__).with_name("drawn_marks.onnx")
 
 SIZE = 224  # pixels of the squeezed film
 GRID = 28  # cells of the answer
@@ -105,3 +112,10 @@ def _layer(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1, dilat
     padding = dilation * (kernel // 2)
     convolution = nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation, bias=False)
     return convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
+
+
+def store(network: nn.Module, path: Path = WEIGHTS) -> bytes:
+    """Write a network in the place of the one that ships with covidcxr, and return its ONNX bytes."""
+    data = export_onnx(network, torch.zeros(2, 1, SIZE, SIZE), inputs="film", outputs=["marks"])
+    write_bytes(path, data)
+    return data

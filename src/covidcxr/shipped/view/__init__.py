@@ -1,0 +1,1 @@
+"""How the classifier of views, which screens images, is fitted."""
