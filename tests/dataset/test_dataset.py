@@ -96,8 +96,10 @@ def test_a_dataset_of_an_earlier_release_that_lists_only_its_tables_verifies(tmp
 
 
 def test_class_folders_open_without_a_split_level(tmp_path: Path) -> None:
-    for seed, name in enumerate(["COVID19/1.jpg", "COVID19/deep/2.JPG", "normal/3.jpeg", "Viral/notes.txt"]):
+    for seed, name in enumerate(["COVID19/1.jpg", "COVID19/deep/2.IMA", "normal/3"]):  # content decides, not the name
         write_image(tmp_path / name, seed)
+    (tmp_path / "Viral").mkdir()
+    (tmp_path / "Viral" / "notes.txt").write_text("seen by two readers")
     dataset = Dataset.open(tmp_path)
     assert dataset.classes == ("COVID-19", "Normal")
     assert [(item.label, item.split) for item in dataset.samples] == [
@@ -105,7 +107,7 @@ def test_class_folders_open_without_a_split_level(tmp_path: Path) -> None:
         ("COVID-19", "test"),
         ("Normal", "test"),
     ]
-    assert dataset.num_ignored == 1
+    assert [item.rule for item in dataset.left_out] == ["not-an-image"]
     assert not dataset.compiled
     assert len({item.group_id for item in dataset.samples}) == 3
 
@@ -152,7 +154,7 @@ def test_the_digest_of_class_folders_follows_their_content(tmp_path: Path) -> No
 def test_an_empty_tree_is_refused(tmp_path: Path) -> None:
     (tmp_path / "COVID-19").mkdir()
     (tmp_path / "COVID-19" / "readme.md").write_text("nothing here")
-    with pytest.raises(DatasetError, match=r"no image in any class folder \(1 files that are no images: 1 \.md\)"):
+    with pytest.raises(DatasetError, match=r"no image in any class folder \(1 left out: 1 not-an-image"):
         Dataset.open(tmp_path)
 
 

@@ -19,9 +19,11 @@ from covidcxr.cli.options import (
     TurnOption,
     asked_gate,
     progress_for,
+    report_left_out,
 )
 
 if TYPE_CHECKING:
+    from covidcxr.core.left_out import Tell
     from covidcxr.explain.rows import Row, Summary
 
 _EPILOG = (
@@ -68,6 +70,7 @@ def explain(
     Exit code 2 if an input could not be read; the others are done all the same.
     """
     from covidcxr.core.artefacts import claim_folder
+    from covidcxr.core.left_out import LEFT_OUT_FILE, LeftOut
     from covidcxr.explain.batch import Wanted, explain_files
     from covidcxr.explain.explainer import Explainer
     from covidcxr.explain.rows import document, summarise, write_table
@@ -78,7 +81,8 @@ def explain(
     is_gated = not loaded.info.synthetic if asked is None else asked
     wanted = Wanted(target=target, checks=checks, is_gated=is_gated, is_turned=turn)
     explainer = Explainer.load(loaded, method=method, device=device)
-    found = list(_inputs(inputs, split))
+    left_out: list[LeftOut] = []
+    found = list(_inputs(inputs, split, left_out.append))
     claim_folder(out, "covidcxr-explain.txt", [*(path for _, path in found), *inputs, bundle])
     progress = progress_for(quiet=quiet)
     rows: list[Row] = []
@@ -101,11 +105,13 @@ def explain(
     _write_summary(out / SUMMARY, summary, facts | ({"not_compared": explainer.not_compared} if checks else {}))
     if not quiet and not as_json:
         typer.echo(_sentence(summary, out))
+    if not quiet:
+        report_left_out(left_out, out / LEFT_OUT_FILE)
     if summary.num_errors:
         raise typer.Exit(2)
 
 
-def _inputs(paths: list[Path], split: str) -> Iterator[tuple[str, Path]]:
+def _inputs(paths: list[Path], split: str, tell: Tell) -> Iterator[tuple[str, Path]]:
     """Yield (name, file) of every input; a compiled dataset gives the samples of one split."""
     from covidcxr.inference.inputs import expand
 
@@ -113,7 +119,7 @@ def _inputs(paths: list[Path], split: str) -> Iterator[tuple[str, Path]]:
         if (path / "dataset.json").is_file():
             yield from _samples(path, split)
             continue
-        for item in expand([path]):
+        for item in expand([path], tell=tell):
             if isinstance(item.source, Path):
                 yield item.record_id, item.source
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from covidcxr.cli.options import QuietOption, progress_for
+from covidcxr.cli.options import QuietOption, progress_for, report_left_out
 from covidcxr.core.outside_text import visible
 
 if TYPE_CHECKING:
@@ -39,10 +39,12 @@ def gate(
     collage, without lungs, or unlike anything known. Exit code 2 if an input was refused.
     """
     from covidcxr.core.artefacts import claim_folder, free_name
+    from covidcxr.core.left_out import LEFT_OUT_FILE, LeftOut
     from covidcxr.imaging.gate.gate import gate as gate_one
     from covidcxr.inference.inputs import expand
 
-    items = [item for item in expand(inputs) if isinstance(item.source, Path)]
+    left_out: list[LeftOut] = []
+    items = [item for item in expand(inputs, tell=left_out.append) if isinstance(item.source, Path)]
     if turn is not None:
         claim_folder(turn, "covidcxr-turned.txt", [item.source for item in items if isinstance(item.source, Path)])
     progress = progress_for(quiet=quiet or as_json)
@@ -64,6 +66,8 @@ def gate(
             _print(item.record_id, result, written)
     if not quiet and not as_json:
         typer.echo(", ".join(f"{counts[verdict]} {verdict}" for verdict in ("ok", "warn", "refuse")), err=True)
+    if not quiet:
+        report_left_out(left_out, None if turn is None else turn / LEFT_OUT_FILE)
     if counts["refuse"]:
         raise typer.Exit(2)
 

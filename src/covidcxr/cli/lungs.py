@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from covidcxr.cli.options import QuietOption, progress_for
+from covidcxr.cli.options import QuietOption, progress_for, report_left_out
 
 if TYPE_CHECKING:
     from covidcxr.imaging.lungs.segment import LungFields
@@ -38,9 +38,12 @@ def lungs(
     is no readable image gets none. Exit code 2 if an input could not be read; the others are done all the same.
     """
     from covidcxr.core.artefacts import claim_folder, free_name
+    from covidcxr.core.left_out import LEFT_OUT_FILE, LeftOut
     from covidcxr.inference.inputs import expand
 
-    paths = list(dict.fromkeys(item.source for item in expand(inputs) if isinstance(item.source, Path)))
+    left_out: list[LeftOut] = []
+    items = expand(inputs, tell=left_out.append)
+    paths = list(dict.fromkeys(item.source for item in items if isinstance(item.source, Path)))
     failed = 0
     claim_folder(out, "covidcxr-lungs.txt", paths)
     taken: set[str] = set()
@@ -54,6 +57,8 @@ def lungs(
             progress.message(f"{path}: {line['status']}: {'; '.join(line['reasons'])}")
     if not quiet and not as_json:
         typer.echo(f"{len(paths) - failed} films, masks in {out}; {failed} could not be read", err=True)
+    if not quiet:
+        report_left_out(left_out, out / LEFT_OUT_FILE)
     if failed:
         raise typer.Exit(2)
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
 from covidcxr.core.errors import EvaluationError
+from covidcxr.core.left_out import LeftOut, left_out_sentence, write_left_out
 from covidcxr.core.outside_text import visible
 from covidcxr.core.progress import SILENT, Progress
 
@@ -102,6 +103,23 @@ def plain_console() -> Console:
     from rich.console import Console
 
     return Console(markup=False, emoji=False, highlight=False)
+
+
+def report_left_out(items: Sequence[LeftOut], listing: Path | None) -> None:
+    """Say on stderr what was passed over in folders and tables, and write the full list to ``listing``, if given.
+
+    Raises:
+        OutputError: If the list cannot be written.
+    """
+    if listing is not None:
+        listing.unlink(missing_ok=True)
+    if not items:
+        return
+    where = ""
+    if listing is not None:
+        write_left_out(listing, items)
+        where = f"; listed in {listing}"
+    sys.stderr.write(f"{visible(left_out_sentence(items))}{where}\n")
 
 
 def typed_command() -> str:

@@ -21,6 +21,7 @@ from covidcxr.cli.options import (
     plain_console,
     print_json,
     progress_for,
+    report_left_out,
 )
 from covidcxr.core.outside_text import visible
 
@@ -116,6 +117,7 @@ def predict_verb(
     Exit code 2 only if no input at all could be read; otherwise what could not be is a row with its reason.
     """
     from covidcxr.core.artefacts import refuse_inputs
+    from covidcxr.core.left_out import LEFT_OUT_FILE, LeftOut
     from covidcxr.inference.dicomweb import is_url
     from covidcxr.inference.inputs import expand_named
     from covidcxr.inference.intake import Intake
@@ -144,7 +146,8 @@ def predict_verb(
         explained_by=_explained_by() if explain else None,
     )
     total = None if quiet or as_json or has_remote else sum(1 for _ in expand_named(inputs))
-    items = intake.take(expand_named(inputs, modalities=wanted.modalities))
+    left_out: list[LeftOut] = []
+    items = intake.take(expand_named(inputs, modalities=wanted.modalities, tell=left_out.append))
     elsewhere = _ray_engine(predictor, backend, device, precision, explain=explain) if engine == "ray" else None
     if out is not None:
         from covidcxr.inference.bulk import predict_to_table
@@ -157,7 +160,11 @@ def predict_verb(
     else:
         rows = (to_row(prediction) for prediction in predictor.predict_items(items, workers=workers))
     rows = _tracked(rows, intake, progress_for(quiet=quiet or as_json), total)
-    _report(rows, predictor, intake, out, as_json=as_json, quiet=quiet)
+    try:
+        _report(rows, predictor, intake, out, as_json=as_json, quiet=quiet)
+    finally:
+        if not quiet:
+            report_left_out(left_out, None if out is None else out.with_name(f"{out.stem}.{LEFT_OUT_FILE}"))
 
 
 def _tracked(rows: Iterator[Row], intake: Intake, progress: Progress, total: int | None) -> Iterator[Row]:

@@ -6,6 +6,7 @@
     ├── ImageReadError                 a file that is no readable image
     │   └── ImageTooLargeError         an image that would need too much memory
     ├── ArchiveError                   a DICOMweb archive that does not answer, or not to us
+    ├── TableError                     a table of paths, labels or predictions that cannot be read as one
     ├── DatasetError                   a compiled dataset that is missing, partial or altered
     │   ├── EmptyDatasetError          a dataset, or one of its classes, that no image is left of
     │   └── SplitError                 a patient or a duplicate in two splits
@@ -61,6 +62,10 @@ class ImageTooLargeError(ImageReadError):
 
 class ArchiveError(CovidCxrError):
     """A DICOMweb archive that does not answer, does not answer us, or is none."""
+
+
+class TableError(CovidCxrError):
+    """A table of paths, labels or predictions that cannot be read as one."""
 
 
 class DatasetError(CovidCxrError):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from covidcxr.core.artefacts import write_text
+from covidcxr.core.outside_text import cells
 
 LEFT_OUT_FILE = "left-out.csv"
 _COLUMNS = ("path", "rule", "detail")
@@ -66,7 +67,7 @@ def write_left_out(path: Path, items: Iterable[LeftOut]) -> None:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(_COLUMNS)
-    writer.writerows((item.path, item.rule, item.detail) for item in items)
+    writer.writerows(cells((item.path, item.rule, item.detail)) for item in items)
     write_text(path, stream.getvalue())
 
 

@@ -16,10 +16,12 @@ from covidcxr.core.class_names import ClassNames, taken_sentence
 from covidcxr.core.digests import file_sha256
 from covidcxr.core.errors import DatasetError
 from covidcxr.core.labels import LABELS
+from covidcxr.core.left_out import LeftOut, left_out_sentence
 from covidcxr.core.progress import SILENT, Progress
 from covidcxr.core.types import Manifest, Sample, Split
 from covidcxr.dataset.class_folders import read_class_folders
 from covidcxr.dataset.manifest import DATASET_FILE, MANIFEST_FILE, make_manifest, read_dataset_file, read_manifest
+from covidcxr.dataset.patients import patient_notes
 
 IMAGES_FOLDER = "images"
 
@@ -41,7 +43,7 @@ class Dataset:
         manifest: Samples, exclusions, classes, digest.
         recipe: The resolved recipe that made it, as JSON; None for a tree of class folders.
         compiled: False for a tree of class folders.
-        num_ignored: Files of a class-folder tree that are no images.
+        left_out: Everything in a folder that is not compiled that was passed over.
         taken_as: Every class name on disk that is not the class's own, to the class that it was taken as.
     """
 
@@ -49,7 +51,7 @@ class Dataset:
     manifest: Manifest
     recipe: Mapping[str, Any] | None = None
     compiled: bool = True
-    num_ignored: int = 0
+    left_out: tuple[LeftOut, ...] = ()
     taken_as: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -68,10 +70,8 @@ class Dataset:
         root = Path(path).absolute()
         if not _looks_compiled(root):
             names = ClassNames(classes or LABELS, class_map)
-            manifest, num_ignored = read_class_folders(root, names, ordered=classes is not None)
-            return cls(
-                root=root, manifest=manifest, compiled=False, num_ignored=num_ignored, taken_as=dict(names.taken)
-            )
+            manifest, left_out = read_class_folders(root, names, ordered=classes is not None)
+            return cls(root=root, manifest=manifest, compiled=False, left_out=left_out, taken_as=dict(names.taken))
         info = read_dataset_file(root)
         manifest = read_manifest(root)
         if not manifest.samples:
@@ -112,7 +112,12 @@ class Dataset:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was decided on opening it that the numbers depend on, in sentences."""
-        return (f"Names of classes: {taken_sentence(self.taken_as)}.",) if self.taken_as else ()
+        notes = [f"Names of classes: {taken_sentence(self.taken_as)}."] if self.taken_as else []
+        if self.left_out:
+            notes.append(f"{left_out_sentence(self.left_out)}.")
+        if not self.compiled:
+            notes += patient_notes((sample.record.patient_id, sample.label) for sample in self.samples)
+        return tuple(notes)
 
     def split(self, name: Split) -> tuple[Sample, ...]:
         """Return the samples of one split, sorted by record_id.

@@ -6,18 +6,22 @@ and leave as numbers. Nothing is copied or written.
 
 from __future__ import annotations
 
-import csv
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from covidcxr.core.class_names import ClassNames
+from covidcxr.core.csv_tables import Table, open_table
 from covidcxr.core.digests import file_sha256
 from covidcxr.core.errors import DatasetError
+from covidcxr.core.left_out import LeftOut
 from covidcxr.core.types import Manifest, Record, Sample, Sex, View
 from covidcxr.core.values import read_age, read_patient, read_sexes, read_view
+from covidcxr.dataset.class_folders import relative_to
 from covidcxr.dataset.dataset import Dataset
 from covidcxr.dataset.manifest import make_manifest
+from covidcxr.imaging.image_files import walk_images
 
 LABELS_FILE = "labels.csv"
 SOURCE = "hospital"
@@ -38,10 +42,11 @@ def open_hospital_folder(folder: Path, classes: Sequence[str], class_map: Mappin
     root = folder.absolute()
     if (root / LABELS_FILE).is_file():
         names = ClassNames(classes, class_map)
-        samples, taken_as = _from_table(root, names), names.taken
+        (samples, left_out), taken_as = _from_table(root, names), names.taken
     else:
         opened = Dataset.open(root, classes=classes, class_map=class_map)
-        samples, taken_as = [_as_hospital(sample) for sample in opened.samples], dict(opened.taken_as)
+        samples = [_as_hospital(sample) for sample in opened.samples]
+        left_out, taken_as = opened.left_out, dict(opened.taken_as)
     samples = _without_names([_with_header(root, sample) for sample in samples])
     manifest: Manifest = make_manifest(
         samples,
@@ -51,32 +56,46 @@ def open_hospital_folder(folder: Path, classes: Sequence[str], class_map: Mappin
         source_versions={SOURCE: "unversioned"},
         synthetic=(root / "SYNTHETIC.txt").is_file(),
     )
-    return Dataset(root=root, manifest=manifest, compiled=False, taken_as=taken_as)
+    return Dataset(root=root, manifest=manifest, compiled=False, taken_as=taken_as, left_out=left_out)
 
 
-def _from_table(root: Path, names: ClassNames) -> list[Sample]:
-    path = root / LABELS_FILE
-    with path.open(newline="", encoding="utf-8-sig") as stream:
-        reader = csv.DictReader(stream)
-        columns = {name.strip().casefold(): name for name in reader.fieldnames or ()}
-        rows = list(reader)
-    image_column, label_column = (_column(path, columns, names) for names in (_PATH_COLUMNS, _LABEL_COLUMNS))
-    if not rows:
-        raise DatasetError(f"{path}: no row; expected one line an image, with its path and label")
-    sexes = read_sexes((row.get(columns.get("sex", "")) or "").strip() for row in rows)
-    samples = []
-    for (number, row), sex in zip(enumerate(rows, start=2), sexes, strict=True):
-        image = (row[image_column] or "").strip()
-        target = (root / image).resolve()
-        if not image or not target.is_relative_to(root.resolve()):
-            raise DatasetError(f"{path}, line {number}: {image!r} is no file below {root}; give paths relative to it")
-        if not target.is_file():
-            raise DatasetError(f"{path}, line {number}: no file {image!r}; correct the path or drop the line")
-        finding = (row[label_column] or "").strip()
-        label = names.read(finding, where=f"{path}, line {number}")
-        cells = {name: (row.get(column) or "").strip() for name, column in columns.items()}
-        samples.append(replace(_sample(image, finding, label, cells, sex), sha256=file_sha256(target)))
-    return samples
+def _from_table(root: Path, names: ClassNames) -> tuple[list[Sample], tuple[LeftOut, ...]]:
+    table = open_table(root / LABELS_FILE)
+    image_column, label_column = (_column(table, wanted) for wanted in (_PATH_COLUMNS, _LABEL_COLUMNS))
+    if not table.rows:
+        raise DatasetError(f"{table.path}: no row; expected one line an image, with its path and label")
+    columns = {name: table.find(name) or "" for name in ("patient_id", "sex", "age_years", "age", "view")}
+    sexes = read_sexes(row.get(columns["sex"], "") for row in table.rows)
+    samples: list[Sample] = []
+    lines: dict[Path, int] = {}
+    for row, sex in zip(table.rows, sexes, strict=True):
+        where = f"{table.path}, line {row.line}"
+        image = row[image_column]
+        target = _image_of(root, image, f"{where}, column {image_column!r}")
+        if (first := lines.setdefault(target, row.line)) != row.line:
+            raise DatasetError(
+                f"{where}, column {image_column!r}: {image!r} is named in line {first} already; drop one of the lines"
+            )
+        label = names.read(row[label_column], where=f"{where}, column {label_column!r}")
+        cells = {name: row[column] if column else "" for name, column in columns.items()}
+        samples.append(replace(_sample(image, row[label_column], label, cells, sex), sha256=file_sha256(target)))
+    left_out: list[LeftOut] = []
+    for path in walk_images(root, tell=left_out.append):
+        if path.resolve() not in lines:
+            detail = f"no row of {LABELS_FILE} names it"
+            left_out.append(LeftOut(path=str(path), rule="no-metadata", detail=detail))
+    own = {str(table.path), str(root / "SYNTHETIC.txt")}
+    return samples, relative_to(root, [item for item in left_out if item.path not in own])
+
+
+def _image_of(root: Path, image: str, where: str) -> Path:
+    """Return the file that a cell names."""
+    target = (root / image.replace("\\", "/")).resolve() if "\0" not in image else root
+    if not image or not target.is_relative_to(root.resolve()):
+        raise DatasetError(f"{where}: {image!r} is no file below {root}; give paths relative to it")
+    if not os.path.isfile(target):  # noqa: PTH113 - a name that is too long is no file; Path.is_file would raise
+        raise DatasetError(f"{where}: no file {image!r}; correct the path or drop the line")
+    return target
 
 
 def _sample(image: str, finding: str, label: str, cells: Mapping[str, str], sex: Sex | None) -> Sample:
@@ -95,7 +114,7 @@ def _sample(image: str, finding: str, label: str, cells: Mapping[str, str], sex:
         record=record,
         label=label,
         split="test",
-        image=image,
+        image=image.replace("\\", "/"),
         sha256="",
         phash="",
         rows=0,
@@ -106,8 +125,8 @@ def _sample(image: str, finding: str, label: str, cells: Mapping[str, str], sex:
 
 
 def _as_hospital(sample: Sample) -> Sample:
-    record = replace(sample.record, source=SOURCE, patient_id=None)
-    return replace(sample, record=record, split="test", group_id=record.record_id)
+    record = replace(sample.record, source=SOURCE)
+    return replace(sample, record=record, split="test")
 
 
 def _with_header(root: Path, sample: Sample) -> Sample:
@@ -141,8 +160,8 @@ def _without_names(samples: Sequence[Sample]) -> list[Sample]:
     return hidden
 
 
-def _column(path: Path, columns: Mapping[str, str], names: Sequence[str]) -> str:
-    found = next((columns[name] for name in names if name in columns), None)
-    if found is None:
-        raise DatasetError(f"{path}: no column {names[0]!r} (found: {', '.join(columns) or 'none'}); add it")
-    return found
+def _column(table: Table, names: Sequence[str]) -> str:
+    column = table.find(*names)
+    if column is None:
+        raise DatasetError(f"{table.path}, line 1: no column {names[0]!r} (found: {table.found()}); add it")
+    return column

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from covidcxr.core.csv_tables import csv_rows
 from covidcxr.core.outside_text import cells, from_cell
 from covidcxr.core.types import SPLITS, Box, Exclusion, Record, Sample, Sex, Split, View
 
@@ -167,7 +168,7 @@ def to_csv(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> bytes:
 
 def parse_csv(data: bytes) -> Iterable[dict[str, str]]:
     """Yield the rows of a UTF-8 table as column to text."""
-    for row in csv.DictReader(io.StringIO(data.decode(), newline="")):
+    for row in csv_rows(data.decode()):
         yield {column: from_cell(text) if text else text for column, text in row.items()}
 
 

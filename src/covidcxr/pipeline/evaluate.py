@@ -19,6 +19,7 @@ from covidcxr.audit.shortcuts.age_alarms import age_alarms
 from covidcxr.core.artefacts import atomic_directory, check_place
 from covidcxr.core.digests import file_sha256, json_sha256
 from covidcxr.core.errors import EvaluationError, ExplainError, TrainingError
+from covidcxr.core.left_out import LEFT_OUT_FILE, write_left_out
 from covidcxr.core.progress import SILENT, Progress
 from covidcxr.core.types import EvaluationReport
 from covidcxr.dataset.dataset import Dataset
@@ -111,6 +112,9 @@ def evaluate(
     )
     with atomic_directory(out) as folder:
         write_report(study, folder, inputs=inputs, settings=document)
+        passed_over = [item for dataset in request.datasets for item in dataset.left_out]
+        if passed_over:
+            write_left_out(folder / LEFT_OUT_FILE, passed_over)
     return [result.report for result in study.results]
 
 

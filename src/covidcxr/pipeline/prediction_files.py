@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from covidcxr.core.errors import EvaluationError
+from covidcxr.core.csv_tables import fold_column, open_table, read_decimal
+from covidcxr.core.errors import EvaluationError, TableError
 from covidcxr.core.labels import find_label
 from covidcxr.core.types import Prediction
 from covidcxr.outputs.predictions import names_path, read_parquet_rows
@@ -46,7 +47,7 @@ class PredictionFile:
         self.path = path
         self.classes = tuple(classes)
         columns, self._rows = _read(path)
-        self._name = next((name for name in _NAMES if name in columns), "")
+        self._name = next((name for wanted in _NAMES for name in columns if fold_column(name) == wanted), "")
         if not self._name:
             raise EvaluationError(
                 f"{path}: no column that names the image (found: {', '.join(columns)}); expected one of "
@@ -76,7 +77,8 @@ class PredictionFile:
         known = dict(zip(record_ids, inputs, strict=True))
         by_tail, parts = _tails(known)
         found = []
-        for number, row in enumerate(self._rows, start=2):
+        for position, row in enumerate(self._rows, start=2):
+            number = getattr(row, "line", position)
             name = str(row[self._name] or "")
             name = self._paths.get(name, name)
             record_id = name if name in known else by_tail.get(_tail(name, parts), name)
@@ -106,10 +108,9 @@ def _read(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
             rows = read_parquet_rows(path)
             columns = list(rows[0]) if rows else []
         else:
-            with path.open(newline="", encoding="utf-8-sig") as stream:
-                reader = csv.DictReader(stream)
-                columns, rows = list(reader.fieldnames or ()), list(reader)
-    except (OSError, ValueError, csv.Error) as error:
+            table = open_table(path)
+            columns, rows = list(table.columns), list(table)
+    except (OSError, ValueError, TableError) as error:
         raise EvaluationError(
             f"{path}: cannot be read as a table of predictions ({error}); expected CSV, or Parquet"
         ) from error
@@ -166,7 +167,7 @@ def _tail(name: str, parts: int) -> str:
 def _number(cell: object, where: str) -> float:
     text = "" if cell is None else str(cell).strip()
     try:
-        return float(text) if text else float("nan")
+        return read_decimal(text) if text else float("nan")
     except ValueError:
         raise EvaluationError(f"{where}: found {text!r}; expected a probability from 0 to 1") from None
 

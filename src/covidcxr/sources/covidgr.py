@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
+from covidcxr.core.csv_tables import Table
 from covidcxr.core.errors import SourceError
 from covidcxr.core.labels import COVID19, NORMAL
 from covidcxr.core.types import Record, View
@@ -18,7 +19,7 @@ from covidcxr.core.values import join_notes
 from covidcxr.sources import SOURCES
 from covidcxr.sources.folder import ImageFolder
 from covidcxr.sources.source import Source, SourceInfo, SourceListing, folder_version, listing
-from covidcxr.sources.tables import Table, read_table
+from covidcxr.sources.tables import read_table
 
 _CLASSES = {"P": COVID19, "N": NORMAL}
 _FINDINGS = {"P": "PCR positive", "N": "PCR negative"}

@@ -29,7 +29,7 @@ from covidcxr.sources.source import (
     listing,
     match_rows,
 )
-from covidcxr.sources.tables import Table, read_text
+from covidcxr.sources.tables import Rows, read_text
 
 _RELEASE = "COVIDx (lines: patientid filename class source)"
 _SPLITS: dict[str, Split] = {"train": "train", "test": "test", "val": "val"}
@@ -154,7 +154,7 @@ def _image_folders(folder: Path) -> list[str]:
     return [f"{place}{name}" for place in _PLACES for name in _SPLITS if (folder / place / name).is_dir()]
 
 
-def _read_lists(folder: Path, files: ImageFolder) -> Table:
+def _read_lists(folder: Path, files: ImageFolder) -> Rows:
     known = {PurePosixPath(name).name for name in files.names}
     rows = []
     lists = _lists(folder)
@@ -175,5 +175,4 @@ def _read_lists(folder: Path, files: ImageFolder) -> Table:
                 )
             rows.append({**row, "split": split, "": ""})
     first = next(iter(lists.values()))[0]
-    columns = ("patientid", "filename", "class", "source", "split")
-    return Table(path=first, columns=columns, rows=tuple(rows), encoding="utf-8", first_line=1)
+    return Rows(path=first, rows=tuple(rows), first_line=1)

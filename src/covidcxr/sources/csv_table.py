@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 from covidcxr.core.class_names import ClassNames
+from covidcxr.core.csv_tables import Table, fold_column
 from covidcxr.core.errors import SourceError
 from covidcxr.core.folder_names import find_split
 from covidcxr.core.labels import LABELS
@@ -31,7 +32,7 @@ from covidcxr.sources.source import (
     read_label,
     taken_notes,
 )
-from covidcxr.sources.tables import Table, read_table
+from covidcxr.sources.tables import read_table
 
 _PATHS = ("path", "filename", "file", "image")
 _LABELS = ("label", "class", "finding")
@@ -61,12 +62,9 @@ class CsvTable(Source):
         """Return every record and problem."""
         self.check_layout(folder)
         table = read_table(_tables(folder)[0], required=(), release=_RELEASE)
-        path_column = next((name for name in _PATHS if name in table.columns), None)
-        label_column = next((name for name in _LABELS if name in table.columns), None)
+        path_column, label_column = table.find(*_PATHS), table.find(*_LABELS)
         if path_column is None or label_column is None:
-            raise SourceError(
-                f"{table.path}: found the columns {', '.join(table.columns) or 'none'}; expected {_RELEASE}"
-            )
+            raise SourceError(f"{table.path}: found the columns {table.found()}; expected {_RELEASE}")
         files = ImageFolder(folder, suffixes=IMAGE_SUFFIXES)
         matches, problems = match_rows(self, table, files, lambda row: row[path_column])
         names = ClassNames(LABELS)
@@ -78,7 +76,7 @@ class CsvTable(Source):
 
     def _record(self, match: Match, label_column: str, names: ClassNames, table: str) -> Record:
         name = self.info.name
-        row = match.row
+        row = {fold_column(column): cell for column, cell in match.row.items()}
         label, doubt = agreed_label(match, lambda other: read_label(names, other[label_column], where=table))
         patient, study = read_patient(row.get("patient_id", "")), row.get("study_id", "")
         return Record(
@@ -90,7 +88,7 @@ class CsvTable(Source):
             view=read_view(row.get("view", "")),
             view_verbatim=row.get("view", ""),
             modality=read_modality(row.get("modality", "")),
-            finding=row[label_column],
+            finding=match.row[label_column],
             label=label,
             split=find_split(row.get("split", "")),
             sex=read_sex(row.get("sex", "")),
@@ -106,7 +104,8 @@ class CsvTable(Source):
 
 
 def _unknown_splits(table: Table) -> tuple[str, ...]:
-    words = Counter(row.get("split", "") for row in table.rows)
+    column = table.find("split") or "split"
+    words = Counter(row.get(column, "") for row in table.rows)
     unknown = {word: number for word, number in words.items() if word and find_split(word) is None}
     if not unknown:
         return ()

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from pathlib import Path, PurePosixPath
 
+from covidcxr.core.csv_tables import Table
 from covidcxr.core.errors import SourceError
 from covidcxr.core.labels import NORMAL, PNEUMONIA
 from covidcxr.core.types import Record
@@ -21,7 +22,7 @@ from covidcxr.core.values import join_notes
 from covidcxr.sources import SOURCES
 from covidcxr.sources.folder import ImageFolder
 from covidcxr.sources.source import Source, SourceInfo, SourceListing, folder_version, listing
-from covidcxr.sources.tables import Table, read_table
+from covidcxr.sources.tables import read_table
 
 _LABELS = "stage_2_train_labels.csv"
 _CLASSES = "stage_2_detailed_class_info.csv"

@@ -33,6 +33,7 @@ from importlib import resources
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from covidcxr.core.csv_tables import Table
 from covidcxr.core.errors import SourceError
 from covidcxr.core.labels import ATYPICAL, INDETERMINATE, NEGATIVE, TYPICAL
 from covidcxr.core.types import Box, Exclusion, Record
@@ -41,7 +42,7 @@ from covidcxr.sources import SOURCES
 from covidcxr.sources.folder import ImageFolder
 from covidcxr.sources.plan import FetchPlan, KaggleFiles
 from covidcxr.sources.source import Match, Source, SourceInfo, SourceListing, folder_version, listing, match_rows
-from covidcxr.sources.tables import Table, read_table
+from covidcxr.sources.tables import read_table
 
 if TYPE_CHECKING:
     from covidcxr.imaging.dicom.facts import DicomFacts
@@ -289,7 +290,7 @@ def _table_of_sizes(folder: Path) -> _Sizes:
     stated: dict[str, Size] = {}
     if (folder / _SIZES).is_file():
         table = read_table(folder / _SIZES, required=("image_id", "dim0", "dim1"), release="a resized copy's meta.csv")
-        for number, row in enumerate(table.rows, start=table.first_line):
+        for number, row in enumerate(table.rows, start=2):
             if not (row["dim0"].isdecimal() and row["dim1"].isdecimal() and int(row["dim0"]) and int(row["dim1"])):
                 raise SourceError(
                     f"{table.path}, line {number}: size {row['dim0']!r} x {row['dim1']!r} of {row['image_id']!r}; "

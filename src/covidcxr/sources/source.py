@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import ClassVar
 
 from covidcxr.core.class_names import ClassNames, taken_sentence
+from covidcxr.core.csv_tables import Table
 from covidcxr.core.digests import file_sha256
 from covidcxr.core.errors import DatasetError, SourceError
 from covidcxr.core.types import Exclusion, Record
 from covidcxr.sources.folder import ImageFolder, claimed_path
 from covidcxr.sources.plan import FetchPlan
-from covidcxr.sources.tables import Table
+from covidcxr.sources.tables import Rows
 
 _ARCHIVE_ENDING = re.compile(r"-(master|main|[0-9a-f]{7,40}|v?\d+(\.\d+)*)$", re.IGNORECASE)
 _COMMIT = re.compile(r"-([0-9a-f]{40})$")
@@ -191,16 +192,17 @@ def _some(names: Iterable[str], limit: int) -> str:
 
 
 def match_rows(
-    source: Source, table: Table, files: ImageFolder, claim: Callable[[dict[str, str]], str]
+    source: Source, table: Table | Rows, files: ImageFolder, claim: Callable[[dict[str, str]], str]
 ) -> tuple[list[Match], list[Exclusion]]:
     """Pair each row of ``table`` with its file; every row and every file ends in a match or in a problem.
 
     ``claim`` returns the path, relative to the source's folder, that a row claims. A path is looked up as
     written, then without case; then, if it has no folder part or a wrong one, nowhere else.
     """
+    rows = table if isinstance(table, Rows) else Rows.of(table)
     matches: dict[str, Match] = {}
     problems = [source.problem("link-outside", link, link, detail) for link, detail in sorted(files.refused.items())]
-    for number, row in enumerate(table.rows, start=table.first_line):
+    for number, row in enumerate(rows.rows, start=rows.first_line):
         claimed = claim(row)
         where = f"{table.path.name} row {number}"
         path, fault = claimed_path(claimed)
