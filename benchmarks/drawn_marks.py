@@ -1,10 +1,10 @@
-"""How many films with real drawn marks are caught, and how many good frontal films are lost.
+"""How many images with real drawn marks are caught, and how many good frontal images are lost.
 
-No film with a real mark was learned from; of the clean films those of covid-chestxray-dataset in odd folds, and the
+No image with a real mark was learned from; of the clean images those of covid-chestxray-dataset in odd folds, and the
 children that were not drawn for training, are new to the network ("unseen"). ``cross_validated``: the thresholds are
 chosen on four folds of `benchmarks.views` (no patient in two; NIH, Figure1 and Actualmed each in one fold whole), the
-most marked films caught with at most 1 % of the clean ones lost, and judged on the fifth. ``lost_with_view`` adds the
-frontal films that the view rules lose in results/picture_view.json, cross-validated as well. ``not_labelled``: films
+most marked images caught with at most 1 % of the clean ones lost, and judged on the fifth. ``lost_with_view`` adds the
+frontal images that the view rules lose in results/picture_view.json, cross-validated as well. ``not_labelled``: images
 of chest-xray-pneumonia that nobody looked at, nearly all of them clean. Bars: 85 % caught, at most 2 % lost.
 """
 
@@ -37,7 +37,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Judged:
-    """The films with their scores: (N, 3), in the order of the thresholds, and what they are by eye."""
+    """The images with their scores: (N, 3), in the order of the thresholds, and what they are by eye."""
 
     films: list[LabelledFilm]
     scores: NDArray[np.float64]
@@ -46,11 +46,11 @@ class Judged:
     lost_by_view: Mask
 
     def caught(self, thresholds: Thresholds) -> Mask:
-        """Return which films reach one of the thresholds."""
+        """Return which images reach one of the thresholds."""
         return np.asarray((self.scores >= np.array(thresholds)).any(axis=1))
 
     def counts(self, caught: Mask) -> dict[str, Any]:
-        """Return how many marked films are among ``caught``, and how many clean ones."""
+        """Return how many marked images are among ``caught``, and how many clean ones."""
         return {
             "caught": int((caught & self.marked).sum()),
             "recall": round(float(caught[self.marked].mean()), 4),
@@ -60,7 +60,7 @@ class Judged:
 
 
 def main() -> None:
-    """Score every labelled film that is not CT, and the films that are not labelled."""
+    """Score every labelled image that is not CT, and the images that are not labelled."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sources", type=Path)
     options = parser.parse_args()
@@ -137,7 +137,7 @@ def _cross_validated(judged: Judged) -> dict[str, Any]:
 
 
 def _chosen(judged: Judged, rows: Mask) -> Thresholds:
-    """Return the thresholds that catch most, then lose least, then are strictest, with few enough films lost."""
+    """Return the thresholds that catch most, then lose least, then are strictest, with few enough images lost."""
     clean, marked = judged.clean & rows, judged.marked & rows
     found: list[tuple[int, int, Thresholds]] = []
     for thresholds in itertools.product(*GRID):

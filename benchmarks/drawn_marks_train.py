@@ -1,7 +1,7 @@
 """Train the network that points at marks drawn over the chest, and store it in the package.
 
-It sees clean films only: marks are drawn on them as it goes. Films that carry real marks, CT slices, and every film of
-covid-chestxray-dataset whose patient falls into an odd fold are kept out, for ``python -m benchmarks.drawn_marks``.
+It sees clean images only: marks are drawn on them as it goes. Images that carry real marks, CT slices, and every image
+of covid-chestxray-dataset whose patient falls into an odd fold are kept out, for ``python -m benchmarks.drawn_marks``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def main() -> None:
     """Train and store."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sources", type=Path)
-    parser.add_argument("--cache", type=Path, help=".npy file that keeps the squeezed films")
+    parser.add_argument("--cache", type=Path, help=".npy file that keeps the squeezed images")
     parser.add_argument("--steps", type=int, default=600)
     options = parser.parse_args()
     torch.set_num_threads(1)

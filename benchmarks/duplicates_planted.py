@@ -1,6 +1,6 @@
-"""Planted copies of real films, and the copies that the public sources hold already.
+"""Planted copies of real images, and the copies that the public sources hold already.
 
-Each chosen film gets one copy, edited once or in two ways (36 variants in turn), and all films of all sources are
+Each chosen image gets one copy, edited once or in two ways (36 variants in turn), and all images of all sources are
 searched together with the copies. Bars: 98 % of the copies found; at most 1 false pair in 10 million. A pair that is
 neither planted nor a consequence of a planted one is listed in results/duplicates_pack.csv with its score and with what
 was seen when it was looked at (labels/copies.csv); ``--gallery`` renders them side by side.
@@ -29,7 +29,7 @@ LABELS = Path(__file__).parent / "labels"
 
 
 def features_of(paths: list[tuple[str, Path]], cache: Path | None) -> list[ImageFeatures]:
-    """Return the features of every film, from ``cache`` where it exists."""
+    """Return the features of every image, from ``cache`` where it exists."""
     if cache is not None and cache.is_file():
         with cache.open("rb") as stream:
             return [ImageFeatures.from_bytes(stream.read(int.from_bytes(stream.read(4), "little"))) for _ in paths]
@@ -41,9 +41,9 @@ def features_of(paths: list[tuple[str, Path]], cache: Path | None) -> list[Image
 
 
 def tell_apart(found: DuplicatePairs, planted: dict[str, str]) -> tuple[set[str], list[tuple[str, str]]]:
-    """Return the copies found, and pairs that involve a copy of another film than the one it was made of.
+    """Return the copies found, and pairs that involve a copy of another image than the one it was made of.
 
-    A pair with a copy counts as right if the two films behind it are one film, or are a pair themselves.
+    A pair with a copy counts as right if the two images behind it are one image, or are a pair themselves.
     """
     own = {frozenset(pair) for pair in found.id_pairs()}
     right, other = set(), []
@@ -67,7 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sources", type=Path)
     parser.add_argument("--per-variant", type=int, default=50)
-    parser.add_argument("--cache", type=Path, help="file that keeps the features of the films")
+    parser.add_argument("--cache", type=Path, help="file that keeps the features of the images")
     parser.add_argument("--gallery", type=Path, help="HTML file to render the pairs of the sources to")
     options = parser.parse_args()
     cv2.setNumThreads(1)

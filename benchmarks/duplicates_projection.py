@@ -41,7 +41,7 @@ def main() -> None:
     directions = np.hstack([principal @ turn for turn in turns]).astype(np.float32)
     thresholds = np.median(values @ directions, axis=0).astype(np.float32)
     save_file({"directions": directions, "thresholds": thresholds}, TARGET)
-    print(f"{TARGET}: fitted on {len(looks)} descriptors of {len(chosen)} films")
+    print(f"{TARGET}: fitted on {len(looks)} descriptors of {len(chosen)} images")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How the search by hash, the grouping and the split grow from ten thousand to a million simulated records.
 
-A record has a 64-bit hash, a source (of five), a patient (3 films each on average, a tenth unknown) and a label. One
+A record has a 64-bit hash, a source (of five), a patient (3 images each on average, a tenth unknown) and a label. One
 in twenty is a near-duplicate of another record, with 0 to 4 bits turned, often in another source. The code that runs is
 the code that ``compile`` runs; each size runs in a process of its own, so that its peak memory is its own.
 Bars at 1,000,000: 90 s and 3 GB on two cores.

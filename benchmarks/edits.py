@@ -1,4 +1,4 @@
-"""What people do to films before they publish them again: the edits that copies are planted with."""
+"""What people do to images before they publish them again: the edits that copies are planted with."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""How long heat maps take for the small networks: one overlay once loaded, and 724 films (tiled from fewer).
+"""How long heat maps take for the small networks: one overlay once loaded, and 724 images (tiled from fewer).
 
 As `covidcxr explain` makes them: reading, gate, lungs, Grad-CAM, overlay, row. Weights are random, because they do not
-change the time. Bars: 0.5 s an overlay, 120 s for 724 films on two cores. Processor time is beside wall time, because
+change the time. Bars: 0.5 s an overlay, 120 s for 724 images on two cores. Processor time is beside wall time, because
 other work on the machine does not lengthen it; with one thread it bounds the wall time of a free machine.
 """
 
@@ -36,7 +36,7 @@ _ALONE = 9
 
 
 def film_files(sources: Path | None, count: int, folder: Path) -> list[Path]:
-    """Return ``count`` films of covid-chestxray-dataset, or as many phantoms written to ``folder``."""
+    """Return ``count`` images of covid-chestxray-dataset, or as many phantoms written to ``folder``."""
     generator = np.random.default_rng(0)
     if sources is not None:
         name = "covid-chestxray-dataset"
@@ -50,7 +50,7 @@ def film_files(sources: Path | None, count: int, folder: Path) -> list[Path]:
 
 
 def measure(name: str, spec: PreprocessSpec, films: list[Path], out: Path) -> dict[str, float]:
-    """Return seconds of wall and processor time: the median of films alone, and of `FILMS` films together."""
+    """Return seconds of wall and processor time: the median of images alone, and of `FILMS` images together."""
     network = build_network(name, num_classes=len(CLASSES), preprocess=spec, options={})
     explainer, wanted = Explainer(network, classes=CLASSES, spec=spec), Wanted()
     alone: list[tuple[float, float]] = []
@@ -75,7 +75,7 @@ def main() -> None:
     """Measure every network, write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sources", type=Path, default=None)
-    parser.add_argument("--films", type=int, default=FILMS, help="films read; the time of 724 is scaled from them")
+    parser.add_argument("--films", type=int, default=FILMS, help="images read; the time of 724 is scaled from them")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

@@ -1,7 +1,7 @@
 """Do lung fraction and pointing game tell a network that looks at the lungs from one that reads a corner tag?
 
-Two small networks are trained on real films (or phantoms, without --sources): one must find a soft lesion planted
-inside the lungs, one a tag in the corner. Every method is then judged on films of other patients.
+Two small networks are trained on real images (or phantoms, without --sources): one must find a soft lesion planted
+inside the lungs, one a tag in the corner. Every method is then judged on images of other patients.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class SmallNetwork(ChestNetwork):
 
 
 def gather(sources: Path | None, count: int, generator: np.random.Generator) -> list[tuple[np.ndarray, LungFields]]:
-    """Return films (SIZE, SIZE) in [0, 1] and their lungs, as many as have lungs among ``count``."""
+    """Return images (SIZE, SIZE) in [0, 1] and their lungs, as many as have lungs among ``count``."""
     if sources is None:
         films = [draw_film(generator, "normal", size=SIZE).astype(np.float32) / 255 for _ in range(count)]
     else:
@@ -77,7 +77,7 @@ def gather(sources: Path | None, count: int, generator: np.random.Generator) -> 
 def plant(
     film: np.ndarray, lungs: LungFields, kind: str, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the film with a lesion in a lung, or a tag in a corner, and the mask of what was planted."""
+    """Return the image with a lesion in a lung, or a tag in a corner, and the mask of what was planted."""
     planted, mask = film.copy(), np.zeros(film.shape, bool)
     if kind == "tag":
         top, left = int(generator.integers(2, 6)), int(generator.integers(2, 6))
@@ -96,14 +96,14 @@ def plant(
 def train(
     pairs: list[tuple[np.ndarray, LungFields]], kind: str, steps: int, generator: np.random.Generator
 ) -> SmallNetwork:
-    """Return a network that tells planted films from plain ones."""
+    """Return a network that tells planted images from plain ones."""
     torch.manual_seed(0)
     network = SmallNetwork()
     optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps + 1)
     for _ in range(steps):
         chosen = [pairs[int(index)] for index in generator.integers(len(pairs), size=_FILMS_A_STEP)]
-        # Each film with and without its plant, so that nothing but the plant tells the two classes apart.
+        # Each image with and without its plant, so that nothing but the plant tells the two classes apart.
         films = [film for film, _ in chosen] + [plant(film, lungs, kind, generator)[0] for film, lungs in chosen]
         labels = torch.arange(2).repeat_interleave(_FILMS_A_STEP)
         loss = functional.cross_entropy(network(torch.from_numpy(np.stack(films))[:, None]), labels)

@@ -30,7 +30,7 @@ BACKENDS = [
 
 
 def judged(bundle: Path, backend: str, precision: str, paths: list[Path]) -> tuple[NDArray[np.float64], float]:
-    """Return float64 (N, classes) probabilities of the files, and the films a second, decoding included."""
+    """Return float64 (N, classes) probabilities of the files, and the images per second, decoding included."""
     from covidcxr.inference.predictor import Predictor
 
     predictor = Predictor.load(bundle, backend=backend, device="cpu", precision=precision, gated=False)  # type: ignore[arg-type]
@@ -41,7 +41,7 @@ def judged(bundle: Path, backend: str, precision: str, paths: list[Path]) -> tup
 
 
 def judged_int8(bundle: Path, scratch: Path, paths: list[Path]) -> tuple[NDArray[np.float64], float]:
-    """Return the same of the int8 film graph in ONNX Runtime, one film at a time."""
+    """Return the same of the int8 image graph in ONNX Runtime, one image at a time."""
     from covidcxr.export.exporter import export_bundle
     from covidcxr.export.onnx_graph import graph_judge
     from covidcxr.imaging.reading import read

@@ -1,4 +1,4 @@
-"""Where the benchmarks find the real films: every image file of the sources, whatever its metadata says."""
+"""Where the benchmarks find the real images: every image file of the sources, whatever its metadata says."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""One network on films that are decoded in memory: by every backend, by Keras ``predict`` and by plain torch eager.
+"""One network on images that are decoded in memory: by every backend, by Keras ``predict`` and by plain torch eager.
 
-All get the same films: real ones, preprocessed in advance. Beside the speed stands what each backend changes in the
+All get the same images: real ones, preprocessed in advance. Beside the speed stands what each backend changes in the
 AUROC of a test part, because the bars (three times Keras, twice torch eager) are for one that changes it by 0.002 at
 most. Used by benchmarks.predict_throughput.
 """
@@ -27,7 +27,7 @@ BARS = {"keras predict": 3.0, "torch eager": 2.0}
 
 
 def preprocessed(bundle: Path, files: list[Path]) -> NDArray[np.float32]:
-    """Return float32 (N, 1, S, S): the films as the network gets them."""
+    """Return float32 (N, 1, S, S): the images as the network gets them."""
     from covidcxr.imaging.preprocess import preprocess
     from covidcxr.imaging.reading import read
     from covidcxr.models.bundle import Bundle

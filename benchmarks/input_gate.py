@@ -1,4 +1,4 @@
-"""What the gate refuses: unseen pictures of many kinds, turned and inverted films; and what it wrongly refuses."""
+"""What the gate refuses: unseen pictures of many kinds, turned and inverted images; and what it wrongly refuses."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _chart(generator: np.random.Generator, number: int) -> bytes:
         lambda: axes.pie(values[0]),
         lambda: axes.scatter(values[0], values[1]),
         lambda: axes.contourf(values, cmap="gray"),
-        lambda: axes.text(0.1, 0.5, "chest film, no finding", fontsize=18),
+        lambda: axes.text(0.1, 0.5, "chest radiograph, no finding", fontsize=18),
     )
     kinds[number % len(kinds)]()
     stream = io.BytesIO()
@@ -76,9 +76,9 @@ def _chart(generator: np.random.Generator, number: int) -> bytes:
 
 
 def films(sources: Path, count: int, *, only: str = "") -> Iterator[tuple[str, Radiograph]]:
-    """Yield films of held-out patients: (source, film) for frontal ones, ("lateral" or "ct", film) for the others.
+    """Yield images of held-out patients: (source, image) for frontal ones, ("lateral" or "ct", image) for the others.
 
-    Of the source ``only``, every frontal film, whoever's.
+    Of the source ``only``, every frontal image, whoever's.
     """
     for name in [only] if only else locate_sources(sources):
         records = read_source(name, sources).records
@@ -100,14 +100,14 @@ def main() -> None:
     """Judge everything and write how much of each kind was refused."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sources", type=Path, required=True)
-    parser.add_argument("--pictures", type=Path, default=None, help="a folder of more pictures that are no films")
+    parser.add_argument("--pictures", type=Path, default=None, help="a folder of more pictures that are no images")
     parser.add_argument("--count", type=int, default=120)
     parser.add_argument(
         "--left-out",
         action="append",
         default=[],
         metavar="SOURCE=WEIGHTS",
-        help="weights made by `covidcxr train-gate --leave-out SOURCE`: also judge that source's films with them",
+        help="weights made by `covidcxr train-gate --leave-out SOURCE`: also judge that source's images with them",
     )
     options = parser.parse_args()
     refused: dict[str, list[bool]] = {}

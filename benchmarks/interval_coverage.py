@@ -1,4 +1,4 @@
-"""How often nominal 95 % intervals hold the true value, in simulated cohorts of patients with several images.
+"""How often nominal 95 % confidence intervals hold the true value, in simulated cohorts with several images a patient.
 
 Six kinds of cohort (`COHORTS`): 250 patients; 30; 12; 69 images of 21 patients; 30 patients of whom one has a third of
 all images; and 30 patients with a network that is right in 95 %. Images of one patient share a random effect, so they

@@ -26,9 +26,9 @@ from pathlib import Path
 from covidcxr.inference.bulk import predict_to_table
 from covidcxr.inference.inputs import expand
 from covidcxr.inference.predictor import Predictor
-bundle, films, out, part_rows = sys.argv[1:]
+bundle, images, out, part_rows = sys.argv[1:]
 predictor = Predictor.load(Path(bundle), backend="onnxruntime", device="cpu", gated=False)
-for row in predict_to_table(predictor, expand([Path(films)]), Path(out), part_rows=int(part_rows)):
+for row in predict_to_table(predictor, expand([Path(images)]), Path(out), part_rows=int(part_rows)):
     pass
 """
 

@@ -1,7 +1,7 @@
-"""Lung fields against hand-drawn masks and boxes on held-out patients, and how long one film takes on one core.
+"""Lung fields against hand-drawn masks and boxes on held-out patients, and how long one image takes on one core.
 
-The Dice of the films that the network was trained on stands beside that of the held-out ones: no network can follow the
-hands that drew the masks much more closely than it follows those it learnt from.
+The Dice of the images that the network was trained on stands beside that of the held-out ones: no network can follow
+the hands that drew the masks much more closely than it follows those it learnt from.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from covidcxr.sources.lookup import locate_sources, read_source
 
 
 def main() -> None:
-    """Segment the held-out films of every source, compare, and write the figures."""
+    """Segment the held-out images of every source, compare, and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sources", type=Path, required=True)
     parser.add_argument("--masks", type=Path, required=True)

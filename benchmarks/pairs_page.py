@@ -26,8 +26,8 @@ h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}p.note{color:#51606f}
 .pairs{display:grid;grid-template-columns:repeat(auto-fill,minmax(34rem,1fr));gap:1rem}
 .pair{background:#fff;border:1px solid #d8dee6;border-radius:8px;padding:.7rem}
 .pair.conflict{border-color:#b3261e;box-shadow:inset 4px 0 #b3261e}
-.films{display:flex;gap:.5rem}.films figure{margin:0;flex:1;min-width:0}
-.films img{width:100%;height:auto;background:#000;display:block}
+.images{display:flex;gap:.5rem}.images figure{margin:0;flex:1;min-width:0}
+.images img{width:100%;height:auto;background:#000;display:block}
 figcaption{font-size:.78rem;overflow-wrap:anywhere;color:#37424e}
 .score{font-variant-numeric:tabular-nums;margin:.4rem 0 0}.badge{font-weight:600}
 @media print{body{background:#fff}.pair{break-inside:avoid}}
@@ -47,7 +47,7 @@ def write_gallery(
 
     Args:
         path: The HTML file.
-        found: Copies, then similar films, are shown in their order.
+        found: Copies, then similar images, are shown in their order.
         pixels: Returns the gray pixels (H, W) of an id, uint8 or float in [0, 1].
         title: Heading of the page.
         labels: Classes of images by id; a pair of two classes is marked as a conflict.
@@ -65,7 +65,7 @@ def write_gallery(
         f"<p>{found.num_images:,} images, {found.num_candidates:,} pairs compared closely, "
         f"<b>{len(found):,} pairs of copies</b>, {conflicts:,} of them with two labels.</p>",
         "<p class='note'>Research use only, not a diagnosis. The score is the lower quartile of the local correlation "
-        "of the two aligned films; 1 is identical.</p>",
+        "of the two aligned images; 1 is identical.</p>",
         *_section("Copies", found.pairs, pixels, known, max_pairs),
         *_section("Similar, not taken for copies", found.similar, pixels, known, max_pairs),
         "</body></html>\n",
@@ -98,7 +98,7 @@ def _card(
     mirrored = ", mirrored" if pair.mirrored else ""
     films = "".join(_film(name, pixels(name), labels.get(name, "")) for name in (pair.id_a, pair.id_b))
     return (
-        f"<div class='pair{' conflict' if conflict else ''}'><div class='films'>{films}</div>"
+        f"<div class='pair{' conflict' if conflict else ''}'><div class='images'>{films}</div>"
         f"<p class='score'><span class='badge'>{pair.score:.3f}</span> · {words}{mirrored}"
         f"{' · <b>two labels</b>' if conflict else ''}</p></div>"
     )

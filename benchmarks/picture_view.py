@@ -1,9 +1,9 @@
-"""Fit the view classifier and measure it on films labelled by eye and on photographs.
+"""Fit the view classifier and measure it on images labelled by eye and on photographs.
 
 Five folds keep patients together and hold NIH, Figure1 and Actualmed out whole. Photographs are those that
 scikit-image ships, in folds as well, and with ``--photos`` any folder of pictures, never learned from
 (results/picture_view.json was made with the sample pictures of Debian's opencv-doc 4.6).
-Bars: CT and natural images 99 % caught, laterals 95 %, at most 2 % of good frontal films lost. ``--write`` stores the
+Bars: CT and natural images 99 % caught, laterals 95 %, at most 2 % of good frontal images lost. ``--write`` stores the
 weights, fitted on everything, in the package.
 """
 
@@ -31,7 +31,7 @@ Rows = tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]
 
 
 def training_rows(films: list[LabelledFilm], pixels: NDArray[np.uint8]) -> Rows:
-    """Return features, kinds and folds (-1: always) of films, varied films, negatives and other pictures."""
+    """Return features, kinds and folds (-1: always) of images, varied images, negatives and other pictures."""
     rng = np.random.default_rng(0)
     rows: list[tuple[NDArray[np.float32], int, int]] = []
     children = [row for row, film in enumerate(films) if film.source == "chest-xray-pneumonia"]
@@ -129,7 +129,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sources", type=Path)
     parser.add_argument("--photos", type=Path)
-    parser.add_argument("--cache", type=Path, help=".npy file that keeps the squeezed films")
+    parser.add_argument("--cache", type=Path, help=".npy file that keeps the squeezed images")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     cv2.setNumThreads(1)

@@ -1,7 +1,7 @@
 """Whether the audit flags every planted confounder, and none on clean sets: 20 networks on each, trained from scratch.
 
 Each set is synthetic chest phantoms (two classes, three imaginary hospitals that share both) whose only difference is
-in the lungs. In the planted sets 80, 85, 90 or 95 % of the COVID-19 films, and the remaining share of the others,
+in the lungs. In the planted sets 80, 85, 90 or 95 % of the COVID-19 images, and the remaining share of the others,
 carry a tag, a black frame or another exposure. A small network (haghanifar2020) learns each set; then all audits run
 on its test part.
 Bars: 20 of 20 planted sets flagged, 0 of 20 clean ones.
@@ -68,7 +68,7 @@ def as_tensor(images: NDArray[np.uint8]) -> torch.Tensor:
 
 
 def draw_set(generator: np.random.Generator, count: int, name: str, kind: str, share: float) -> ImageSet:
-    """Return films of two classes in turn, each of a patient of its own."""
+    """Return images of two classes in turn, each of a patient of its own."""
     labels = np.arange(count) % 2
     films = [draw_film(generator, "covid" if label == 0 else "normal", size=128) for label in labels]
     images = np.stack([np.round(255 * squeeze(film, SIZE)).astype(np.uint8) for film in films])

@@ -1,13 +1,13 @@
-"""Films a second from files to probabilities, gated and not, beside the bare decode loop and the bare network.
+"""Images a second from files to probabilities, gated and not, beside the bare decode loop and the bare network.
 
 Two networks: zhong2020 at 80 pixels, of ``--zhong2020`` or with random weights, because speed does not depend on them,
 and the trained one of ``--bundle``. Each is run by every backend, and gated, as `covidcxr predict` does by default, by
-the fastest ones; and once more on films in memory, beside Keras and plain torch (`benchmarks.in_memory`). Every figure
+the fastest ones; and once more on images in memory, beside Keras and plain torch (`benchmarks.in_memory`). Every figure
 is the median of the rounds, taken in turn in one run on the same cores. The bar: the predictor reaches 85 % of the
 slower of bare decoding and bare inference with ONNX Runtime. Both readings of it are written: each of the two alone on
 one core, as when they share a machine of two, and each alone on all cores, which no program that does both can reach
-where they cost alike. Peak memory is read after a short and after a long run in fresh processes, of the same films over
-and over.
+where they cost alike. Peak memory is read after a short and after a long run in fresh processes, of the same images
+over and over.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def network_runs(bundle: Path, files: list[Path]) -> dict[str, Run]:
 
 
 def rates_of(runs: dict[str, Run], num_films: int, rounds: int) -> dict[str, float]:
-    """Return the films a second of each run: the median of the rounds, in which they take turns."""
+    """Return the images per second of each run: the median of the rounds, in which they take turns."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(rounds):
         for name, run in runs.items():
@@ -141,7 +141,7 @@ def rates_of(runs: dict[str, Run], num_films: int, rounds: int) -> dict[str, flo
 
 
 def figures_in_memory(bundle: Path, files: list[Path], given: argparse.Namespace) -> dict[str, Any]:
-    """Return the rates of one network on films in memory, and how they stand to the bars."""
+    """Return the rates of one network on images in memory, and how they stand to the bars."""
     from covidcxr.models.bundle import Bundle
 
     images = in_memory.preprocessed(bundle, files)
@@ -196,7 +196,7 @@ def predict_many(bundle: Path, num_films: int, files: list[Path]) -> None:
 
 
 def cold_start(bundle: Path, film: Path, backend: str) -> float:
-    """Return the seconds from starting the command to its end, for one film."""
+    """Return the seconds from starting the command to its end, for one image."""
     command = [sys.executable, "-m", "covidcxr.cli.main", "predict", str(bundle), str(film), "--json"]
     start = time.perf_counter()
     subprocess.run([*command, "--backend", backend, "--device", "cpu"], check=True, capture_output=True)
@@ -210,10 +210,10 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path, help="a trained bundle, the strongest network")
     parser.add_argument("--zhong2020", type=Path, help="a trained bundle of zhong2020; random weights by default")
     parser.add_argument("--data", type=Path, help="dataset on whose test part changes of the AUROC are measured")
-    parser.add_argument("--judged", type=int, default=400, help="at most so many of its films")
+    parser.add_argument("--judged", type=int, default=400, help="at most so many of its images")
     parser.add_argument("--films", type=int, default=2048)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--long", type=int, default=50_000, help="films of the long memory run; 0 for none")
+    parser.add_argument("--long", type=int, default=50_000, help="images of the long memory run; 0 for none")
     parser.add_argument("--keras-python", type=Path, help="interpreter with tensorflow-cpu and keras")
     given = parser.parse_args()
     paths = [path for _, path in film_paths(given.sources)]

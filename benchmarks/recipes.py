@@ -1,14 +1,15 @@
-"""What trained recipes reach: on their own test split, and on films of a source whose every image was kept from them.
+"""What trained recipes reach: on their own test split, and on images of a source whose every image was kept from them.
 
     python -m benchmarks.recipes NAME=BUNDLE,DATASET ... [--outside DATASET] [--adults DATASET]
 
-Nothing is trained here: each BUNDLE was trained by ``covidcxr train`` on its DATASET. ``--outside`` is a dataset of all
-sources: of those that the bundle named ``*-held-out`` was trained without, it is shown the films that have neither a
-copy nor a film of the same patient in a source it was trained on. ``--adults`` is one whose films of nih-chest-xray14
-are shown to the bundles of recipes that take none, to count the adults without COVID-19 that they call COVID-19.
-Test-time only the network runs: no gate, no abstention. Classes are told by the most probable one, and COVID-19 also at
-the bundle's own operating points: thresholds that its training chose on validation patients, for a wanted sensitivity.
-"Healthy" leaves out films of pneumonia; where a recipe has two classes, what is not COVID-19 is its other class.
+Nothing is trained here: each BUNDLE was trained by ``covidcxr train`` on its DATASET. ``--outside`` is a dataset of
+all sources: of those that the bundle named ``*-held-out`` was trained without, it is shown the images that have
+neither a copy nor an image of the same patient in a source it was trained on. ``--adults`` is one whose images of
+nih-chest-xray14 are shown to the bundles of recipes that take none, to count the adults without COVID-19 that they
+call COVID-19. Test-time only the network runs: no gate, no abstention. Classes are told by the most probable one, and
+COVID-19 also at the bundle's own operating points: thresholds that its training chose on validation patients, for a
+wanted sensitivity. "Healthy" leaves out images of pneumonia; where a recipe has two classes, what is not COVID-19 is
+its other class.
 """
 
 from __future__ import annotations
@@ -42,20 +43,20 @@ def predict(predictor: Predictor, dataset: Dataset, samples: Sequence[Sample]) -
 
 
 def measured(cohort: Cohort, *names: str) -> dict[str, Any]:
-    """Return [value, low, high] of each metric, 95 % intervals by patient."""
+    """Return [value, low, high] of each metric, 95 % confidence intervals by patient."""
     metrics = evaluate_cohort(cohort, subgroups=False, intervals=IntervalSettings(rounds=1000, seed=0)).metrics
     return {name: [round(x, 4) if x is not None else None for x in (m.value, m.low, m.high)]
             for name, m in metrics.items() if name in names}  # fmt: skip
 
 
 def never_seen(dataset: Dataset, taken: Collection[str]) -> list[Sample]:
-    """Return the films of sources not taken, less those of a patient, or copies of a film, that a taken source has."""
+    """Return the images of sources not taken, less patients and near-duplicates that a taken source has."""
     known = {sample.group_id for sample in dataset.samples if sample.record.source in taken}
     return [film for film in dataset.samples if film.record.source not in taken and film.group_id not in known]
 
 
 def class_of(label: str, classes: Sequence[str]) -> int:
-    """Return the column of a film's label; of a label that two classes lack, that of what is not COVID-19."""
+    """Return the column of an image's label; of a label that two classes lack, that of what is not COVID-19."""
     if label not in classes and len(classes) == 2:
         return 1 - classes.index(TARGET)
     return classes.index(label)
@@ -75,7 +76,7 @@ def cohort_of(name: str, classes: Sequence[str], samples: Sequence[Sample], prob
 
 
 def at_operating_points(cohort: Cohort, points: Sequence[OperatingPoint]) -> dict[str, Any]:
-    """Return what each threshold does on a cohort: shares as [value, low, high], 95 % intervals by patient."""
+    """Return what each threshold does on a cohort: shares as [value, low, high] by patient, 95 % confidence."""
     scores = cohort.probabilities[:, cohort.classes.index(TARGET)]
     target = cohort.labels == cohort.classes.index(TARGET)
     healthy = cohort.labels == cohort.classes.index(HEALTHY) if HEALTHY in cohort.classes else np.zeros_like(target)

@@ -3,7 +3,7 @@
     python -m benchmarks.train_lite0 --data DATASET --tensorflow-python /path/to/venv/bin/python
 
 DATASET is one that ``covidcxr compile strong`` wrote. The arms take turns, round by round, on the same cores, all with
-batches of 64 films of the training split, augmented:
+batches of 64 images of the training split, augmented:
 
 - ``covidcxr``: `Loop` itself, as ``train`` runs it, by the rate of its epoch: reading, augmentation, step, averaged
   weights, scores, curves.
@@ -103,7 +103,7 @@ def batch(packed: PackedImages, recipe: Recipe, step: int) -> tuple[Tensor, Tens
 
 
 def torch_rate(packed: PackedImages, recipe: Recipe, *, steps: int) -> float:
-    """Return the images a second of a plain loop, without its first two steps."""
+    """Return the images per second of a plain loop, without its first two steps."""
     network = plain_network().train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=2e-2)
     started = 0.0
@@ -120,7 +120,7 @@ def torch_rate(packed: PackedImages, recipe: Recipe, *, steps: int) -> float:
 
 
 def our_rate(data: Path, *, steps: int, frozen_stages: int = 0) -> float:
-    """Return the images a second that ``train`` itself reports of an epoch of ``steps`` steps."""
+    """Return the images per second that ``train`` itself reports of an epoch of ``steps`` steps."""
     changes = [f"training.batch_size={BATCH}", "training.epochs=1", f"training.steps={steps}"]
     recipe = load_recipe("strong", [*changes, f"network.options.frozen_stages={frozen_stages}"])
     with tempfile.TemporaryDirectory() as folder:
@@ -221,7 +221,7 @@ def main() -> None:
     peers = [rate for name, rate in medians.items() if name.startswith("keras")]
     if peers:
         figures["times_fastest_keras"] = medians["covidcxr"] / max(peers)
-    write_result("train_lite0", figures, target="at least 162 images a second, 3 times 54", **versions("torch"))
+    write_result("train_lite0", figures, target="at least 162 images per second, 3 times 54", **versions("torch"))
 
 
 if __name__ == "__main__":

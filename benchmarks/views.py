@@ -1,4 +1,4 @@
-"""The labelled films: keys, classes by eye, and who belongs together."""
+"""The labelled images: keys, classes by eye, and who belongs together."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HELD_OUT = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LabelledFilm:
-    """One image with what the eye saw; ``view`` is empty for films of chest-xray-pneumonia that were not looked at."""
+    """One image with what the eye saw; ``view`` is empty for images of chest-xray-pneumonia that were not looked at."""
 
     key: str
     path: Path
@@ -41,7 +41,7 @@ class LabelledFilm:
 
 
 def labelled_films(sources: Path | None) -> list[LabelledFilm]:
-    """Return every film of the sources with its label, in the order of their keys.
+    """Return every image of the sources with its label, in the order of their keys.
 
     Folds keep patients together; NIH, Figure1 and Actualmed are each in one fold whole, so that they are judged by a
     classifier that has not seen their source.
@@ -64,7 +64,7 @@ def labelled_films(sources: Path | None) -> list[LabelledFilm]:
 
 
 def squeezed(films: list[LabelledFilm], side: int, cache: Path | None) -> NDArray[np.uint8]:
-    """Return uint8 (N, side, side) squeezed films, from the ``cache`` where it exists."""
+    """Return uint8 (N, side, side) squeezed images, from the ``cache`` where it exists."""
     if cache is not None and cache.is_file():
         pixels: NDArray[np.uint8] = np.load(cache, mmap_mode="r")
         if pixels.shape == (len(films), side, side):

@@ -27,7 +27,7 @@ class StepTimes(keras.callbacks.Callback):
 
 
 def main() -> None:
-    """Train some steps and print the images a second of the median step."""
+    """Train some steps and print the images per second of the median step."""
     parser = argparse.ArgumentParser()
     parser.add_argument("images", help="uint8 (N, S, S) as .npy")
     parser.add_argument("--batch", type=int, default=64)

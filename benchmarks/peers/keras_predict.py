@@ -1,7 +1,7 @@
-"""Keras' ``predict`` on films that are already arrays, with the zhong2020 network or EfficientNet-Lite0, in float32.
+"""Keras' ``predict`` on images that are already arrays, with the zhong2020 network or EfficientNet-Lite0, in float32.
 
 Run by benchmarks.in_memory in an interpreter that has tensorflow-cpu and keras. Prints its versions, and after that the
-seconds of one ``predict`` of all films for every line that it reads; the graph is built before.
+seconds of one ``predict`` of all images for every line that it reads; the graph is built before.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""From films to the verdict: a sound network on clean data can be believed, one that reads the age cannot."""
+"""From images to the verdict: a sound network on clean data can be believed, one that reads the age cannot."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def cohort_of(context: AuditContext, images: ImageSet, name: str) -> tuple[Cohor
 
 
 def verdict_of(context: AuditContext, away: ImageSet) -> Verdict:
-    """Audit the test films, and evaluate on them and on ``away``."""
+    """Audit the test images, and evaluate on them and on ``away``."""
     results = [audit(context) for _, audit in AUDITS.items()]
     home, outside = cohort_of(context, context.test, "home"), cohort_of(context, away, "away")
     return judge(

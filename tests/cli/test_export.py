@@ -33,7 +33,7 @@ def test_json_tells_where_and_how_near(bundle: Bundle, tmp_path: Path, capsys: p
         (["--to", "onix"], "did you mean 'onnx'"),
         (["--to", "openvino"], "--out FOLDER"),
         (["--variant", "int4"], "none of fp32, int8, bf16"),
-        (["--input", "pixels"], "neither film nor preprocessed"),
+        (["--input", "pixels"], "neither image nor preprocessed"),
     ],
 )
 def test_what_cannot_be_done_is_told(

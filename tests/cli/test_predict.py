@@ -102,13 +102,13 @@ def test_what_the_gate_refuses_gets_no_probability(
     bundle: Bundle, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(film: Radiograph) -> GateResult:
-        reason = GateReason(name="lateral", verdict="refuse", detail="a lateral film")
+        reason = GateReason(name="lateral", verdict="refuse", detail="a lateral image")
         return GateResult(origin=film.origin, verdict="refuse", reasons=(reason,))
 
     monkeypatch.setattr("covidcxr.imaging.gate.gate.gate_film", refuse)
     assert run_command(["predict", str(bundle.folder), str(folder), "--json", "--gate"]) == 0
     first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
-    assert (first["status"], first["probabilities"], first["reasons"]) == ("refuse", {}, ["lateral: a lateral film"])
+    assert (first["status"], first["probabilities"], first["reasons"]) == ("refuse", {}, ["lateral: a lateral image"])
     assert second["status"] == "error"
 
 
@@ -142,7 +142,7 @@ def test_short_keys_and_filters_that_leave_nothing_are_told(
 
 
 def write_films(folder: Path) -> None:
-    """Write a film of Jane Doe's, one of two frames, and one that is no DICOM."""
+    """Write an image of Jane Doe's, one of two frames, and one that is no DICOM."""
     (folder / "DOE_JANE").mkdir(parents=True)
     pixels = bundles.film(3).astype(int)
     jane = {"SOPInstanceUID": "1.2.3.77", "PatientID": "PID77", "PatientName": "DOE^JANE"}

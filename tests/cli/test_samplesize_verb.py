@@ -1,4 +1,4 @@
-"""The verb that plans a validation."""
+"""The command that plans a validation."""
 
 from __future__ import annotations
 

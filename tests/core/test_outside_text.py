@@ -13,7 +13,7 @@ from covidcxr.core.outside_text import cell, encodable, from_cell, visible, with
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("film [bold]é 新冠.png", "film [bold]é 新冠.png"),
+        ("image [bold]é 新冠.png", "image [bold]é 新冠.png"),
         ("a\nok  b.png", "a\\nok  b.png"),
         ("\x1b[2Ja\x07.png", "\\x1b[2Ja\\x07.png"),
         ("gnp.\u202eexe", "gnp.\\u202eexe"),

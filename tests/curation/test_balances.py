@@ -13,7 +13,7 @@ from covidcxr.curation.balances import BALANCES, Placed
 
 
 def placed(**counts: int) -> list[Placed]:
-    """Return so many patients of two films each, by split_Class."""
+    """Return so many patients of two images each, by split_Class."""
     found: list[Placed] = []
     for name, number in counts.items():
         split, label = name.split("_")

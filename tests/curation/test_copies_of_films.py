@@ -1,4 +1,4 @@
-"""What a compile does about edited copies of films: grouped, or reported where the composition is kept."""
+"""What a compile does about edited near-duplicates: grouped, or reported where the composition is kept."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _own_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def film(path: Path, seed: int = 7) -> Image.Image:
-    """Make the image at ``path`` one with the fine structure that a film has, and return it."""
+    """Make the image at ``path`` one with the fine structure that an image has, and return it."""
     with Image.open(path) as phantom:
         coarse = np.asarray(phantom.convert("L").resize((400, 400)), np.float32)
     noise = Image.fromarray(np.random.default_rng(seed).integers(0, 255, (80, 80), dtype=np.uint8))
@@ -44,7 +44,7 @@ def brighten(image: Image.Image) -> Image.Image:
 
 
 def plant(sources: Path, first: str, second: str) -> None:
-    """Make ``second`` an edited copy of the film ``first``."""
+    """Make ``second`` an edited copy of the image ``first``."""
     brighten(film(sources / first)).save(sources / second, quality=80)
 
 
@@ -99,7 +99,9 @@ def test_a_copy_in_two_splits_is_reported_and_the_datasheet_claims_no_more_than_
         assert names(dataset)["IM-0100-0001.jpeg"] == ("crosses-split" if mode == "group" else "train")
     assert "equal bytes or pixels, is in two splits. Edited copies were not searched for." in sheets["off"]
     assert "perceptual hash only; in two splits: 1 pair." in sheets["report"]
-    assert "No patient, and no group of copies of a film that were found, is in two splits." in sheets["group"]
+    assert (
+        "No patient, and no group of near-duplicates of an image that were found, is in two splits." in sheets["group"]
+    )
 
 
 def test_a_conflict_counts_though_another_rule_left_the_copy_out_or_the_recipe_does_not_take_it(

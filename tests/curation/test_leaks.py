@@ -124,7 +124,7 @@ def test_few_patients_are_the_reason_where_images_are_many() -> None:
     manifest, facts = fabricate(20)
     samples = [replace(item, group_id=f"g{number % 4}") for number, item in enumerate(manifest.samples)]
     assert leak(find_leaks(replace(manifest, samples=tuple(samples)), facts), "source").reason == (
-        "known of only 4 patients or films"
+        "known of only 4 patients or images"
     )
 
 
@@ -143,11 +143,12 @@ def test_copies_in_two_splits_are_a_leak_and_named() -> None:
     report = find_leaks(*fabricate(60), copies)
     assert report.verdict == "leaks"
     assert report.sentences[:2] == (
-        "1 pair of copies of one film in different splits: x:1 (train, Normal) and y:2 (test, COVID-19).",
-        "1 pair of copies of one film under different labels: x:1 (train, Normal) and y:2 (test, COVID-19).",
+        "1 pair of duplicates of one image in different splits: x:1 (train, Normal) and y:2 (test, COVID-19).",
+        "1 pair of duplicates of one image under different labels: x:1 (train, Normal) and y:2 (test, COVID-19).",
     )
     assert report.crossing == (
-        "In more than one split: patients 0, groups of copies 0, pairs of copies 1 (edited copies by perceptual hash)."
+        "In more than one split: patients 0, groups of copies 0, pairs of copies 1 "
+        "(near-duplicates by perceptual hash)."
     )
 
 

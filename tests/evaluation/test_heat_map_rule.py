@@ -33,7 +33,7 @@ def test_maps_that_surely_lie_outside_the_lungs_for_the_most_part_speak_against_
     (finding,) = heat_maps(_evidence(_metric(0.65)))
     assert (finding.rule, finding.weight, finding.about) == ("heat-maps", "against", "network")
     assert finding.sentence == (
-        "The heat map lies for the most part outside the lungs on 80 % (65 to 90 %) of 40 films called COVID-19."
+        "The heat map lies for the most part outside the lungs on 80 % (65 to 90 %) of 40 images called COVID-19."
     )
     verdict = judge(_evidence(_metric(0.65)))
     assert verdict.value == "not believable"
@@ -43,7 +43,7 @@ def test_maps_that_surely_lie_outside_the_lungs_for_the_most_part_speak_against_
 @pytest.mark.parametrize(
     "metric",
     [None, _metric(0.5), _metric(0.65, label="Normal"), _metric(0.65, num_cases=9), _metric(None)],
-    ids=["not measured", "may be half", "another class", "few films", "no interval"],
+    ids=["not measured", "may be half", "another class", "few images", "no interval"],
 )
 def test_anything_less_says_nothing_for_or_against(metric: Metric | None) -> None:
     assert heat_maps(_evidence(metric)) == []

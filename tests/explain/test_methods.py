@@ -15,7 +15,7 @@ CAMS = [name for name, method in METHODS.items() if method.needs_map]
 
 
 class BrightCorner(ChestNetwork):
-    """Class 1 is how bright the film is where it is brighter than half; nothing else counts."""
+    """Class 1 is how bright the image is where it is brighter than half; nothing else counts."""
 
     def __init__(self) -> None:
         super().__init__(num_classes=2, size=32, channels=1)

@@ -97,8 +97,8 @@ import json, sys
 import numpy as np, onnxruntime
 from PIL import Image
 session = onnxruntime.InferenceSession(sys.argv[1])
-film = np.asarray(Image.open(sys.argv[2]).convert("L"), np.float32)[None, None] / 255
-probabilities, logits = session.run(None, {"film": film})
+image = np.asarray(Image.open(sys.argv[2]).convert("L"), np.float32)[None, None] / 255
+probabilities, logits = session.run(None, {"film": image})
 meta = session.get_modelmeta().custom_metadata_map
 assert not {"torch", "covidcxr"} & set(sys.modules)
 print(json.dumps({"probabilities": probabilities[0].tolist(), **meta}))
@@ -370,7 +370,7 @@ def test_formats_and_variants_that_do_not_exist_are_refused(bundle: Bundle, tmp_
     with pytest.raises(BundleError, match="--data DATASET"):
         export_bundle(bundle.folder, "onnx", variant="int8")
     pytest.importorskip("monai", reason="the extra `monai` is not installed")
-    with pytest.raises(BundleError, match="preprocesses films itself"):
+    with pytest.raises(BundleError, match="preprocesses images itself"):
         export_bundle(bundle.folder, "monai", tmp_path / "x", input="preprocessed")
 
 

@@ -39,7 +39,7 @@ class ScoreJudge:
 
 
 def lung_score(images: np.ndarray) -> np.ndarray:
-    """Roughness in the middle of the film against that around it: where the synthetic disease is."""
+    """Roughness in the middle of the image against that around it: where the synthetic disease is."""
     outside = np.concatenate([images[:, :8].reshape(len(images), -1), images[:, 40:].reshape(len(images), -1)], axis=1)
     return 5.0 * (images[:, 12:36, 12:36].std(axis=(1, 2)) / (outside.std(axis=1) + 1.0) - 1.0)
 
@@ -53,7 +53,7 @@ def brightness_score(images: np.ndarray) -> np.ndarray:
 
 
 def draw(generator: np.random.Generator, count: int) -> ImageSet:
-    """Return films of noise; class 0 is rougher in the middle, hidden from sums over the film by exposure."""
+    """Return images of noise; class 0 is rougher in the middle, hidden from sums over the image by exposure."""
     labels = np.arange(count) % 2
     noise = generator.normal(size=(count, SIZE, SIZE))
     middle = np.zeros((SIZE, SIZE), dtype=bool)

@@ -18,9 +18,9 @@ CLASSES = ("COVID-19", "Normal", "Pneumonia")
 
 
 def tiny_bundle(folder: Path, *, seed: int = 0, gain: float = 40.0, **fields: object) -> Bundle:
-    """Save a network of 16 pixels whose outputs differ clearly from film to film; ``fields`` go to its `BundleInfo`.
+    """Save a network of 16 pixels whose outputs differ clearly from image to image; ``fields`` go to its `BundleInfo`.
 
-    It is synthetic unless ``fields`` say otherwise, so that no gate refuses the tests' films, which are none.
+    It is synthetic unless ``fields`` say otherwise, so that no gate refuses the tests' images, which are none.
     """
     torch.manual_seed(seed)
     spec = PreprocessSpec(size=16, channels=3)
@@ -45,7 +45,7 @@ def film(seed: int, side: int = 40) -> np.ndarray:
 
 
 def png(seed: int) -> bytes:
-    """Return a film as PNG."""
+    """Return an image as PNG."""
     stream = io.BytesIO()
     Image.fromarray(film(seed)).save(stream, "PNG")
     return stream.getvalue()

@@ -68,7 +68,7 @@ def facts(record_id: str, **known: Any) -> ImageFacts:
 
 
 def patients(number: int, films: int, *, label: str = "COVID-19", source: str = "cohen") -> Sequence[Candidate]:
-    """Return ``number`` patients with ``films`` films each."""
+    """Return ``number`` patients with ``films`` images each."""
     return [
         candidate(f"{label}-{index:03d}-{film}.png", label=label, source=source, patient=f"{label}-{index:03d}")
         for index in range(number)

@@ -18,7 +18,7 @@ SEQUENCE_END = b"\xfe\xff\xdd\xe0\0\0\0\0"
 
 
 def raster(mode: str, file_format: str, **options: object) -> bytes:
-    """Return the film as PIL writes it in a mode and format."""
+    """Return the image as PIL writes it in a mode and format."""
     stream = io.BytesIO()
     Image.fromarray(FILM).convert(mode).save(stream, file_format, **options)
     return stream.getvalue()

@@ -1,4 +1,4 @@
-"""Computed films and the files that hold them, for the tests of imaging and inference."""
+"""Computed images and the files that hold them, for the tests of imaging and inference."""
 
 from __future__ import annotations
 
@@ -146,14 +146,14 @@ def _gdcm_compress(data: bytes, syntax: int) -> bytes:
         change = gdcm.ImageChangeTransferSyntax()
         change.SetTransferSyntax(gdcm.TransferSyntax(syntax))
         if not reader.Read():
-            raise RuntimeError("gdcm cannot read the plain film")
+            raise RuntimeError("gdcm cannot read the plain image")
         change.SetInput(reader.GetImage())
         if not change.Change():
-            raise RuntimeError("gdcm cannot compress the film")
+            raise RuntimeError("gdcm cannot compress the image")
         writer = gdcm.ImageWriter()
         writer.SetFileName(str(packed))
         writer.SetFile(reader.GetFile())
         writer.SetImage(change.GetOutput())
         if not writer.Write():
-            raise RuntimeError("gdcm cannot write the film")
+            raise RuntimeError("gdcm cannot write the image")
         return packed.read_bytes()

@@ -38,7 +38,7 @@ def page(*, synthetic: bool = False, title: str = "A network") -> Page:
         jpeg=encode_jpeg(np.full((8, 8), 90, np.uint8), 80),
         title="Normal, called COVID-19",
         lines=("0.9",),
-        alt="A film",
+        alt="An image",
     )
     table = Table(
         caption="Numbers",

@@ -1,4 +1,4 @@
-"""A miniature compiled dataset and a miniature bundle, for the tests of the verbs that read both."""
+"""A miniature compiled dataset and a miniature bundle, for the tests of the commands that read both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One film in many DICOM encodings, all of which must mean the same pixels."""
+"""One image in many DICOM encodings, all of which must mean the same pixels."""
 
 from __future__ import annotations
 

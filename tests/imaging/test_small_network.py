@@ -52,7 +52,7 @@ def test_openvino_is_asked_only_within_bfloat16_and_only_where_rounding_was_meas
 
 
 def test_the_gate_says_the_same_in_bfloat16_from_any_thread() -> None:
-    pytest.importorskip("openvino", reason="the extra `openvino` is not installed")
+    openvino = pytest.importorskip("openvino", reason="the extra `openvino` is not installed")
     films = [draw_film(np.random.default_rng(seed), "normal", size=300) for seed in range(3)]
     radiographs = [Radiograph(pixels=film.astype(np.float32) / np.float32(255), origin="film") for film in films]
 
@@ -68,4 +68,5 @@ def test_the_gate_says_the_same_in_bfloat16_from_any_thread() -> None:
         exact = gate_film(film)
         assert (verdict, reasons) == (exact.verdict, [reason.name for reason in exact.reasons])
         assert scores == pytest.approx(exact.scores, abs=5e-3)
-    assert any(scores != gate_film(film).scores for film, (_, _, scores) in zip(radiographs, found, strict=True))
+    if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):  # elsewhere fp32 runs in its place
+        assert any(scores != gate_film(film).scores for film, (_, _, scores) in zip(radiographs, found, strict=True))

@@ -183,10 +183,10 @@ from pathlib import Path
 from covidcxr.inference.bulk import predict_to_table
 from covidcxr.inference.inputs import expand
 from covidcxr.inference.predictor import Predictor
-bundle, films, out, pause = sys.argv[1:]
+bundle, images, out, pause = sys.argv[1:]
 predictor = Predictor.load(Path(bundle), batch_size=4)
 print("ready", flush=True)
-for row in predict_to_table(predictor, expand([Path(films)]), Path(out), part_rows=4):
+for row in predict_to_table(predictor, expand([Path(images)]), Path(out), part_rows=4):
     time.sleep(float(pause))
 """
 

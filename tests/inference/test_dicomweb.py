@@ -80,7 +80,7 @@ def test_a_study_a_series_an_instance_and_a_query_name_fewer_films() -> None:
 
 def test_films_come_as_they_are_stored() -> None:
     with archives.fake_archive(list(FILMS.values())) as url:
-        assert [film.fetch("a film") for film in search(url)] == list(FILMS.values())
+        assert [film.fetch("an image") for film in search(url)] == list(FILMS.values())
 
 
 def test_a_table_of_an_archive_has_the_rows_of_its_files(bundle: Bundle, tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_what_is_no_archive_is_told(
         with pytest.raises(ArchiveError, match="without a password"):
             uids(url.replace("//", "//me:secret@"))
     gone = RemoteFilm(root=url, study="1", series="2", instance="3")
-    with pytest.raises(ArchiveError, match="does not answer"):  # and not a row for every film that is left
+    with pytest.raises(ArchiveError, match="does not answer"):  # and not a row for every image that is left
         list(Predictor.load(bundle.folder).predict_items([Item(record_id="a", source=gone)]))
     assert run_command(["predict", str(bundle.folder), url, "--json"]) == 2
     assert "run the same command again" in capsys.readouterr().err
@@ -158,7 +158,7 @@ def test_what_is_no_archive_is_told(
 
 def test_a_body_that_does_not_end_is_refused() -> None:
     with pytest.raises(ImageReadError, match="no multipart body"):
-        dicomweb._one_part(b"--x\r\n\r\nDICM", "multipart/related; boundary=x", "a film")
+        dicomweb._one_part(b"--x\r\n\r\nDICM", "multipart/related; boundary=x", "an image")
 
 
 def test_without_requests_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -183,11 +183,11 @@ class BrokenFilm:
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_what_nobody_thought_of_costs_one_input_and_tells_no_path(predictor: Predictor, workers: int) -> None:
-    inputs = [BrokenFilm(), "no film", 17, bundles.png(1)]
+    inputs = [BrokenFilm(), "no image", 17, bundles.png(1)]
     found = list(predictor.predict(inputs, workers=workers))  # type: ignore[arg-type]
     assert [one.status for one in found] == ["error", "error", "error", "ok"]
     assert found[0].reasons[0].startswith("failed: <input 0>: OSError: Input/output error; ")
-    assert found[1].reasons[0].startswith("missing: no film: ")
+    assert found[1].reasons[0].startswith("missing: no image: ")
 
 
 def test_open_files_are_read_here_when_processes_decode(predictor: Predictor, tmp_path: Path) -> None:

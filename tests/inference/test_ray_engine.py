@@ -96,7 +96,7 @@ def test_the_command_line_gives_the_same_rows(
     for engine in ("local", "ray"):
         out = ["--out", str(tmp_path / engine)] if verb == "explain" else []
         code = run_command([verb, str(bundle.folder), str(films), "--json", "--quiet", "--engine", engine, *out])
-        assert code == (2 if verb == "explain" else 0)  # explain says so by its code where a film could not be read
+        assert code == (2 if verb == "explain" else 0)  # explain says so by its code where an image could not be read
         found.append([json.loads(line) for line in capsys.readouterr().out.splitlines()])
     assert len(found[0]) == NUM_FILMS
     assert found[0] == found[1]

@@ -39,7 +39,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Class folders whose COVID-19 films are brighter: exposure gives the class away."""
+    """Class folders whose COVID-19 images are brighter: exposure gives the class away."""
     root = tmp_path_factory.mktemp("films")
     generator = np.random.default_rng(0)
     for split in ("train", "test"):

@@ -88,7 +88,13 @@ FINISHED = {"compile": [], "train": ["dataset"], "evaluate": ["dataset", "bundle
 def test_ctrl_c_exits_with_130_and_the_next_run_goes_on(step: str, sources: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     command = [sys.executable, "-m", "covidcxr.cli.main", *verb("run", sources, out)]
-    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a child inherits "ignored", as of `make test &`
+    try:
+        running = subprocess.Popen(
+            command, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
     deadline = time.monotonic() + 120
     while not STEPS[step](out):
         assert running.poll() is None, f"ended before {step}: {running.communicate()}"

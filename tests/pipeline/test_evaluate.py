@@ -169,7 +169,7 @@ def test_the_gap_to_every_other_cohort_has_an_interval(outside: Path) -> None:
     inside, other = (cohort["metrics"]["auroc/COVID-19"] for cohort in found["cohorts"][:2])
     assert found["gaps"][0]["value"] == pytest.approx(other["value"] - inside["value"])
     assert found["gaps"][0]["low"] < found["gaps"][0]["value"] < found["gaps"][0]["high"]
-    assert "95 % interval of the change" in (outside / "report.html").read_text(encoding="utf-8")
+    assert "95 % confidence interval of the change" in (outside / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_sets_that_the_bundle_gives_are_measured_on_every_cohort_and_class(outside: Path) -> None:

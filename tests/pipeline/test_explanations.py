@@ -85,7 +85,7 @@ def test_the_report_says_where_the_network_looked(home: Path, capsys: pytest.Cap
     out = home / "report"
     command = ["evaluate", str(home / "bundle"), str(home / "dataset"), "--out", str(out), "--rounds", "20"]
     assert run_command(command) == 0
-    assert "Heat maps (grad-cam) of 18 of 18 films" in capsys.readouterr().out
+    assert "Heat maps (grad-cam) of 18 of 18 images" in capsys.readouterr().out
     document = json.loads((out / "report.json").read_text(encoding="utf-8"))
     found = document["explanations"]["mini, test"]
     assert (found["method"], found["overall"]["num_films"], found["num_images"]) == ("grad-cam", 18, 18)
@@ -97,7 +97,7 @@ def test_the_report_says_where_the_network_looked(home: Path, capsys: pytest.Cap
     assert shares == {f"heat_map_outside/{label}" for label in called}
     html = (out / "report.html").read_text(encoding="utf-8")
     assert "Where the network looked" in html
-    assert "The same film under its heat map" in html
+    assert "The same image under its heat map" in html
 
 
 def test_without_explanations_the_report_has_none(home: Path, tmp_path: Path) -> None:

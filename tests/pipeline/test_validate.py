@@ -47,7 +47,7 @@ def write_dicom(path: Path, *, patient: str, seed: int = 0) -> None:
 
 @pytest.fixture
 def ward(tmp_path: Path) -> Path:
-    """A folder with labels.csv: five PNGs of three patients and two DICOM films of one."""
+    """A folder with labels.csv: five PNGs of three patients and two DICOM images of one."""
     folder = tmp_path / "ward"
     rows = [
         ("a.png", "covid", "Jane Doe", "F", "64", "AP"),

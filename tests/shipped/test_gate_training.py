@@ -58,5 +58,5 @@ def test_a_source_that_is_left_out_teaches_nothing(phantoms: Path, tmp_path: Pat
     assert "--leave-out nih-chest-xray14" in (tmp_path / "gate" / "CARD.md").read_text()
     with pytest.raises(TrainingError, match="no source 'nih'"):
         release_gate(phantoms, tmp_path / "none", FEW, leave_out="nih")
-    with pytest.raises(TrainingError, match="no lateral film among"):
+    with pytest.raises(TrainingError, match="no lateral image among"):
         release_gate(phantoms, tmp_path / "none", FEW, children=6, leave_out="covid-chestxray-dataset")

@@ -1,4 +1,4 @@
-"""The lung network's data, augmentation and making, on fabricated films."""
+"""The lung network's data, augmentation and making, on fabricated images."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ def test_the_validation_part_is_carved_from_training_unless_the_recipe_says_test
     out = run(small_recipe(epochs=1, validation="patients", validation_fraction=0.25))
     history = read_history(out / "history.json")
     assert history is not None
-    assert sum(map(sum, history.epochs[0].confusion)) == 12  # of 48 training films; the test split has 12 too, 6 + 6
+    assert sum(map(sum, history.epochs[0].confusion)) == 12  # of 48 training images; the test split has 12 too, 6 + 6
     assert [sum(row) for row in history.epochs[0].confusion] == [6, 6]
 
 

@@ -37,7 +37,7 @@ class LungMasker(Protocol):
     """What finds the lungs."""
 
     def regions(self, films: Images) -> LungRegions:
-        """Return the lungs of films, uint8 (N, M, M)."""
+        """Return the lungs of images, uint8 (N, M, M)."""
         ...
 
 
@@ -66,8 +66,8 @@ class LungRegions:
     def common_box(self, size: int, *, margin: float = 0.04) -> BoolArray:
         """Return one box (size, size) for all lungs of the set, so that its place tells nothing of any.
 
-        It holds the lungs of at least 80 % of the images on each side, and leaves the outer 8 % of the film free, which
-        lungs that touch the film's edge would otherwise cover too.
+        It holds the lungs of at least 80 % of the images on each side, and leaves the outer 8 % of it free, which
+        lungs that touch the image's edge would otherwise cover too.
         """
         low, high = np.percentile(self.boxes, [10, 90], axis=0)
         inner = 0.08 + margin
@@ -125,7 +125,7 @@ class AuditContext:
         classes: In the order of the network's outputs.
         focus: The class whose recognition is at stake (COVID-19 where it is one of them).
         test: The images judged.
-        films: uint8 (N, M, M): the same images, large enough to find lungs in.
+        images: uint8 (N, M, M): the same images, large enough to find lungs in.
         train: Images that simple probes are fitted on; None fits them on other patients of ``test`` in turn.
         judge: The network.
         masker: Finds the lungs.

@@ -39,7 +39,7 @@ QUARTER = 0.25
 SOURCE_READ = 0.4
 OUTSIDE_THE_LUNGS = {
     "lungs-blacked-out": "With the lungs blacked out",
-    "border-only": "With only the film's border left",
+    "border-only": "With only the image's border left",
 }
 NUISANCE = {
     "intensity": "six intensity numbers have",

@@ -1,6 +1,6 @@
-"""The lungs of many films, by the segmentation that ships with covidcxr; a central box where it finds none.
+"""The lungs of many images, by the segmentation that ships with covidcxr; a central box where it finds none.
 
-The box covers the middle 76 % of the rows and 84 % of the columns, which holds the lungs of nearly every frontal film.
+The box covers the middle 76 % of the rows and 84 % of the columns, which holds the lungs of nearly every frontal image.
 An audit that blacks it out still has no lungs in it, so a missed segmentation never makes a network look better.
 """
 
@@ -15,13 +15,13 @@ CENTRAL_BOX = (0.10, 0.86, 0.08, 0.92)  # top, bottom, left, right
 
 
 class FieldMasker:
-    """A `LungMasker` that segments every film."""
+    """A `LungMasker` that segments every image."""
 
     def __init__(self, progress: Progress = SILENT) -> None:
         self._progress = progress
 
     def regions(self, films: Images) -> LungRegions:
-        """Return the segmented lungs of each film (N, M, M), the central box where none were found."""
+        """Return the segmented lungs of each image (N, M, M), the central box where none were found."""
         from covidcxr.imaging.lungs.segment import segment_lungs_batch
 
         fields = segment_lungs_batch(films)

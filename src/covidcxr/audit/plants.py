@@ -25,7 +25,7 @@ def plant_tag(images: Images) -> Images:
 
 
 def plant_border(images: Images) -> Images:
-    """Return copies of (N, S, S) images within a black frame, as of a scanned film or a tight collimator."""
+    """Return copies of (N, S, S) images within a black frame, as of a scanned image or a tight collimator."""
     width = max(1, images.shape[1] // 20)
     altered = np.zeros_like(images)
     altered[:, width:-width, width:-width] = images[:, width:-width, width:-width]

@@ -41,7 +41,7 @@ def audit_section(results: Sequence[AuditResult], focus: str) -> Section:
             FigureBlock(drawing=draw_forest(
                 "audits", "Skill that is left", [_forest_row(result) for result in results],
                 axis_label="retained skill", reference=0.0,
-                caption="Share of the skill that is left in each audit, with 95 % intervals; 0 is guessing.",
+                caption="Share of the skill that is left in each audit, with 95 % confidence intervals; 0 is guessing.",
             )),
             Table(
                 caption="Audits, class by class",

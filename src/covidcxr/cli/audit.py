@@ -26,7 +26,7 @@ _EXAMPLE = "Example: covidcxr audit runs/zhong2020/bundle runs/zhong2020/dataset
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb to ``app``."""
+    """Add the command to ``app``."""
     app.command("audit", epilog=_EXAMPLE)(audit_verb)
 
 

@@ -24,7 +24,7 @@ from covidcxr.cli.options import (
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb to ``app``."""
+    """Add the command to ``app``."""
     app.command("backbones", epilog="Example: covidcxr backbones covidx-net --out runs/covidx-net")(backbones_verb)
 
 

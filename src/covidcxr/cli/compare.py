@@ -28,7 +28,7 @@ _EXAMPLE = (
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb to ``app``."""
+    """Add the command to ``app``."""
     app.command("compare", epilog=_EXAMPLE)(compare_verb)
 
 
@@ -47,7 +47,7 @@ def compare_verb(
     ] = None,
     intervals: IntervalsOption = "student",
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Bootstrap rounds.")] = 2000,
-    seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the bootstrap.")] = 0,
     audit: Annotated[bool, typer.Option("--audit", help="Also run the shortcut audits on the first dataset.")] = False,
     device: DeviceOption = "auto",
     quiet: QuietOption = False,

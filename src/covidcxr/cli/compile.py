@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb to ``app``."""
+    """Add the command to ``app``."""
     app.command("compile", epilog="Example: covidcxr compile zhong2020 --out datasets/zhong2020")(compile_verb)
 
 
@@ -131,7 +131,7 @@ def _print_summary(dataset: Dataset) -> None:
 def _print_leaks(console: Console, leaks: LeakReport, classes: Sequence[str]) -> None:
     from rich.table import Table
 
-    title = "What each nuisance alone tells: AUROC (95 % interval); - not estimable"
+    title = "What each nuisance alone tells: AUROC (95 % confidence interval); - not estimable"
     table = Table(title=title, box=None, pad_edge=False, padding=(0, 2, 0, 0))  # three classes fit into 80 columns
     table.add_column("nuisance", no_wrap=True)
     for label in classes:

@@ -27,7 +27,7 @@ _EXAMPLE = "Example: covidcxr crossval zhong2020 --data runs/zhong2020/dataset -
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb to ``app``."""
+    """Add the command to ``app``."""
     app.command("crossval", epilog=_EXAMPLE)(crossval_verb)
 
 

@@ -19,7 +19,7 @@ DatasetArgument = Annotated[Path, typer.Argument(help="A compiled dataset, or a 
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verbs to ``app``."""
+    """Add the commands to ``app``."""
     group = typer.Typer(help="Verify, describe, compare and export a dataset.", no_args_is_help=True)
     group.command("verify", epilog="Example: covidcxr dataset verify datasets/zhong2020")(verify)
     group.command("stats", epilog="Example: covidcxr dataset stats datasets/zhong2020 --by source --by view")(stats)
@@ -81,7 +81,7 @@ def stats(
     for column in columns:
         table.add_column(column)
     table.add_column("images", justify="right")
-    table.add_column("patients or films", justify="right")
+    table.add_column("patients or images", justify="right")
     for row in rows:
         table.add_row(*(value or "unknown" for value in row.values), str(row.num_images), str(row.num_groups))
     plain_console().print(table)

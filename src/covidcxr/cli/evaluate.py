@@ -33,7 +33,7 @@ _EXAMPLE = "Example: covidcxr evaluate runs/zhong2020/bundle runs/zhong2020/data
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb to ``app``."""
+    """Add the command to ``app``."""
     app.command("evaluate", epilog=_EXAMPLE)(evaluate_verb)
 
 
@@ -61,11 +61,11 @@ def evaluate_verb(
     ] = None,
     study: StudyOption = None,
     rounds: Annotated[int | None, typer.Option("--rounds", min=1, help="Bootstrap rounds; by default 2000.")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the bootstrap.")] = 0,
     pictures: Annotated[bool, typer.Option(help="Put pictures of the surest mistakes into the report.")] = True,
     audit: Annotated[bool, typer.Option("--audit", help="Also run the shortcut audits (minutes).")] = False,
     explain: Annotated[
-        bool, typer.Option("--explain/--no-explain", help="Also measure heat maps of up to 200 films a dataset.")
+        bool, typer.Option("--explain/--no-explain", help="Also measure heat maps of up to 200 images a dataset.")
     ] = True,
     device: DeviceOption = "auto",
     quiet: QuietOption = False,
@@ -123,7 +123,7 @@ def print_reports(reports: list[EvaluationReport], out: Path) -> None:
     if document["not_explained"]:
         console.print(f"No heat maps: {document['not_explained']}", markup=False, highlight=False, soft_wrap=True)
     for gap in document["gaps"]:
-        limits = "" if gap["low"] is None else f" (95 % interval {gap['low']:+.3f} to {gap['high']:+.3f})"
+        limits = "" if gap["low"] is None else f" (95 % confidence interval {gap['low']:+.3f} to {gap['high']:+.3f})"
         console.print(f"Change of {gap['metric']} on {gap['cohort']}: {gap['value']:+.3f}{limits}", markup=False)
     if "published" in document:
         console.print(_beside_published(document["published"]))
@@ -147,7 +147,7 @@ def _print_metrics(console: Console, report: EvaluationReport) -> None:
     table = Table(title=Text(f"{report.cohort}: {report.num_images} images, {report.num_patients} patients"))
     table.add_column("metric")
     table.add_column("value", justify="right")
-    table.add_column("95 % interval", justify="right")
+    table.add_column("95 % confidence interval", justify="right")
     for name in shown:
         metric = report.metrics[name]
         if metric.value is None:
@@ -162,16 +162,18 @@ def _print_metrics(console: Console, report: EvaluationReport) -> None:
 
 
 def _print_explanations(console: Console, found: dict[str, Any] | None, report: EvaluationReport) -> None:
-    """Print where the network looked, for all explained films and by the class they were called."""
+    """Print where the network looked, for all explained images and by the class they were called."""
     if found is None:
         return
     overall = found["overall"]
     number = f"{overall['num_films']} of {found['num_images']}"
-    lines = [f"Heat maps ({found['method']}) of {number} films, by the class called:"]
+    lines = [f"Heat maps ({found['method']}) of {number} images, by the class called:"]
     lines += [f"  {label}: {_looked(summary)}" for label, summary in ({"all": overall} | found["classes"]).items()]
     metric = report.metrics["heat_map_failed"]
     if metric.low is not None:
-        lines.append(f"  95 % interval of the share not to be believed: {metric.low:.0%} to {metric.high:.0%}")
+        lines.append(
+            f"  95 % confidence interval of the share not to be believed: {metric.low:.0%} to {metric.high:.0%}"
+        )
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
@@ -193,7 +195,7 @@ def _beside_published(published: dict[str, Any]) -> Table:
     from rich.table import Table
 
     table = Table(title=f"Published ({published['name']}), and ours beside it")
-    for column in ("measured on", "metric", "published", "ours", "95 % interval"):
+    for column in ("measured on", "metric", "published", "ours", "95 % confidence interval"):
         table.add_column(column, justify="left" if column in ("measured on", "metric") else "right")
     for row in published["values"]:
         more = "more than " if row["is_lower_limit"] else ""

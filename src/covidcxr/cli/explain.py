@@ -1,4 +1,4 @@
-"""``covidcxr explain``: heat maps over films, with a number that says whether they can be believed."""
+"""``covidcxr explain``: heat maps over images, with a number that says whether they can be believed."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ SUMMARY = "explanations.json"
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb to ``app``."""
+    """Add the command to ``app``."""
     app.command("explain", epilog=_EPILOG)(explain)
 
 
 def explain(
     bundle: Annotated[Path, typer.Argument(help="Folder of a trained bundle.")],
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="INPUT...", help="Films, folders, .csv tables, or compiled datasets.")
+        list[Path], typer.Argument(metavar="INPUT...", help="Images, folders, .csv tables, or compiled datasets.")
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for overlays/, explanations.csv and .json.")],
     method: Annotated[
@@ -53,13 +53,13 @@ def explain(
     ] = None,
     split: Annotated[str, typer.Option("--split", help="Of compiled datasets: train, val, test or all.")] = "test",
     checks: Annotated[
-        bool, typer.Option("--checks", help="Also delete, insert, shuffle weights and change the film (slower).")
+        bool, typer.Option("--checks", help="Also delete, insert, shuffle weights and change the image (slower).")
     ] = False,
     gate: GateOption = None,
     turn: TurnOption = False,
     engine: EngineOption = "local",
     device: DeviceOption = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON a film on stdout.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON per image on stdout.")] = False,
     quiet: QuietOption = False,
 ) -> None:
     """Show where a network looked, how much of it lies inside the lungs, and whether the map can be believed.
@@ -147,7 +147,9 @@ def _write_summary(path: Path, summary: Summary, facts: dict[str, Any]) -> None:
 
 
 def _sentence(summary: Summary, out: Path) -> str:
-    lines = [f"{summary.num_films} films explained in {out}; {summary.num_failed} explanations are not to be believed."]
+    lines = [
+        f"{summary.num_films} images explained in {out}; {summary.num_failed} explanations are not to be believed."
+    ]
     if summary.lung_fraction_quartiles and summary.peak_outside is not None:
         low, middle, high = summary.lung_fraction_quartiles
         lines.append(

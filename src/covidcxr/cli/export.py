@@ -17,7 +17,7 @@ _EPILOG = "Example: covidcxr export runs/zhong2020/bundle --to onnx --out zhong2
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb to ``app``."""
+    """Add the command to ``app``."""
     app.command("export", epilog=_EPILOG)(export_verb)
 
 
@@ -38,7 +38,7 @@ def export_verb(
     ] = None,
     takes: Annotated[
         str,
-        typer.Option("--input", help="What the export takes: a film, or an image preprocessed by covidcxr."),
+        typer.Option("--input", help="What the export takes: an image, or an image preprocessed by covidcxr."),
     ] = "film",
     quiet: QuietOption = False,
     as_json: JsonOption = False,
@@ -49,7 +49,7 @@ def export_verb(
     if variant not in ("fp32", "int8", "bf16"):
         raise typer.BadParameter(f"{variant!r} is none of fp32, int8, bf16", param_hint="--variant")
     if takes not in ("film", "preprocessed"):
-        raise typer.BadParameter(f"{takes!r} is neither film nor preprocessed", param_hint="--input")
+        raise typer.BadParameter(f"{takes!r} is neither image nor preprocessed", param_hint="--input")
     result = export_bundle(bundle, to, out, variant=variant, data=data, input=takes)  # type: ignore[arg-type]
     if as_json:
         print_json(result.document())
@@ -61,7 +61,7 @@ def _print(result: ExportResult) -> None:
     parity = result.parity
     lines = [
         f"written: {result.path}",
-        f"compared on {parity.num_films} films ({parity.films}): probabilities differ by at most "
+        f"compared on {parity.num_films} images ({parity.films}): probabilities differ by at most "
         f"{parity.largest_difference:.2g} (mean {parity.mean_difference:.2g}), "
         f"{parity.agreement:.1%} have the same most probable class",
     ]

@@ -1,4 +1,4 @@
-"""``covidcxr gate``: whether pictures are frontal chest films that may be judged at all."""
+"""``covidcxr gate``: whether pictures are frontal chest radiographs that may be judged at all."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _EPILOG = "Example: covidcxr gate film.dcm folder/ --json. Research use only, no
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb to ``app``."""
+    """Add the command to ``app``."""
     app.command("gate", epilog=_EPILOG)(gate)
 
 
@@ -28,9 +28,9 @@ def gate(
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Images, folders, or .csv tables of paths.")],
     turn: Annotated[
         Path | None,
-        typer.Option("--turn", help="Write inverted and rotated films, put right, as 8- or 16-bit PNG here."),
+        typer.Option("--turn", help="Write inverted and rotated images, put right, as 8- or 16-bit PNG here."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON an input on stdout.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON per input on stdout.")] = False,
     quiet: QuietOption = False,
 ) -> None:
     """Say ok, warn or refuse of each input, with named reasons and scores.

@@ -1,4 +1,4 @@
-"""``covidcxr lungs``: masks of the lung fields of films."""
+"""``covidcxr lungs``: masks of the lung fields of images."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from covidcxr.cli.options import QuietOption, progress_for, report_left_out
 if TYPE_CHECKING:
     from covidcxr.imaging.lungs.segment import LungFields
 
-_EXAMPLE = "Example: covidcxr lungs films/ --out masks --json. Research use only, not a diagnosis."
+_EXAMPLE = "Example: covidcxr lungs images/ --out masks --json. Research use only, not a diagnosis."
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb to ``app``."""
+    """Add the command to ``app``."""
     app.command("lungs", epilog=_EXAMPLE)(lungs)
 
 
 def lungs(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Films, folders, or .csv tables of paths.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the masks: one PNG a film, with its stem.")],
-    overlay: Annotated[bool, typer.Option("--overlay", help="Also write STEM.overlay.png: the film with outlines.")] = (
-        False
-    ),
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Images, folders, or .csv tables of paths.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the masks: one PNG per image, with its stem.")],
+    overlay: Annotated[
+        bool, typer.Option("--overlay", help="Also write STEM.overlay.png: the image with outlines.")
+    ] = (False),
     sides: Annotated[bool, typer.Option("--sides", help="Mark right lung 1, left lung 2; else both 255.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON a film on stdout.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON per image on stdout.")] = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Find the lung fields of films and write them as masks.
+    """Find the lung fields of images and write them as masks.
 
-    A film without two plausible fields (CT, lateral, photograph) gets an all-black mask and the reason; an input that
+    An image without two plausible fields (CT, lateral, photograph) gets an all-black mask and the reason; an input that
     is no readable image gets none. Exit code 2 if an input could not be read; the others are done all the same.
     """
     from covidcxr.core.artefacts import claim_folder, free_name
@@ -56,7 +56,7 @@ def lungs(
         elif line["status"] != "ok" and not quiet:
             progress.message(f"{path}: {line['status']}: {'; '.join(line['reasons'])}")
     if not quiet and not as_json:
-        typer.echo(f"{len(paths) - failed} films, masks in {out}; {failed} could not be read", err=True)
+        typer.echo(f"{len(paths) - failed} images, masks in {out}; {failed} could not be read", err=True)
     if not quiet:
         report_left_out(left_out, out / LEFT_OUT_FILE)
     if failed:

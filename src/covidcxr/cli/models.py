@@ -10,7 +10,7 @@ from covidcxr.cli.options import JsonOption, print_json
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb to ``app``."""
+    """Add the command to ``app``."""
     group = typer.Typer(help="The networks that a recipe can name.", no_args_is_help=True, rich_markup_mode=None)
     group.command("list", epilog="Example: covidcxr models list --json")(list_models)
     app.add_typer(group, name="models")

@@ -1,6 +1,6 @@
-"""The options that every verb shares, and the progress bar they control.
+"""The options that every command shares, and the progress bar they control.
 
-What a verb does is not known here.
+What a command does is not known here.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SourcesOption = Annotated[
         help="Folder of the public sources; else COVIDCXR_SOURCES, ./data/sources or ../shared/data/sources.",
     ),
 ]
-WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Processes; by default one a core.")]
+WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Processes; by default one per core.")]
 PrevalenceOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -60,10 +60,12 @@ EngineOption = Annotated[
 ]
 GateOption = Annotated[
     bool | None,
-    typer.Option("--gate/--no-gate", help="Refuse what is no frontal chest film; on, except for phantoms."),
+    typer.Option(
+        "--gate/--no-gate", help="Refuse anything that is not a frontal chest radiograph; on, except for phantoms."
+    ),
 ]
 TurnOption = Annotated[
-    bool, typer.Option("--turn", help="Turn or invert films that the gate refuses for that alone, with a warning.")
+    bool, typer.Option("--turn", help="Turn or invert images that the gate refuses for that alone, with a warning.")
 ]
 StudyOption = Annotated[
     Path | None,
@@ -81,7 +83,7 @@ def asked_gate(gate: bool | None, *, turn: bool) -> bool | None:
     """Return whether the caller asked for the input gate, or for none, or, with None, for neither.
 
     Raises:
-        typer.BadParameter: If films are to be turned without a gate that tells which.
+        typer.BadParameter: If images are to be turned without a gate that tells which.
     """
     if turn and gate is False:
         raise typer.BadParameter("needs the gate, which tells what to turn; leave --no-gate out", param_hint="--turn")
@@ -199,7 +201,7 @@ class TerminalProgress:
 
 
 def rate_words(per_second: float | None) -> str:
-    """Return a rate as a bar shows it: films, epochs or whatever it counts, by the second or by the minute."""
+    """Return a rate as a bar shows it: images, epochs or whatever it counts, by the second or by the minute."""
     if not per_second:
         return ""
     return f"{per_second:.1f}/s" if per_second >= 1.0 else f"{60 * per_second:.1f}/min"

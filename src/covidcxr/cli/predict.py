@@ -42,7 +42,7 @@ _MANY = 1000  # rows that a terminal still shows
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb to ``app``."""
+    """Add the command to ``app``."""
     app.command("predict", epilog=_EPILOG)(predict_verb)
 
 
@@ -70,7 +70,7 @@ def predict_verb(
         typer.Option(
             "--workers",
             min=0,
-            help="Decoding processes; by default one a core for DICOM and threads for the rest; 0 takes threads only.",
+            help="Decoding processes; by default one per core for DICOM, threads for the rest; 0: threads only.",
         ),
     ] = None,
     gate: GateOption = None,
@@ -82,19 +82,20 @@ def predict_verb(
         ),
     ] = False,
     modality: Annotated[
-        list[str] | None, typer.Option("--modality", help="Take only DICOM films of this modality; repeatable.")
+        list[str] | None, typer.Option("--modality", help="Take only DICOM images of this modality; repeatable.")
     ] = None,
     view: Annotated[
-        list[str] | None, typer.Option("--view", help="Take only DICOM films of this view (PA, AP); repeatable.")
+        list[str] | None, typer.Option("--view", help="Take only DICOM images of this view (PA, AP); repeatable.")
     ] = None,
     since: Annotated[
-        datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="Take only films from this day on.")
+        datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="Take only images from this day on.")
     ] = None,
     until: Annotated[
-        datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="Take only films up to this day.")
+        datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="Take only images up to this day.")
     ] = None,
     frames: Annotated[
-        str, typer.Option("--frames", help="Images of several frames: refuse them, or split them into a row a frame.")
+        str,
+        typer.Option("--frames", help="Images of several frames: refuse them, or split them into one row per frame."),
     ] = "refuse",
     pseudonyms: Annotated[
         Path | None,
@@ -104,13 +105,13 @@ def predict_verb(
         bool,
         typer.Option(
             "--identified",
-            help="Name films by path or URL and patients by their ID, where tables and archives have pseudonyms.",
+            help="Name images by path or URL and patients by their ID, where tables and archives have pseudonyms.",
         ),
     ] = False,
     engine: EngineOption = "local",
     device: DeviceOption = "auto",
     quiet: QuietOption = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON an input on stdout.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON per input on stdout.")] = False,
 ) -> None:
     """Print a calibrated probability for each class and input, or why there is none.
 
@@ -312,6 +313,6 @@ def _print_summary(
     if out is not None:
         sys.stderr.write(f"written to {out} (research use only, not a diagnosis)\n")
         if intake.naming.key is not None and counts:
-            sys.stderr.write(f"its films are pseudonyms; {names_path(out)}, which only you can read, says whose\n")
+            sys.stderr.write(f"its images are pseudonyms; {names_path(out)}, which only you can read, says whose\n")
     elif num_shown < counts.total():
         sys.stderr.write(f"{counts.total() - num_shown} more are not shown; use --out or --json\n")

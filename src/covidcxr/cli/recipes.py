@@ -9,7 +9,7 @@ from covidcxr.core.recipe_toml import load_recipe, recipe_names
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb to ``app``."""
+    """Add the command to ``app``."""
     group = typer.Typer(help="The recipes shipped with covidcxr.", no_args_is_help=True, rich_markup_mode=None)
     group.command("list", epilog="Example: covidcxr recipes list")(list_recipes)
     group.command("show", epilog="Example: covidcxr recipes show zhong2020")(show_recipe)

@@ -22,7 +22,7 @@ from covidcxr.cli.options import (
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb to ``app``."""
+    """Add the command to ``app``."""
     app.command("run", epilog="Example: covidcxr run zhong2020 --out runs/zhong2020")(run_verb)
 
 

@@ -17,7 +17,7 @@ _EXAMPLE = "Example: covidcxr samplesize --sensitivity 0.9 --specificity 0.8 --p
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb to ``app``."""
+    """Add the command to ``app``."""
     app.command("samplesize", epilog=_EXAMPLE)(samplesize_verb)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verbs to ``app``."""
+    """Add the commands to ``app``."""
     group = typer.Typer(
         help="The public sources: what is on this machine, and fetching the rest.",
         no_args_is_help=True,

@@ -19,7 +19,7 @@ from covidcxr.cli.options import (
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb to ``app``."""
+    """Add the command to ``app``."""
     app.command("train", epilog="Example: covidcxr train zhong2020 --data runs/dataset --out runs/zhong2020")(
         train_recipe
     )

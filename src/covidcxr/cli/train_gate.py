@@ -13,7 +13,7 @@ _EXAMPLE = "Example: covidcxr train-gate --sources data/sources --out gate_weigh
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb to ``app``."""
+    """Add the command to ``app``."""
     app.command("train-gate", epilog=_EXAMPLE)(train_gate)
 
 
@@ -21,14 +21,14 @@ def train_gate(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for gate.onnx, gate.json and CARD.md.")],
     sources: SourcesOption = None,
     pictures: Annotated[int, typer.Option("--pictures", min=32, help="Pictures seen in training.")] = 96000,
-    children: Annotated[int, typer.Option("--children", min=1, help="Paediatric films to take.")] = 1200,
+    children: Annotated[int, typer.Option("--children", min=1, help="Paediatric images to take.")] = 1200,
     leave_out: Annotated[
         str, typer.Option("--leave-out", help="A source that the network shall not see, to measure it on.")
     ] = "",
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Train the network that tells frontal chest films from other pictures, measure it, and export it."""
+    """Train the network that tells frontal chest radiographs from other pictures, measure it, and export it."""
     from covidcxr.core.errors import SourceError
     from covidcxr.shipped.gate.release import GateTraining, release_gate
     from covidcxr.sources.lookup import find_sources_root

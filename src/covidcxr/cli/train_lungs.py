@@ -13,7 +13,7 @@ _EXAMPLE = "Example: covidcxr train-lungs --masks data/lung-masks --boxes data/l
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb to ``app``."""
+    """Add the command to ``app``."""
     app.command("train-lungs", epilog=_EXAMPLE)(train_lungs)
 
 
@@ -22,12 +22,12 @@ def train_lungs(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for lungs.onnx, lungs.json and CARD.md.")],
     boxes: Annotated[Path | None, typer.Option("--boxes", help="The General Blockchain lung-boxes.csv.")] = None,
     sources: SourcesOption = None,
-    films: Annotated[int | None, typer.Option("--films", min=16, help="Films a training, for trials.")] = None,
-    children: Annotated[int, typer.Option("--children", min=0, help="Paediatric films to label itself.")] = 1500,
+    films: Annotated[int | None, typer.Option("--films", min=16, help="Images a training, for trials.")] = None,
+    children: Annotated[int, typer.Option("--children", min=0, help="Paediatric images to label itself.")] = 1500,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Train the lung network on masks and on films it labels itself, measure it on other patients, and export it."""
+    """Train the lung network on masks and on images it labels itself, measure it on other patients, and export it."""
     from dataclasses import replace
 
     from covidcxr.core.errors import SourceError
@@ -47,4 +47,4 @@ def train_lungs(
         print_json(facts)
     elif not quiet:
         measured = facts["held_out"]
-        typer.echo(f"{out}: {facts['bytes']:,} bytes, Dice {measured['dice_mean']} on {measured['dice_films']} films")
+        typer.echo(f"{out}: {facts['bytes']:,} bytes, Dice {measured['dice_mean']} on {measured['dice_films']} images")

@@ -29,7 +29,7 @@ _EXAMPLE = (
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb to ``app``."""
+    """Add the command to ``app``."""
     app.command("tune", epilog=_EXAMPLE)(tune_verb)
 
 

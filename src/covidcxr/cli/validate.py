@@ -25,7 +25,7 @@ _EXAMPLE = "Example: covidcxr validate bundle our-images --out validation --prev
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb to ``app``."""
+    """Add the command to ``app``."""
     app.command("validate", epilog=_EXAMPLE)(validate_verb)
 
 
@@ -47,11 +47,11 @@ def validate_verb(
     pictures: Annotated[bool, typer.Option(help="Put pictures of the surest mistakes into the report.")] = False,
     audit: Annotated[bool, typer.Option("--audit", help="Also run the shortcut audits (minutes).")] = False,
     explain: Annotated[
-        bool, typer.Option("--explain/--no-explain", help="Also measure heat maps of up to 200 films a dataset.")
+        bool, typer.Option("--explain/--no-explain", help="Also measure heat maps of up to 200 images a dataset.")
     ] = True,
     study: StudyOption = None,
     rounds: Annotated[int | None, typer.Option("--rounds", min=1, help="Bootstrap rounds; by default 2000.")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the bootstrap.")] = 0,
     device: DeviceOption = "auto",
     quiet: QuietOption = False,
     as_json: JsonOption = False,

@@ -13,7 +13,7 @@
     ├── BundleError                    a model bundle that is missing, partial or altered
     ├── TrainingError                  a training that cannot start or go on
     │   └── DivergedError              a loss that stopped being a number
-    ├── ExplainError                   a network, class or film that cannot be explained as asked
+    ├── ExplainError                   a network, class or image that cannot be explained as asked
     ├── EvaluationError                predictions that cannot be evaluated
     ├── RegistryError                  an unknown or doubly registered name
     ├── OutputError                    a place that cannot be written
@@ -97,7 +97,7 @@ class DivergedError(TrainingError):
 
 
 class ExplainError(CovidCxrError):
-    """A network, class or film that cannot be explained in the way that was asked for."""
+    """A network, class or image that cannot be explained in the way that was asked for."""
 
 
 class EvaluationError(CovidCxrError):

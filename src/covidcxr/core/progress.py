@@ -1,6 +1,6 @@
 """How long work tells how far it is, without knowing who listens.
 
-The rooms take a `Progress` and report to it; only ``cli/`` draws. The default listens to nothing.
+The packages take a `Progress` and report to it; only ``cli/`` draws. The default listens to nothing.
 """
 
 from __future__ import annotations

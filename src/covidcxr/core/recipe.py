@@ -1,7 +1,7 @@
 """What a recipe can say of dataset, network, training and evaluation, and the defaults.
 
 The resolved recipe is written into every artefact; `covidcxr.core.recipe_toml` reads and writes one. What the names in
-it mean (a source, a rule, a network, an augmentation) is known only to the room that owns the registry.
+it mean (a source, a rule, a network, an augmentation) is known only to the package that owns the registry.
 """
 
 from __future__ import annotations
@@ -104,9 +104,9 @@ class DatasetRecipe(_Table):
         balance: Applied after the split, in this order.
         keep_published_copies: Keep copies of an image that lie in one part of a split published by their source, so
             that the part stays as published; ``duplicate-file`` leaves out all others.
-        near_duplicates: What is done about copies of films that were cropped, scaled, re-exposed or drawn upon.
-            ``group`` searches for them (some twenty milliseconds a film, once), keeps them in one split and leaves
-            films with two labels out. ``report`` changes nothing of the dataset: among films of nearly equal
+        near_duplicates: What is done about near-duplicates that were cropped, scaled, re-exposed or drawn upon.
+            ``group`` searches for them (some twenty milliseconds an image, once), keeps them in one split and leaves
+            images with two labels out. ``report`` changes nothing of the dataset: among images of nearly equal
             perceptual hash it names copies in two splits or under two labels. ``off`` does neither: only equal bytes
             and equal pixels are copies.
         archive: Also write the images as one ZIP whose name carries the date.

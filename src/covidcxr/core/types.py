@@ -1,6 +1,6 @@
-"""The types that travel between the rooms of covidcxr: frozen, keyword-only, without behaviour.
+"""The types that travel between the packages of covidcxr: frozen, keyword-only, without behaviour.
 
-They know nothing about files, networks or metrics; the rooms that make and read them do.
+They know nothing about files, networks or metrics; the packages that make and read them do.
 """
 
 from __future__ import annotations
@@ -272,7 +272,7 @@ class Prediction:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Metric:
-    """One measured value with its 95 % interval.
+    """One measured value with its 95 % confidence interval.
 
     Attributes:
         name: Such as ``accuracy``, ``sensitivity/COVID-19``, ``auroc/Normal``.

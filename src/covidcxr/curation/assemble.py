@@ -71,7 +71,7 @@ def assemble(
 ) -> Assembly:
     """Return the manifest that ``recipe`` makes of ``records``.
 
-    ``pairs`` are record_ids of near-duplicate films. Record paths are relative to the folder of their source.
+    ``pairs`` are record_ids of near-duplicate images. Record paths are relative to the folder of their source.
 
     Raises:
         EmptyDatasetError: If nothing is left, or nothing of a class.
@@ -127,7 +127,7 @@ def conversion(recipe: DatasetRecipe) -> dict[str, int]:
 def _copies(
     records: Iterable[Record], facts: Mapping[str, ImageFacts], films: Mapping[str, str], recipe: DatasetRecipe
 ) -> dict[str, tuple[tuple[str, str], ...]]:
-    """Return film to record_id and class of its readable images, for films of more than one."""
+    """Return image to record_id and class of its readable images, for images of more than one."""
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for record in records:
         label = merged_label(record, recipe)

@@ -19,9 +19,9 @@ class Candidate:
         record: Its metadata; the path is relative to the sources' root.
         facts: What the image work found.
         label: The class it would have in this dataset; None if the recipe does not take it.
-        film: The film that it shows: copies of one film have the same value.
-        group_id: Patient joined with films; in one split only.
-        copies: record_id and class of every readable image of its film, itself among them, whose source names a
+        image: The image that it shows: duplicates of one image have the same value.
+        group_id: Patient joined with images; in one split only.
+        copies: record_id and class of every readable image of its image, itself among them, whose source names a
             class, whether the recipe takes it or not; empty if it is the only one.
     """
 

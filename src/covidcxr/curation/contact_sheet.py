@@ -1,4 +1,4 @@
-"""One picture that shows what is in a dataset: a row of films for every class, drawn at random."""
+"""One picture that shows what is in a dataset: a row of images for every class, drawn at random."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BACKGROUND, _INK, _ALARM = 245, 20, 90
 
 
 def draw_contact_sheet(manifest: Manifest, title: str, image_path: Callable[[Sample], Path]) -> Image.Image:
-    """Return a gray picture with, for every class and split, up to twelve films drawn with the dataset's seed."""
+    """Return a gray picture with, for every class and split, up to twelve images drawn with the dataset's seed."""
     generator = np.random.default_rng(manifest.seed)
     rows = []
     for label in manifest.classes:

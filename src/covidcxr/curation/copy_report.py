@@ -1,6 +1,6 @@
-"""Copies of one film that are in two splits or under two labels, and how far copies were looked for.
+"""Duplicates of one image that are in two splits or under two labels, and how far copies were looked for.
 
-What happens to them is decided elsewhere: `assemble` groups them and leaves films with two labels out, if the recipe
+What happens to them is decided elsewhere: `assemble` groups them and leaves images with two labels out, if the recipe
 asks for it; a recipe that keeps a published composition has them named here.
 """
 
@@ -20,7 +20,7 @@ _NAMED = 3  # pairs that a sentence names
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CopyPair:
-    """Two images of one film.
+    """Two images of one image.
 
     Attributes:
         id_a, id_b: In sorted order.
@@ -46,7 +46,7 @@ class CopyPair:
 
     @property
     def conflicts(self) -> bool:
-        """Whether they have labels that no film can have at once."""
+        """Whether they have labels that no image can have at once."""
         return self.label_a is not None and self.label_b is not None and contradict((self.label_a, self.label_b))
 
     @property
@@ -64,7 +64,7 @@ class CopyReport:
     """What is known of copies in a dataset.
 
     Attributes:
-        search: How far edited copies were looked for, as `DatasetRecipe.near_duplicates` says.
+        search: How far near-duplicates were looked for, as `DatasetRecipe.near_duplicates` says.
         num_found: Pairs of copies that the search found; with ``report``, only those that are listed below.
         crossing: Copies in different splits.
         conflicting: Copies with different labels, in the dataset or left out.
@@ -83,8 +83,8 @@ class CopyReport:
     def findings(self) -> list[str]:
         """Return a plain sentence for each kind of copy that should not be in the dataset as it is."""
         listed = (
-            (self.crossing, "of copies of one film in different splits"),
-            (self.kept_conflicts, "of copies of one film under different labels"),
+            (self.crossing, "of duplicates of one image in different splits"),
+            (self.kept_conflicts, "of duplicates of one image under different labels"),
         )
         return [f"{_count(len(pairs))} {what}: {_named(pairs)}." for pairs, what in listed if pairs]
 
@@ -92,23 +92,23 @@ class CopyReport:
         """Return a plain sentence on how far copies were looked for."""
         if self.search == "off":
             return (
-                "Copies of films were told by equal bytes and equal pixels only; an edited copy may be in two splits."
+                "Copies of images were told by equal bytes and equal pixels only; an edited copy may be in two splits."
             )
         if self.search == "report":
             return (
-                "Edited copies were looked for only among films of nearly equal perceptual hash, and are reported, "
+                "Edited copies were looked for only among images of nearly equal perceptual hash, and are reported, "
                 f"not grouped or left out: {_count(len(self.crossing))} in different splits, "
                 f"{_count(len(self.kept_conflicts))} under different labels."
             )
-        return f"Edited copies were searched for: {_count(self.num_found)} of copies of films found, kept together."
+        return f"Edited copies were searched for: {_count(self.num_found)} of near-duplicates found, kept together."
 
     def disjoint(self) -> str:
         """Return a plain sentence on what is in one split only, no stronger than the search was."""
         if self.search == "group":
-            return "No patient, and no group of copies of a film that were found, is in two splits."
+            return "No patient, and no group of near-duplicates of an image that were found, is in two splits."
         crossing = f"; in two splits: {_count(len(self.crossing))}" if self.crossing else ""
         how = "were searched for by perceptual hash only" if self.search == "report" else "were not searched for"
-        return f"No patient, and no film of equal bytes or pixels, is in two splits. Edited copies {how}{crossing}."
+        return f"No patient, and no image of equal bytes or pixels, is in two splits. Edited copies {how}{crossing}."
 
 
 def may_matter(

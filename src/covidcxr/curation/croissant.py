@@ -58,7 +58,7 @@ _DESCRIPTIONS = {
     "file_name": "Name of the image file; unique in the dataset",
     "path": "The image, relative to the dataset's folder",
     "patient_id": "Patient, scoped to the source; empty if unknown",
-    "group_id": "Patient joined with copies of films; in one split only",
+    "group_id": "Patient joined with near-duplicates; in one split only",
     "label": "Class in this dataset",
     "finding": "Diagnosis in the source's own words",
     "licence": "Licence of the image as its source states it",

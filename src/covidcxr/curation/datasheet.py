@@ -29,8 +29,8 @@ _PROBLEM_RULES = {
     "same-file": "A second row of the metadata for one file.",
     "outside-folder": "A row that claims a file outside its source's folder; refused.",
     "link-outside": "A symbolic link that leads out of its source's folder; refused.",
-    "mask": "An outline of lungs beside the films, no radiograph.",
-    CROSSES_SPLIT: "The patient or film is also in a test part that is kept as published.",
+    "mask": "An outline of lungs beside the images, no radiograph.",
+    CROSSES_SPLIT: "The patient or image is also in a test part that is kept as published.",
 }
 
 
@@ -108,10 +108,10 @@ def _composition(manifest: Manifest) -> str:
         (label, _num_groups(manifest.samples, label), *_who(manifest.samples, label)) for label in manifest.classes
     ]
     meanings = class_meanings(manifest.samples, manifest.classes)
-    who = _table(("class", "patients or films", "female", "male", "adults", "children", "views"), groups)
+    who = _table(("class", "patients or images", "female", "male", "adults", "children", "views"), groups)
     return _block(
         *("## What is in it", ""),
-        "One image a film: 8-bit gray JPEG, scaled down (never up), aspect ratio kept. One row each in `manifest.csv`.",
+        "Every image is an 8-bit gray JPEG, scaled down (never up), aspect ratio kept, with one row in `manifest.csv`.",
         *("", _table(("split", *manifest.classes, "sum"), rows), "", who),
         *("", "Unknown sex and age are not counted; an unknown age is not guessed.", ""),
         *(f"- {label} says {MEANINGS[meaning]}." for label, meaning in meanings.items()),

@@ -1,7 +1,7 @@
-"""What the search for copies found out about films, kept so that no film is measured and no pair compared twice.
+"""What the search for copies found out about images, kept so that no image is measured and no pair compared twice.
 
 One SQLite file in the user's cache folder, shared by all datasets: features by the SHA-256 of the source file (some
-32 KB a film), comparisons by those of both files. It holds what one version of the code found; another version's file
+32 KB an image), comparisons by those of both files. It holds what one version of the code found; another version's file
 is removed. It only saves time: a file that is damaged, locked or cannot be written is done without.
 """
 
@@ -115,7 +115,7 @@ class FilmMemory:
             rows.clear()
 
     def _give_up(self, error: sqlite3.Error) -> None:
-        _log.warning("films measured for copies cannot be kept: %s", error)
+        _log.warning("images measured for copies cannot be kept: %s", error)
         if self._database is not None:
             self._database.close()
             self._database = None
@@ -145,7 +145,7 @@ def _open(folder: Path | None) -> sqlite3.Connection | None:
             path.unlink()
             return _connect(path)
     except (OSError, RuntimeError, sqlite3.Error) as error:  # RuntimeError: this user has no home
-        _log.warning("films measured for copies cannot be kept in %s: %s", folder or "a cache folder", error)
+        _log.warning("images measured for copies cannot be kept in %s: %s", folder or "a cache folder", error)
         return None
 
 

@@ -1,6 +1,6 @@
-"""Which images belong together: one patient, or copies of one film. A group is never divided between splits.
+"""Which images belong together: one patient, or duplicates of one image. A group is never divided between splits.
 
-Exact copies are found here. Films that were cropped, scaled or re-exposed are found by
+Exact copies are found here. Images that were cropped, scaled or re-exposed are found by
 `covidcxr.curation.duplicates` and come in as pairs.
 """
 
@@ -14,7 +14,7 @@ from covidcxr.curation.image_work import ImageFacts
 
 
 def find_films(facts: Mapping[str, ImageFacts], pairs: Iterable[tuple[str, str]] = ()) -> dict[str, str]:
-    """Return record_id to the film it shows: the smallest record_id among the copies of one film.
+    """Return record_id to the image it shows: the smallest record_id among the duplicates of one image.
 
     Copies have the same source bytes, the same converted pixels, or are joined by ``pairs`` of record_ids.
     """
@@ -31,7 +31,7 @@ def find_films(facts: Mapping[str, ImageFacts], pairs: Iterable[tuple[str, str]]
 
 
 def find_groups(records: Sequence[Record], films: Mapping[str, str]) -> dict[str, str]:
-    """Return record_id to group_id: patients joined with films.
+    """Return record_id to group_id: patients joined with images.
 
     Images of unknown patients belong together if they are of one study. A group is called by the smallest patient_id
     (or study_id, where no patient is known) in it or, without either, the smallest record_id.

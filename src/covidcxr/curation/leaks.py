@@ -5,7 +5,7 @@ weight for each sixteenth of each number's range, or for each value of a name, f
 are out-of-fold over five folds of whole patients, and are compared with each class in turn by the area under the ROC
 curve, with a patient-clustered DeLong interval. 0.5 means that the nuisance tells nothing, 1 that it tells the class.
 The interval is that of the scores at hand: it leaves out that another sample would fit other weights, so that nominal
-95 % intervals hold the truth in 84-89 % of simulated samples.
+95 % confidence intervals hold the truth in 84-89 % of simulated samples.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ class Leak:
     Attributes:
         nuisance: Such as ``aspect ratio`` or ``source``.
         label: The class.
-        auroc, low, high: Area under the ROC curve with its 95 % interval, models not refitted; None if not estimable.
+        auroc, low, high: Area under the ROC curve with its 95 % confidence interval, models not
+            refitted; None if not estimable.
         num_images: Images that the nuisance is known of.
         reason: Why it is not estimable; empty otherwise.
     """
@@ -89,7 +90,7 @@ class LeakReport:
     @property
     def crossing(self) -> str:
         """What is in more than one split, in one sentence, also where that is nothing."""
-        searched = {"off": "edited copies not searched for", "report": "edited copies by perceptual hash"}
+        searched = {"off": "near-duplicates not searched for", "report": "near-duplicates by perceptual hash"}
         return (
             f"In more than one split: patients {self.num_crossing_patients}, groups of copies "
             f"{self.num_crossing_groups}, pairs of copies {len(self.copies.crossing)} "
@@ -178,7 +179,7 @@ def _measure(nuisance: str, cases: _Cases, design: FloatArray, classes: Sequence
         num_groups = int(groups.max()) + 1 if num_images else 0
         if scores is None or few < _MIN_IMAGES or num_groups < 2 * _FOLDS:
             which = label if int(positive.sum()) == few else f"the classes other than {label}"
-            only = f"{few} images of {which}" if few < _MIN_IMAGES else f"{num_groups} patients or films"
+            only = f"{few} images of {which}" if few < _MIN_IMAGES else f"{num_groups} patients or images"
             reason = f"known of only {only}"
             leaks.append(_not_estimable(nuisance, label, num_images, reason))
             continue

@@ -1,6 +1,6 @@
-"""The search for copies of films among the candidates of a dataset: whole, or only as far as perceptual hashes lead.
+"""The search for near-duplicates among the candidates of a dataset: whole, or only as far as perceptual hashes lead.
 
-Films are always measured on their source file, so that a pair has one score whatever was compiled before. How copies
+Images are always measured on their source file, so that a pair has one score whatever was compiled before. How copies
 are recognised is known to `covidcxr.curation.duplicates`; what follows from a pair, to `assemble` and `copy_report`.
 """
 

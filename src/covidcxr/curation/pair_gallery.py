@@ -49,21 +49,21 @@ def pair_gallery(
     if found is not None:
         parts.append(
             f"<p>{found.num_images} images, {found.num_candidates} pairs looked at closely, {len(found.pairs)} copies, "
-            f"{len(found.similar)} similar films that are no copies (mostly one patient on two days).</p>"
+            f"{len(found.similar)} similar images that are no copies (mostly one patient on two days).</p>"
         )
 
     def section(ids: tuple[str, str], facts: str) -> str:
         figures = "".join(_figure(name, candidates[name], places[name], picture) for name in ids)
         return f"<section>{figures}<p>{facts}</p></section>"
 
-    for title, listed in (("One film under two labels", report.conflicting), ("One film in two splits", crossing)):
+    for title, listed in (("One image under two labels", report.conflicting), ("One image in two splits", crossing)):
         parts.append(f"<h2>{title}: {len(listed)}</h2>")
         for item in listed:
             ids = item.id_a, item.id_b
             match = _match(by_ids[ids]) if ids in by_ids else f"equal {item.told_by}"
             parts.append(section(ids, f"{match}<br>{_alarm(item)}"))
     for title, pairs in (
-        ("Copies of one film", found and found.pairs),
+        ("Duplicates of one image", found and found.pairs),
         ("Similar, but no copies", found and found.similar),
     ):
         rest = [pair for pair in pairs or () if (pair.id_a, pair.id_b) not in alarming]
@@ -74,8 +74,8 @@ def pair_gallery(
     banner = f'<p class="alarm">{SYNTHETIC_NOTICE}</p>' if manifest.synthetic else ""
     body = "\n".join(parts)
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Copies of films</title>'
-        f"<style>{_STYLE}</style></head><body><h1>Copies of films</h1>{banner}<p>{NOTICE}</p>{body}</body></html>\n"
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Copies of images</title>'
+        f"<style>{_STYLE}</style></head><body><h1>Copies of images</h1>{banner}<p>{NOTICE}</p>{body}</body></html>\n"
     )
 
 

@@ -207,7 +207,7 @@ def write_dataset_file(
 
 
 def exclusions_table(exclusions: Iterable[Exclusion]) -> bytes:
-    """Return exclusions.csv: a row an image left out, sorted, with the rule and what it saw."""
+    """Return exclusions.csv: one row per image left out, sorted, with the rule and what it saw."""
     return to_csv(EXCLUSION_COLUMNS, (exclusion_row(item) for item in sorted(exclusions, key=_exclusion_order)))
 
 

@@ -194,5 +194,5 @@ def _view_sentences(present: Sequence[ClassFacts]) -> list[str]:
         return []
     listing = ", ".join(f"{label} {share:.0%}" for label, share in shares.items())
     return [
-        f"The share of AP films, which are often taken at the bedside of sicker patients, differs by class: {listing}."
+        f"The share of AP images, which are often taken at the bedside of sicker patients, differs by class: {listing}."
     ]

@@ -58,7 +58,7 @@ class NuisanceResult:
         start = f"{self.name[0].upper()}{self.name[1:]}"
         if metric.value is None:
             return f"{start}: not estimable for {label} here ({metric.reason})."
-        interval = "" if metric.low is None else f" (95 % interval {metric.low:.2f}-{metric.high:.2f})"
+        interval = "" if metric.low is None else f" (95 % confidence interval {metric.low:.2f}-{metric.high:.2f})"
         return f"{start} of the image alone separate {label} from the rest at AUROC {metric.value:.2f}{interval} here."
 
 

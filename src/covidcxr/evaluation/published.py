@@ -86,8 +86,8 @@ class Comparison:
         theirs: The published number.
         ours: Our metric; None where we have not measured it.
         difference: Ours minus theirs; None likewise, and for a lower limit.
-        compatible: Whether the published number lies in our 95 % interval, or, for a lower limit, the interval reaches
-            above it; None without one.
+        compatible: Whether the published number lies in our 95 % confidence interval, or, for a lower limit, the
+            interval reaches             above it; None without one.
     """
 
     row: str

@@ -1,6 +1,7 @@
-"""Many films explained into a folder: one overlay a film, and a row for each, whatever happens to one of them.
+"""Many images explained into a folder: one overlay an image, and a row for each, whatever happens to one of them.
 
-The input gate comes first: what is no frontal chest film gets a row with the reason, no probability and no overlay.
+The input gate comes first: anything that is not a frontal chest radiograph gets a row with the reason,
+but no probability and no overlay.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ OVERLAYS = "overlays"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
-    """What is done to each film.
+    """What is done to each image.
 
     Attributes:
         target: Class to explain; None takes the predicted one.
         checks: Whether each explanation is put to the test.
-        is_gated: Whether what is no frontal chest film is refused.
-        is_turned: Whether the gate turns or inverts a film that it would refuse for that alone, with a warning.
+        is_gated: Whether anything that is not a frontal chest radiograph is refused.
+        is_turned: Whether the gate turns or inverts an image that it would refuse for that alone, with a warning.
     """
 
     target: str | None = None
@@ -113,7 +114,7 @@ def explain_chunk(explainer: Explainer, chunk: Sequence[tuple[str, Path]], wante
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class _Film:
-    """A film that may be explained; its lungs if the gate looked for them."""
+    """An image that may be explained; its lungs if the gate looked for them."""
 
     radiograph: Radiograph
     lungs: LungFields | None = None

@@ -1,4 +1,4 @@
-"""The explainer: a bundle and a method, films in, explanations out.
+"""The explainer: a bundle and a method, images in, explanations out.
 
 The network runs in torch, because a gradient is needed; lung fields come from `covidcxr.imaging.lungs.segment`.
 """
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from covidcxr.models.network import ChestNetwork
 
 DEFAULT_METHOD = "grad-cam"
-_MAX_COMPARED_COST = 4  # passes a film; the others would multiply the time of the checks
+_MAX_COMPARED_COST = 4  # passes an image; the others would multiply the time of the checks
 
 
 class Explainer:
@@ -41,7 +41,7 @@ class Explainer:
     Attributes:
         network: In evaluation mode, on ``device``.
         classes: In the order of its outputs.
-        spec: How a film becomes its input.
+        spec: How an image becomes its input.
         method_name: In ``METHODS``.
     """
 
@@ -95,16 +95,16 @@ class Explainer:
         lungs: LungFields | None = None,
         checks: bool = False,
     ) -> Explanation:
-        """Return the explanation of one film.
+        """Return the explanation of one image.
 
         Args:
-            radiograph: The film.
+            radiograph: The image.
             target: The class to explain; None takes the predicted one.
             lungs: Its lung fields, if they are known already.
             checks: Whether to make the (slower) faithfulness checks.
 
         Raises:
-            ExplainError: If the network cannot be explained by this method, the lung fields do not fit the film, or
+            ExplainError: If the network cannot be explained by this method, the lung fields do not fit the image, or
                 ``target`` is no class of the bundle.
         """
         known = None if lungs is None else [lungs]
@@ -118,7 +118,7 @@ class Explainer:
         lungs: Iterable[LungFields] | None = None,
         checks: bool = False,
     ) -> Iterator[Explanation]:
-        """Yield the explanations of many films in their order, a batch at a time through the network.
+        """Yield the explanations of many images in their order, a batch at a time through the network.
 
         Raises:
             ExplainError: As `explain`.
@@ -144,7 +144,7 @@ class Explainer:
         return found
 
     def _regions(self, films: Sequence[Radiograph], fields: Sequence[LungFields] | None) -> list[Box | None]:
-        """Return the box of each film that the network sees; its own lung fields decide, not a mask someone gave."""
+        """Return the box of each image that the network sees; its own lung fields decide, not a mask someone gave."""
         if self.spec.region == "film":
             return [None] * len(films)
         return [lung_region(found) for found in fields or segment_lungs_batch(films, batch_size=self.batch_size)]
@@ -163,8 +163,8 @@ class Explainer:
         for film, lungs in zip(films, fields, strict=True):
             if lungs.right.shape != film.pixels.shape:
                 raise ExplainError(
-                    f"{film.origin}: lung fields of {lungs.right.shape} for a film of {film.pixels.shape}; expected "
-                    "one size: scale the mask to the film"
+                    f"{film.origin}: lung fields of {lungs.right.shape} for an image of {film.pixels.shape}; expected "
+                    "one size: scale the mask to the image"
                 )
         inputs = np.stack([preprocess(film, self.spec) for film in films]).astype(np.float32)
         probabilities = self.probabilities(inputs)
@@ -198,7 +198,7 @@ class Explainer:
             if name == self.method_name:
                 continue
             if method.cost > _MAX_COMPARED_COST:
-                left_out[name] = f"takes about {method.cost} passes a film; explain with --method {name} to compare"
+                left_out[name] = f"takes about {method.cost} passes an image; explain with --method {name} to compare"
                 continue
             try:
                 self._try(method())
@@ -214,7 +214,7 @@ class Explainer:
         return self._compared[1]
 
     def check_network(self) -> None:
-        """Try the method on a blank film.
+        """Try the method on a blank image.
 
         Raises:
             ExplainError: If the network cannot be explained by it.

@@ -1,4 +1,4 @@
-"""What is said about one film's heat map: where it lies, and whether it can be believed."""
+"""What is said about one image's heat map: where it lies, and whether it can be believed."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from covidcxr.imaging.overlays import heat_overlay
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Explanation:
-    """One film's heat map for one class.
+    """One image's heat map for one class.
 
     Attributes:
         record_id: The sample's record_id, or the input's path.
         method: Name in ``METHODS``.
         target: The class that is explained, with its calibrated ``probability``.
         signed: float32 (h, w): the method's own map of the network's input, evidence against the class below 0.
-        heat: float32 (H, W) in [0, 1]: the part above 0, on the film.
-        lungs: The film's lung fields.
+        heat: float32 (H, W) in [0, 1]: the part above 0, on the image.
+        lungs: The image's lung fields.
         lung_fraction: Share of ``heat`` inside the lungs, of places at least a fifth as hot as the hottest; None
             without lungs or without heat.
-        chance: The lungs' share of what the network saw of the film: what a map that means nothing would score.
+        chance: The lungs' share of what the network saw of the image: what a map that means nothing would score.
         peak_in_lungs: Whether the hottest place lies in the lungs; None without lungs or without heat.
         zones: Share of that heat inside the lungs by zone.
         where: The strongest zones in words, "right lower, right middle"; empty if none.
@@ -63,7 +63,7 @@ class Explanation:
     failed: tuple[str, ...] = ()
 
     def overlay(self, pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Return the film (H, W) in [0, 1] under the heat, as RGB, framed and marked if the explanation failed."""
+        """Return the image (H, W) in [0, 1] under the heat, as RGB, framed and marked if the explanation failed."""
         return heat_overlay(pixels, self.heat, self.lungs, failed="; ".join(_short(self.failed)))
 
 
@@ -79,12 +79,12 @@ def judge(
     region: Box | None = None,
     checks: Checks | None = None,
 ) -> Explanation:
-    """Return what the map ``signed`` (h, w) of the network's input means on the film it came from.
+    """Return what the map ``signed`` (h, w) of the network's input means on the image it came from.
 
-    ``region`` is the box (x, y, width, height) of the film that the network saw; None for all of it.
+    ``region`` is the box (x, y, width, height) of the image that the network saw; None for all of it.
 
     Raises:
-        ExplainError: If the lung fields belong to a film of another size.
+        ExplainError: If the lung fields belong to an image of another size.
     """
     rows, columns = radiograph.pixels.shape
     heat = positive(to_film(signed, spec, (rows, columns), region))
@@ -114,7 +114,7 @@ def _failures(
     heat: NDArray[np.float32], lungs: LungFields, fraction: float | None, chance: float, checks: Checks | None
 ) -> tuple[str, ...]:
     if not heat.any():
-        return ("no-evidence: nothing on the film speaks for the class",)
+        return ("no-evidence: nothing on the image speaks for the class",)
     failures = []
     if not lungs.found:
         failures.append(f"no-lungs: {'; '.join(lungs.reasons)}")

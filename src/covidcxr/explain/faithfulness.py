@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 Score = Callable[[NDArray[np.float32]], NDArray[np.float64]]
 
-CELLS = 14  # the film is deleted and inserted in 14 x 14 cells
+CELLS = 14  # the image is deleted and inserted in 14 x 14 cells
 STEPS = 10
 _MOVES = ((CELLS // 2, 0), (0, CELLS // 2), (CELLS // 2, CELLS // 2))  # down, across, both; what leaves comes back
-MIN_EFFECT = 0.05  # of blurring the whole film; below it no order of deletion can be told from another
+MIN_EFFECT = 0.05  # of blurring the whole image; below it no order of deletion can be told from another
 MAX_RANDOMISED_AGREEMENT = 0.7
 MIN_COPY_AGREEMENT = 0.3
 
@@ -39,13 +39,13 @@ class Checks:
     Attributes:
         deletion, insertion: Areas under the probability while the hottest cells are deleted, or inserted, first
             (Petsiuk 2018, arXiv:1806.07421); low and high are good.
-        moved_deletion, moved_insertion: The same for the map moved by half the film, the mean of three moves. A map
-            that means nothing is as good moved; cells in random order are no measure, because a film with scattered
+        moved_deletion, moved_insertion: The same for the map moved by half the image, the mean of three moves. A map
+            that means nothing is as good moved; cells in random order are no measure, because an image with scattered
             holes puzzles a network more than one with a large hole, whatever lies there (docs/experiments.md).
-        deletion_curve, insertion_curve: Probability after each step, first and last film included.
+        deletion_curve, insertion_curve: Probability after each step, first and last image included.
         randomised_agreement: Spearman's correlation with the map of the same network after its weights were shuffled
             (Adebayo 2018, arXiv:1810.03292); high means that the map does not depend on what was learned.
-        copy_agreement: The lowest correlation with the maps of slightly changed copies of the film.
+        copy_agreement: The lowest correlation with the maps of slightly changed copies of the image.
         method_agreement: Correlation with other methods, by name.
     """
 
@@ -66,7 +66,7 @@ class Checks:
         first, last = self.deletion_curve[0], self.deletion_curve[-1]
         if abs(first - last) < MIN_EFFECT:
             failures.append(
-                f"not-faithful: blurring the whole film takes the probability from {first:.2f} only to {last:.2f}; no "
+                f"not-faithful: blurring the whole image takes the probability from {first:.2f} only to {last:.2f}; no "
                 "place can be shown to matter"
             )
         elif self.deletion >= self.moved_deletion or self.insertion <= self.moved_insertion:
@@ -81,7 +81,7 @@ class Checks:
             )
         if self.copy_agreement < MIN_COPY_AGREEMENT:
             failures.append(
-                f"unstable: a slightly changed film has another map (correlation {self.copy_agreement:.2f})"
+                f"unstable: a slightly changed image has another map (correlation {self.copy_agreement:.2f})"
             )
         return tuple(failures)
 
@@ -185,7 +185,7 @@ def check(
 
 
 def _copies() -> list[tuple[Callable[[Tensor], Tensor], Callable[[NDArray[np.float32]], NDArray[np.float32]]]]:
-    """Return pairs of a change of the film (C, S, S) and what brings its map back."""
+    """Return pairs of a change of the image (C, S, S) and what brings its map back."""
     return [
         (lambda image: image * 0.9 + 0.1 * image.mean(), lambda heat: heat),
         (lambda image: image.flip(-1), lambda heat: np.ascontiguousarray(heat[:, ::-1])),

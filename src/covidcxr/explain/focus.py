@@ -1,4 +1,4 @@
-"""Where on the film the attribution lies: share inside the lungs, by zone, and whether its peak hits.
+"""Where on the image the attribution lies: share inside the lungs, by zone, and whether its peak hits.
 
 Pure functions on arrays; which method made the heat map is not known here.
 """
@@ -22,17 +22,17 @@ _MIN_ZONE_SHARE = 0.2
 
 
 def seen_part(spec: PreprocessSpec, shape: tuple[int, int], region: Box | None = None) -> NDArray[np.bool_]:
-    """Return the part (H, W) of the film that the network saw; ``region`` as in `to_film`."""
+    """Return the part (H, W) of the image that the network saw; ``region`` as in `to_film`."""
     return to_film(np.ones((1, 1), np.float32), spec, shape, region) > 0.0
 
 
 def to_film(
     heat: NDArray[np.float32], spec: PreprocessSpec, shape: tuple[int, int], region: Box | None = None
 ) -> NDArray[np.float32]:
-    """Return a map (h, w) of the network's input as one of the film (H, W); 0 where the crop had cut the film.
+    """Return a map (h, w) of the network's input as one of the image (H, W); 0 where the crop had cut the image.
 
     The inverse of `covidcxr.imaging.preprocess.squeeze`: enlarged linearly to the part that was kept, and put back
-    where it came from. ``region`` is the box (x, y, width, height) that was seen; None for all of the film.
+    where it came from. ``region`` is the box (x, y, width, height) that was seen; None for all of the image.
     """
     x, y, width, height = region or (0, 0, shape[1], shape[0])
     rows, columns = max(1, round(height * spec.crop)), max(1, round(width * spec.crop))

@@ -44,7 +44,7 @@ class LungFractions:
         Args:
             images: (N, 1, S, S), the one of the network's equal channels.
             targets: N classes, by their place.
-            lungs: N masks (S, S) of the same part of the film.
+            lungs: N masks (S, S) of the same part of the image.
         """
         import torch
 

@@ -38,7 +38,7 @@ class Method(ABC):
             targets: Int64 (N,): the class that is explained.
 
         Returns:
-            Positive where the film speaks for the class; h and w may be smaller than S.
+            Positive where the image speaks for the class; h and w may be smaller than S.
 
         Raises:
             ExplainError: If the network does not have what the method needs.

@@ -1,4 +1,4 @@
-"""Explanations on a Ray cluster: chunks of films on other machines, the same rows and overlays as here.
+"""Explanations on a Ray cluster: chunks of images on other machines, the same rows and overlays as here.
 
 Each process of the cluster loads the bundle once, by its path; overlays come back through Ray and are written by the
 caller. An extra: ``pip install 'covidcxr[ray]'``.

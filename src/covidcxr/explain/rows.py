@@ -1,4 +1,4 @@
-"""What a table says of each explained film, and of all of them together."""
+"""What a table says of each explained image, and of all of them together."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Row:
 
     Attributes:
         input: As it was named.
-        status: ``ok``; ``failed``: explained, but not to be believed; ``refuse``: no film that may be judged;
+        status: ``ok``; ``failed``: explained, but not to be believed; ``refuse``: no image that may be judged;
             ``error``: could not be read.
         method, target, probability, lung_fraction, chance, peak_in_lungs, where: As in `Explanation`.
         zones: Share of the heat inside the lungs by zone; empty without lungs or heat.
         reasons: Why it failed, was refused, or could not be read.
-        warnings: What a careful reader should know of the film.
+        warnings: What a careful reader should know of the image.
         overlay: File name below the folder; empty if none was written.
         deletion, insertion, moved_deletion, moved_insertion, randomised_agreement, copy_agreement,
             method_agreement: As in `Checks`, if they were asked for.
@@ -88,19 +88,19 @@ def to_row(record_id: str, explanation: Explanation, *, warnings: tuple[str, ...
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Summary:
-    """The distribution over many films.
+    """The distribution over many images.
 
     Attributes:
-        num_films: Films with an explanation.
+        num_films: Images with an explanation.
         num_failed: Of them, those not to be believed.
         num_refused: Inputs that the gate did not let through.
         num_errors: Inputs that could not be read.
-        failures: Why films failed, by the reason's name, to how many; the most frequent first.
-        num_with_lungs: Films with lungs and heat; the figures below are of them.
+        failures: Why images failed, by the reason's name, to how many; the most frequent first.
+        num_with_lungs: Images with lungs and heat; the figures below are of them.
         lung_fraction_quartiles: 25th, 50th and 75th percentile; None without any.
         peak_outside: Share whose hottest place lies outside the lungs; None without any.
         mean_chance: Mean of `Explanation.chance`.
-        strongest_zones: Zone to the films in which it holds the most heat; the most frequent first.
+        strongest_zones: Zone to the images in which it holds the most heat; the most frequent first.
         method_agreement: Median agreement with each other method, if checks were made.
     """
 

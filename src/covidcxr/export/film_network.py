@@ -1,7 +1,7 @@
-"""A network with its preprocessing and calibration inside: films of any size in, probabilities out.
+"""A network with its preprocessing and calibration inside: images of any size in, probabilities out.
 
 The arithmetic of `covidcxr.imaging.preprocess` again, as tensor operations that an exported graph can hold. Squeezing
-is linear, so it is two matrices, built from the film's size: area averaging where a side shrinks, interpolation where
+is linear, so it is two matrices, built from the image's size: area averaging where a side shrinks, interpolation where
 it grows. Histogram equalisation cannot be written so, and is refused.
 """
 
@@ -21,7 +21,7 @@ _ALONE = "export the network alone: --to onnx (or openvino) --input preprocessed
 
 
 class FilmNetwork(nn.Module):
-    """Takes float32 (N, 1, H, W) films in [0, 1], bone bright; returns probabilities and logits, both (N, classes)."""
+    """Takes float32 (N, 1, H, W) images in [0, 1], bone bright; returns probabilities and logits, both (N, classes)."""
 
     def __init__(self, network: nn.Module, spec: PreprocessSpec, temperature: float) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A MONAI bundle: configs, the film graph and two small scripts; runs with ``python -m monai.bundle run``.
+"""A MONAI bundle: configs, the image graph and two small scripts; runs with ``python -m monai.bundle run``.
 
 It holds no pickle and does not need covidcxr. Its layout and metadata follow the MONAI Bundle specification.
 """
@@ -36,7 +36,7 @@ A MONAI bundle exported by covidcxr from bundle {bundle_id}. From this folder:
     PYTHONPATH=. python -m monai.bundle run --config_file configs/inference.json \\
         --bundle_root . --dataset_dir FOLDER_OF_FILMS --output_dir OUT
 
-writes OUT/predictions.csv. Films are 8-bit images (PNG, JPEG), bone bright; for DICOM use covidcxr itself, whose
+writes OUT/predictions.csv. Images are 8-bit images (PNG, JPEG), bone bright; for DICOM use covidcxr itself, whose
 reader follows the standard's grayscale pipeline. It needs monai, torch, onnxruntime, pillow and fire.
 
 {no_gate}
@@ -52,7 +52,7 @@ def export_monai(request: ExportRequest) -> ExportResult:
     if request.out is None or request.variant != "fp32":
         raise BundleError("a MONAI bundle needs a folder of its own and keeps fp32; give --out FOLDER")
     if request.input != "film":
-        raise BundleError("a MONAI bundle preprocesses films itself; for the network alone give --to onnx")
+        raise BundleError("a MONAI bundle preprocesses images itself; for the network alone give --to onnx")
     check_place(request.out, "configs/metadata.json", "MONAI bundle")
     bundle = request.bundle
     trial = choose_trial(request.data, bundle.info.classes)
@@ -105,7 +105,7 @@ def bundle_metadata(bundle: Bundle) -> dict[str, Any]:
                     "dtype": "float32",
                     "value_range": [0, 1],
                     "is_patch_data": False,
-                    "channel_def": {"0": "film, bone bright"},
+                    "channel_def": {"0": "image, bone bright"},
                 }
             },
             "outputs": {

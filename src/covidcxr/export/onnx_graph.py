@@ -1,4 +1,4 @@
-"""ONNX: one file that takes films of any size and gives probabilities, for any program with an ONNX runtime.
+"""ONNX: one file that takes images of any size and gives probabilities, for any program with an ONNX runtime.
 
 Without a place to write to, the bundle itself gets ``model.onnx``, the plain network from preprocessed input to
 logits, which the predictor's ONNX Runtime backend uses.
@@ -46,7 +46,7 @@ _INT8_OPERATORS = ["MatMul", "Gemm"]  # dense layers: ONNX Runtime's integer con
 
 @EXPORTERS.register("onnx")
 def export_onnx(request: ExportRequest) -> ExportResult:
-    """Write a graph to ``request.out``, from films or from preprocessed images to probabilities; or add to the bundle.
+    """Write a graph to ``request.out``, from images or from preprocessed images to probabilities; or add to the bundle.
 
     The bundle itself gets ``model.onnx``, or, in eight bits, ``model-int8.onnx``.
     """
@@ -86,7 +86,7 @@ def require_onnx() -> None:
 
 
 def write_graph(bundle: Bundle, path: Path, takes: Input = "film") -> None:
-    """Write the graph with calibration, and with preprocessing if it takes films, inside.
+    """Write the graph with calibration, and with preprocessing if it takes images, inside.
 
     Input ``film``: float32 (batch, 1, rows, columns) in [0, 1], bone bright; or ``images``: float32 (batch, 1, S, S)
     as `covidcxr.imaging.preprocess` makes them, one channel for as many equal ones. Outputs ``probabilities`` and
@@ -114,7 +114,7 @@ def write_graph(bundle: Bundle, path: Path, takes: Input = "film") -> None:
 
 
 def feed_of(bundle: Bundle, takes: Input) -> Feed:
-    """Return what makes a graph's input, of a batch of one, from a film (H, W)."""
+    """Return what makes a graph's input, of a batch of one, from an image (H, W)."""
     if takes == "film":
         return film_feed
     spec = bundle.info.preprocess.spec()
@@ -122,12 +122,12 @@ def feed_of(bundle: Bundle, takes: Input) -> Feed:
 
 
 def film_feed(film: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a film (H, W) as a batch of one."""
+    """Return an image (H, W) as a batch of one."""
     return film[None, None]
 
 
 def original_probabilities(bundle: Bundle, trial: Trial) -> list[NDArray[np.float32]]:
-    """Return what the bundle's own weights say of each film, with torch in fp32 on the CPU."""
+    """Return what the bundle's own weights say of each image, with torch in fp32 on the CPU."""
     from covidcxr.inference.predictor import Predictor
 
     predictor = Predictor.load(bundle.folder, backend="torch", device="cpu", batch_size=16, gated=False)
@@ -178,7 +178,7 @@ def _int8_into_bundle(request: ExportRequest) -> ExportResult:
     bundle = request.bundle
     if request.data is None:
         raise BundleError(
-            "the bundle's int8 network is calibrated on training films: give --data DATASET (or --out FILE.onnx for a "
+            "the bundle's int8 network is calibrated on training images: give --data DATASET (or --out FILE.onnx for a "
             "graph whose dense weights alone have eight bits)"
         )
     if find_spec("openvino") is None:
@@ -242,7 +242,7 @@ def _metadata(bundle: Bundle) -> dict[str, str]:
 
 
 def graph_judge(path: Path, feed: Feed = film_feed) -> Judge:
-    """Return what a graph in a file says of one film, run by ONNX Runtime."""
+    """Return what a graph in a file says of one image, run by ONNX Runtime."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

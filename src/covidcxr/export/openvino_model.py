@@ -1,4 +1,4 @@
-"""OpenVINO: ``model.xml`` and ``model.bin``, films of any size in, probabilities out."""
+"""OpenVINO: ``model.xml`` and ``model.bin``, images of any size in, probabilities out."""
 
 from __future__ import annotations
 

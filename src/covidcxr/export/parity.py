@@ -1,4 +1,4 @@
-"""How near an export is to the network it was made from, measured on films, computed or real."""
+"""How near an export is to the network it was made from, measured on images, computed or real."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Judge = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parity:
-    """Two sets of probabilities for the same films.
+    """Two sets of probabilities for the same images.
 
     Attributes:
-        films: ``computed`` or the dataset they come from.
+        images: ``computed`` or the dataset they come from.
         num_films: How many.
         largest_difference, mean_difference: Between probabilities.
-        agreement: Share of films with the same most probable class.
-        auroc: Class to (original, export); empty for computed films, which have no truth.
+        agreement: Share of images with the same most probable class.
+        auroc: Class to (original, export); empty for computed images, which have no truth.
     """
 
     films: str
@@ -48,7 +48,7 @@ class Parity:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trial:
-    """The films of a comparison: float32 (H, W) in [0, 1], and the class of each if it is known."""
+    """The images of a comparison: float32 (H, W) in [0, 1], and the class of each if it is known."""
 
     name: str
     films: Films
@@ -56,7 +56,7 @@ class Trial:
 
 
 def computed_trial(num_films: int = NUM_COMPUTED, seed: int = 2020) -> Trial:
-    """Return computed films of many shapes: smooth blobs with noise, from 40 to 600 pixels a side."""
+    """Return computed images of many shapes: smooth blobs with noise, from 40 to 600 pixels a side."""
     rng = np.random.default_rng(seed)
     films = []
     for _ in range(num_films):
@@ -71,7 +71,7 @@ def computed_trial(num_films: int = NUM_COMPUTED, seed: int = 2020) -> Trial:
 
 
 def dataset_trial(path: Path, classes: Sequence[str]) -> Trial:
-    """Return the test part of a dataset, at most `_MAX_REAL` films spread evenly over it.
+    """Return the test part of a dataset, at most `_MAX_REAL` images spread evenly over it.
 
     Raises:
         DatasetError: If it is missing or has no test part.
@@ -85,18 +85,18 @@ def dataset_trial(path: Path, classes: Sequence[str]) -> Trial:
 
 
 def choose_trial(data: Path | None, classes: Sequence[str]) -> Trial:
-    """Return the films of ``data``, or computed ones."""
+    """Return the images of ``data``, or computed ones."""
     return computed_trial() if data is None else dataset_trial(data, classes)
 
 
 def compare(trial: Trial, classes: Sequence[str], original: Iterable[NDArray[np.float32]], judge: Judge) -> Parity:
-    """Judge every film with the export and set the probabilities beside the original's.
+    """Judge every image with the export and set the probabilities beside the original's.
 
     Args:
-        trial: The films.
+        trial: The images.
         classes: In the order of the probabilities.
-        original: One (classes,) array a film.
-        judge: Maps one film (H, W) to (classes,) probabilities.
+        original: One (classes,) array an image.
+        judge: Maps one image (H, W) to (classes,) probabilities.
     """
     before = np.stack(list(original)).astype(np.float64)
     after = np.stack([judge(film) for film in trial.films]).astype(np.float64)
@@ -112,8 +112,8 @@ def compare(trial: Trial, classes: Sequence[str], original: Iterable[NDArray[np.
 
 
 def radiographs(trial: Trial) -> list[Radiograph]:
-    """Return the films as a predictor takes them."""
-    return [Radiograph(pixels=film, origin=f"film {number}") for number, film in enumerate(trial.films)]
+    """Return the images as a predictor takes them."""
+    return [Radiograph(pixels=film, origin=f"image {number}") for number, film in enumerate(trial.films)]
 
 
 def _auroc(

@@ -1,6 +1,6 @@
 """``model-int8.onnx``: a bundle's network with convolutions and dense layers in eight bits, weights and activations.
 
-Static quantisation (B. Jacob et al., CVPR 2018): the range of every activation is the one that training films give;
+Static quantisation (B. Jacob et al., CVPR 2018): the range of every activation is the one that training images give;
 weights have a scale a channel. Processors with 8-bit dot products (AVX-512 VNNI) run it twice as fast as bfloat16. It
 is written as pairs of QuantizeLinear and DequantizeLinear, which OpenVINO computes in integers.
 """
@@ -26,7 +26,7 @@ _OPERATORS = ["Conv", "Gemm", "MatMul"]
 
 
 def calibration_images(bundle: Bundle, data: Path) -> NDArray[np.float32]:
-    """Return float32 (N, 1, S, S): up to 96 films, spread over the training part of a dataset, preprocessed.
+    """Return float32 (N, 1, S, S): up to 96 images, spread over the training part of a dataset, preprocessed.
 
     Raises:
         DatasetError: If it is missing or has no training part.

@@ -15,7 +15,7 @@ Variant = Literal["fp32", "int8", "bf16"]
 Input = Literal["film", "preprocessed"]
 TOLERANCE = 1e-4  # between fp32 probabilities of two runtimes
 NO_GATE = (
-    "No input gate is inside: a photograph, a lateral or an inverted film gets probabilities too. Ask `covidcxr gate` "
+    "No input gate is inside: a photograph, a lateral or an inverted image gets probabilities too. Ask `covidcxr gate` "
     "of each picture first."
 )
 
@@ -29,7 +29,7 @@ class ExportRequest:
         out: Where to; None puts what can be put into the bundle itself.
         variant: ``fp32`` keeps every number; ``int8`` stores dense weights in eight bits; ``bf16`` computes in
             bfloat16 where the runtime can.
-        data: Dataset whose test part is used to measure what a variant changes; None uses computed films.
+        data: Dataset whose test part is used to measure what a variant changes; None uses computed images.
         input: ``film`` puts the preprocessing into the export; ``preprocessed`` exports the network alone, for what
             cannot be computed inside a graph (the region of the lungs, histogram equalisation).
     """

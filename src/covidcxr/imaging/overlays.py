@@ -1,4 +1,4 @@
-"""Pictures over films: lung outlines, heat maps in a colour-blind-safe map with its scale, as PNG.
+"""Pictures over images: lung outlines, heat maps in a colour-blind-safe map with its scale, as PNG.
 
 What the heat map means is known to `covidcxr.explain`.
 """
@@ -66,7 +66,7 @@ def outline_lungs(image: NDArray[np.float32] | NDArray[np.uint8], fields: LungFi
     """Return RGB (H, W, 3) with the outline of each lung drawn, right blue and left orange.
 
     Args:
-        image: Gray film (H, W) in [0, 1], or RGB uint8 (H, W, 3).
+        image: Gray image (H, W) in [0, 1], or RGB uint8 (H, W, 3).
         fields: Its lung fields.
     """
     drawn = np.ascontiguousarray(as_rgb(image.astype(np.float32)) if image.ndim == 2 else image.astype(np.uint8))
@@ -80,21 +80,21 @@ def outline_lungs(image: NDArray[np.float32] | NDArray[np.uint8], fields: LungFi
 def heat_overlay(
     pixels: NDArray[np.float32], heat: NDArray[np.float32], fields: LungFields | None, *, failed: str = ""
 ) -> NDArray[np.uint8]:
-    """Return RGB of a film under its heat map, with lung outlines and a colour scale at the right.
+    """Return RGB of an image under its heat map, with lung outlines and a colour scale at the right.
 
-    The heat covers the film the more, the higher it is, so that a cold region shows the film itself.
+    The heat covers the image the more, the higher it is, so that a cold region shows the image itself.
 
     Args:
-        pixels: Film (H, W) in [0, 1].
+        pixels: Image (H, W) in [0, 1].
         heat: (H, W) in [0, 1].
         fields: Lungs to outline, if found.
         failed: Why the explanation cannot be believed; frames the picture and is written on it.
 
     Raises:
-        ImageReadError: If film and heat differ in size.
+        ImageReadError: If image and heat differ in size.
     """
     if pixels.shape != heat.shape:
-        raise ImageReadError(f"a heat map of {heat.shape} for a film of {pixels.shape}; expected one size")
+        raise ImageReadError(f"a heat map of {heat.shape} for an image of {pixels.shape}; expected one size")
     heat = np.clip(heat, 0.0, 1.0)
     colours = colour_table()[to_uint8(heat)].astype(np.float32)
     share = (0.75 * np.sqrt(heat))[:, :, None]

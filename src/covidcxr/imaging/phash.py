@@ -1,4 +1,4 @@
-"""A 64-bit perceptual hash: two copies of one film differ in a few bits, two films in about half of them."""
+"""A 64-bit perceptual hash: two duplicates of one image differ in a few bits, two images in about half of them."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _ROUNDING = 1e-4  # by which resampled pixels may leave [0, 1]
 
 
 def check_pixels(pixels: NDArray[np.float32], origin: str) -> None:
-    """Refuse pixels that somebody else made and that are no film: `covidcxr.imaging.read` gives none of these.
+    """Refuse pixels that somebody else made and that are no image: `covidcxr.imaging.read` gives none of these.
 
     Raises:
         ImageReadError: ``shape``, ``zero-size``, ``not-finite`` or ``range``, unless they are floats (H, W) in [0, 1].

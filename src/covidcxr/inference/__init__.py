@@ -1,1 +1,1 @@
-"""Inputs, predictor, one backend a file."""
+"""Inputs, predictor, one file per backend."""

@@ -153,7 +153,7 @@ def _open_journal(folder: Path, predictor: Predictor, part_rows: int) -> None:
 
 
 def _other_weights(predictor: Predictor) -> list[str]:
-    """Return the digests of the networks that look at a film before the bundle's does."""
+    """Return the digests of the networks that look at an image before the bundle's does."""
     from covidcxr.imaging.gate.kinds import gate_network_card
     from covidcxr.imaging.lungs.segment import lung_network_card
 

@@ -1,6 +1,6 @@
 """Inputs to preprocessed arrays, several at a time, in order, with bounded look-ahead.
 
-A fault of one input is a value here (`Fault`), never an exception, so that one bad film cannot stop a run; what would
+A fault of one input is a value here (`Fault`), never an exception, so that one bad image cannot stop a run; what would
 be the fault of every input (`prepare` says which) is one. What becomes of the arrays is not known here.
 """
 
@@ -30,7 +30,7 @@ from covidcxr.imaging.small_network import in_bfloat16
 from covidcxr.inference.dicomweb import RemoteFilm
 
 Source = Readable | Radiograph | RemoteFilm
-_FEW = 16  # films that are sooner decoded than processes are started
+_FEW = 16  # images that are sooner decoded than processes are started
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,7 +83,7 @@ class Preparation:
     Attributes:
         spec: Of the network.
         is_gated: Whether the gate is asked.
-        is_turned: Whether the gate turns films.
+        is_turned: Whether the gate turns images.
         has_lungs: Whether the lungs are looked for.
         is_rounded: Whether gate and lung network may run in bfloat16 (`covidcxr.imaging.small_network`).
     """
@@ -112,7 +112,7 @@ def prepare(item: Item, preparation: Preparation) -> Ready | Fault:
         reason = f"too-large: {item.record_id}: not enough memory to decode it"
     except CovidCxrError:
         raise
-    except Exception as error:  # a run of a million films must not end with one that nobody thought of
+    except Exception as error:  # a run of a million images must not end with one that nobody thought of
         words = error.strerror if isinstance(error, OSError) else str(error)  # str() of an OSError holds the path
         first = f"{type(error).__name__}: {words}".splitlines()[0][:200]
         reason = f"failed: {item.record_id}: {first}; expected an image, please report it"
@@ -163,7 +163,7 @@ def prepare_all(
         preparation: What is done to each.
         workers: 0 decodes in threads of this process: raster decoders release the interpreter's lock, most of DICOM
             do not. A number starts that many processes, which also survive a decoder that crashes. None takes
-            threads, and processes for DICOM films once there are more than a few.
+            threads, and processes for DICOM images once there are more than a few.
         lookahead: How many items may be in work or waiting; memory is bounded by it.
 
     Raises:

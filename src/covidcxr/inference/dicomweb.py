@@ -1,8 +1,8 @@
-"""The films of a DICOMweb archive as inputs: searched by QIDO-RS, fetched by WADO-RS (PS3.18 10.6 and 10.4).
+"""The images of a DICOMweb archive as inputs: searched by QIDO-RS, fetched by WADO-RS (PS3.18 10.6 and 10.4).
 
-Films come in the transfer syntax they are stored in and are not written to disk; they are fetched where they are
+Images come in the transfer syntax they are stored in and are not written to disk; they are fetched where they are
 decoded. Who may read is settled as `requests` does it (``~/.netrc``, proxies, ``REQUESTS_CA_BUNDLE``), or by a token in
-``COVIDCXR_DICOMWEB_TOKEN``. What becomes of the films is not known here. An extra: ``pip install
+``COVIDCXR_DICOMWEB_TOKEN``. What becomes of the images is not known here. An extra: ``pip install
 'covidcxr[dicomweb]'``.
 """
 
@@ -52,13 +52,13 @@ class RemoteFilm:
         return f"{self.root}/studies/{self.study}/series/{self.series}/instances/{self.instance}"
 
     def fetch(self, origin: str) -> bytes:
-        """Return the film as a DICOM file, as it is stored.
+        """Return the image as a DICOM file, as it is stored.
 
         Args:
             origin: What messages call it; they never hold its UIDs.
 
         Raises:
-            ImageReadError: If the archive answers that it cannot give this film; ``reason`` is ``unreachable``.
+            ImageReadError: If the archive answers that it cannot give this image; ``reason`` is ``unreachable``.
             ArchiveError: If the archive does not answer, or not to us.
         """
         accept = 'multipart/related; type="application/dicom"; transfer-syntax=*'
@@ -100,7 +100,7 @@ def is_url(text: str) -> bool:
 
 
 def search(url: str, *, modalities: frozenset[str] = frozenset()) -> Iterator[RemoteFilm]:
-    """Yield the films below a DICOMweb URL: a service, a study, a series, or one instance.
+    """Yield the images below a DICOMweb URL: a service, a study, a series, or one instance.
 
     Studies come a page at a time in the archive's order; the series of a study, and the instances of a series, sorted
     by UID. A query (``?StudyDate=20200101-20200630&...``) chooses studies (PS3.18 8.3.4).
@@ -194,7 +194,7 @@ def _get(root: str, url: str, *, accept: str, query: dict[str, str] | None = Non
     try:
         response = _session(os.getpid()).get(url, params=query, headers=headers, timeout=_TIMEOUT_S, stream=True)
     except (requests.exceptions.RequestException, OSError) as error:
-        if "Read timed out" in str(error):  # one film that the archive cannot give must not end a run
+        if "Read timed out" in str(error):  # one image that the archive cannot give must not end a run
             raise _NotInTimeError(f"{root}: the archive takes a request but does not answer it in time") from None
         raise ArchiveError(
             f"{root}: the archive does not answer ({type(error).__name__}); run the same command again to go on"

@@ -1,6 +1,6 @@
 """What a person names on the command line, as single inputs: files, folders, tables of paths, DICOMweb archives.
 
-Folders are walked lazily and in a fixed order, so that a million films need no list in memory. Whether a file is a
+Folders are walked lazily and in a fixed order, so that a million images need no list in memory. Whether a file is a
 readable image is found out when it is read; which of them are wanted, in `covidcxr.inference.intake`.
 """
 

@@ -1,7 +1,7 @@
-"""What one look at each DICOM header decides before anything is decoded: which films, how many frames, what names.
+"""What one look at each DICOM header decides before anything is decoded: which images, how many frames, what names.
 
-Names are pseudonyms where there is a key: a hash that only its holder can trace back, of the film's SOPInstanceUID, so
-that one film has one name whatever its file is called and wherever it is fetched from, or of a plain file's resolved
+Names are pseudonyms where there is a key: a hash that only its holder can trace back, of the image's SOPInstanceUID, so
+that one image has one name whatever its file is called and wherever it is fetched from, or of a plain file's resolved
 path. Which inputs there are is found in `covidcxr.inference.inputs`.
 """
 
@@ -29,9 +29,9 @@ _MAX_FRAMES = 1000  # an image of more is no radiograph, or a header that lies
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HeaderFilter:
-    """Which films to take, by what their DICOM headers say; an empty condition takes all.
+    """Which images to take, by what their DICOM headers say; an empty condition takes all.
 
-    A film whose header does not say what is asked for, or that has no header, is not taken.
+    An image whose header does not say what is asked for, or that has no header, is not taken.
 
     Attributes:
         modalities: Such as CR, DX.
@@ -50,7 +50,7 @@ class HeaderFilter:
         return self == HeaderFilter()
 
     def takes(self, facts: DicomFacts | None) -> bool:
-        """Tell whether a film with these facts is taken."""
+        """Tell whether an image with these facts is taken."""
         if facts is None or ((self.since or self.until) and facts.taken is None):
             return self.is_empty
         taken = facts.taken or date.min
@@ -64,11 +64,11 @@ class HeaderFilter:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Naming:
-    """What results call films and patients.
+    """What results call images and patients.
 
     Attributes:
         key: Of the pseudonyms; None keeps the names of the inputs.
-        only_remote: Keep the names of files, which the caller typed, and make pseudonyms of an archive's films only.
+        only_remote: Keep the names of files, which the caller typed, and make pseudonyms of an archive's images only.
         with_patients: Without a key: name patients by their PatientID, which is left out otherwise.
     """
 
@@ -99,7 +99,7 @@ class Intake:
     """Chooses, splits and names inputs as they stream through, and counts them.
 
     Attributes:
-        wanted: Which films.
+        wanted: Which images.
         frames: ``split`` makes an input of every frame of an image of several; ``refuse`` leaves it whole, to be
             refused.
         naming: What results call them.

@@ -40,7 +40,7 @@ class Predictor:
         backend: What runs the network.
         batch_size: Inputs a pass of the network takes at most.
         gated: Whether the input gate comes before the network; what it refuses gets no probability.
-        turning: Whether the gate turns (or inverts) a film that it would refuse for that alone, with a warning.
+        turning: Whether the gate turns (or inverts) an image that it would refuse for that alone, with a warning.
         lung_fraction: Measures how much of the evidence for an answer lies in the lungs; None leaves that out.
     """
 
@@ -101,7 +101,7 @@ class Predictor:
         if gated:
             from covidcxr.imaging.gate.kinds import shipped_network
 
-            shipped_network()  # a gate that cannot be loaded is told now, not at the first film
+            shipped_network()  # a gate that cannot be loaded is told now, not at the first image
         name = backend or _choose_backend(loaded, device, precision)
         chosen = BACKENDS.get(name)(loaded, device=device, precision=precision)
         measure = explained_by(loaded, device) if explained_by else None
@@ -130,7 +130,7 @@ class Predictor:
         workers: int | None = 0,
         group: int | None = None,
     ) -> Iterator[Prediction]:
-        """Return an iterator over one prediction an input, in order.
+        """Return an iterator over one prediction per input, in order.
 
         Args:
             inputs: Paths, bytes, open files, or radiographs with float32 pixels in [0, 1]; taken only a little ahead
@@ -151,7 +151,7 @@ class Predictor:
     def predict_items(
         self, items: Iterable[Item], *, workers: int | None = 0, group: int | None = None
     ) -> Iterator[Prediction]:
-        """Yield one prediction an item, as `predict` does for inputs and names."""
+        """Yield one prediction per item, as `predict` does for inputs and names."""
         preparation = Preparation(
             spec=self.spec,
             is_gated=self.gated,

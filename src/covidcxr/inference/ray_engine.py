@@ -1,6 +1,6 @@
 """Prediction on a Ray cluster: whole parts of a table on other machines, the same rows as here.
 
-Each process of the cluster loads the bundle once, by its path, and reads the films by theirs. An extra:
+Each process of the cluster loads the bundle once, by its path, and reads the images by theirs. An extra:
 ``pip install 'covidcxr[ray]'``.
 """
 
@@ -40,7 +40,7 @@ def ray_parts(setup: PredictorSetup, items: Iterator[Item], part_rows: int) -> I
     Raises:
         MissingExtraError: If Ray is not installed.
         BundleError: As `Predictor.load`.
-        ImageReadError: Only if there is no such input at all; a film's own fault is its row.
+        ImageReadError: Only if there is no such input at all; an image's own fault is its row.
     """
     here = replace(setup, bundle=setup.bundle.absolute())
     yield from map_on_ray(_work, _batches(here, items, part_rows), uses_gpu=setup.device == "cuda")

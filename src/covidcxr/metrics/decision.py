@@ -51,7 +51,7 @@ def decision_curve(
         thresholds: (T,) between 0 and 1.
         prevalence: That of the place where it shall be used; None takes the cohort's.
         rounds: Bootstrap rounds of the band.
-        seed: Of the bootstrap.
+        seed: Seed of the bootstrap.
         level: Of the band.
 
     Raises:

@@ -1,4 +1,4 @@
-"""One file an architecture, and the bundle that carries a trained one.
+"""One file per architecture, and the bundle that carries a trained one.
 
 ``MODELS`` names the architectures; importing this package does not import torch, because a bundle that is run by
 ONNX Runtime never needs it. How networks are trained is not known here.

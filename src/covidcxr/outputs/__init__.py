@@ -1,1 +1,1 @@
-"""One writer a format: CSV, JSON, figures, HTML report."""
+"""One writer per format: CSV, JSON, figures, HTML report."""

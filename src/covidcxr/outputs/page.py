@@ -179,7 +179,7 @@ def number(value: float | None, *, digits: int = 3) -> str:
 
 
 def interval(metric: Metric, *, digits: int = 3, plus: bool = False) -> str:
-    """Return the 95 % interval of a metric as text, that of a difference with ``plus``; empty if it has none."""
+    """Return a metric's 95 % confidence interval as text, a difference's with ``plus``; empty if it has none."""
     if metric.low is None or metric.high is None:
         return ""
     if plus:

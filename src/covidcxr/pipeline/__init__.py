@@ -1,1 +1,1 @@
-"""The verbs that join several rooms: evaluate, run."""
+"""The commands that join several packages: evaluate, run."""

@@ -100,7 +100,7 @@ def audit_page(audited: Audited, *, command: str = "") -> Page:
     findings = audited.verdict.findings
     auroc = report.metrics[f"auroc/{focus}"]
     flagged = sum(bool(result.flagged) for result in audited.results)
-    limits = f" (95 % interval {interval(auroc, digits=2)})" if auroc.low is not None else ""
+    limits = f" (95 % confidence interval {interval(auroc, digits=2)})" if auroc.low is not None else ""
     headline = Headline(
         score=f"AUROC {number(auroc.value, digits=2)} for {focus}{limits}: what is it worth?",
         verdict=audited.verdict.value,

@@ -56,7 +56,7 @@ class PredictionFile:
         self._paths = _named_paths(path)
         if not self._paths and all(_PSEUDONYM.fullmatch(str(row[self._name])) for row in self._rows):
             raise EvaluationError(
-                f"{path}: names its films by pseudonyms; put {names_path(path).name}, which predict wrote beside it, "
+                f"{path}: names its images by pseudonyms; put {names_path(path).name}, which predict wrote beside it, "
                 "there again, or predict --identified"
             )
         self._columns = _class_columns(path, columns, self.classes)
@@ -120,7 +120,7 @@ def _read(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
 
 
 def _named_paths(table: Path) -> dict[str, str]:
-    """Return pseudonym to path, or to name where a film has none; empty if no table of names lies beside ``table``."""
+    """Return pseudonym to path, or to name where there is none; empty if no table of names lies beside ``table``."""
     try:
         with names_path(table).open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
             return {row["input"]: row["path"] or row["name"] for row in csv.DictReader(stream)}

@@ -96,7 +96,7 @@ def tune(
         seed: Of the sampler.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         cache: Where packed images are kept; the user's cache folder by default.
-        progress: Who follows the work.
+        progress: Progress reporter.
 
     Raises:
         MissingExtraError: If optuna is not installed.

@@ -109,7 +109,7 @@ def _sentence(model: ModelResult, paired: Paired) -> str:
         )
     sure = "surely" if difference.low > 0 or difference.high < 0 else "not surely"
     return (
-        f"{model.name} differs from the first by {signed(difference.value)} AUROC (95 % interval "
+        f"{model.name} differs from the first by {signed(difference.value)} AUROC (95 % confidence interval "
         f"{signed(difference.low)} "
         f"to {signed(difference.high)}, p = {difference.p_value:.3f}): {sure} different on these "
         f"{paired.num_cases:,} cases."
@@ -125,7 +125,7 @@ def _table_section(result: CompareResult) -> Section:
     columns += ["Audits flagged"] if audited else []
     columns += ["Accuracy, published"] if result.published else []
     table = Table(
-        caption="Every model on every dataset, with 95 % intervals; 'own' marks the dataset a model was trained on.",
+        caption="Every model on every dataset, with 95 % confidence intervals; 'own': the model's own dataset.",
         columns=tuple(columns),
         rows=tuple(Row(cells=tuple(_model_cells(model, result, audited=audited))) for model in result.models),
         notes=("Time is from file to probability on this machine, decoding included; it depends on what else runs.",),
@@ -170,7 +170,9 @@ def _forest_section(result: CompareResult) -> Section:
                 for entry in model.cohorts
             ]
         stem = f"models-{name.partition('/')[0]}"
-        caption = "Points with 95 % intervals; orange is the dataset that the model was trained on, blue another."
+        caption = (
+            "Points with 95 % confidence intervals; orange is the dataset that the model was trained on, blue another."
+        )
         drawing = draw_forest(stem, f"{label}, model by model", rows, axis_label=label, caption=caption)
         blocks.append(FigureBlock(drawing=drawing))
     return Section(anchor="forest", title="Inside and outside", blocks=tuple(blocks))
@@ -191,7 +193,7 @@ def _audit_section(result: CompareResult) -> Section | None:
         rows,
         axis_label=f"retained skill, {audited[0][1][0].skills[0].label}",
         reference=0.0,
-        caption="Share of the skill above chance, with 95 % intervals; orange rows are flagged.",
+        caption="Share of the skill above chance, with 95 % confidence intervals; orange rows are flagged.",
     )
     return Section(anchor="audits", title="Shortcut audits", blocks=(FigureBlock(drawing=drawing),))
 
@@ -225,7 +227,7 @@ def _paired_section(result: CompareResult) -> Section:
             rows.append(Row(cells=(Cell(text="McNemar", sub=words), Cell(text="–"), Cell(text="–"), p_value)))
     table = Table(
         caption=f"Difference to {result.models[0].name}, on the same cases of the same patients.",
-        columns=("", "Difference", "95 % interval", "p"),
+        columns=("", "Difference", "95 % confidence interval", "p"),
         rows=tuple(rows),
         notes=(
             "AUROC: DeLong with patients as clusters (Obuchowski 1997), Student's quantile; with few patients and "

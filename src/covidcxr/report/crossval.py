@@ -103,7 +103,7 @@ def _headline(result: CrossvalResult) -> Headline:
         if metric.value is not None
         else f"no {result.target} image"
     )
-    limits = f" (95 % interval {metric.low:.3f} to {metric.high:.3f})" if metric.low is not None else ""
+    limits = f" (95 % confidence interval {metric.low:.3f} to {metric.high:.3f})" if metric.low is not None else ""
     score = (
         f"Of what it had never seen a source of, the network finds {words}{limits}."
         if result.by == "source"

@@ -14,14 +14,14 @@ FAILED, PEAK_OUTSIDE = "heat_map_failed", "heat_map_peak_outside"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CohortExplanations:
-    """The heat maps of some films of one cohort, each of the class that was predicted.
+    """The heat maps of some images of one cohort, each of the class that was predicted.
 
     Attributes:
         method: Name of the explanation method.
-        num_images: Films in the cohort, of which ``overall.num_films`` were explained.
+        num_images: Images in the cohort, of which ``overall.num_films`` were explained.
         overall: Over all of them.
-        by_class: Over the films called each class; classes that none was called are missing.
-        metrics: ``heat_map_failed`` and ``heat_map_peak_outside``, shares with intervals; and, of the films called a
+        by_class: Over the images called each class; classes that none was called are missing.
+        metrics: ``heat_map_failed`` and ``heat_map_peak_outside``, shares with intervals; and, of the images called a
             class, ``heat_map_outside/CLASS`` with Wilson's interval by patient.
     """
 

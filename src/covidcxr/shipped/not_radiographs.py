@@ -1,4 +1,4 @@
-"""Pictures that are no radiographs, for networks that must say so: photographs, pages, charts, noise, torn films.
+"""Pictures that are no radiographs, for networks that must say so: photographs, pages, charts, noise, torn images.
 
 The photographs are random crops of those that installed packages carry: two of scikit-learn (CC BY 2.0), two of
 matplotlib, and half of scikit-image's where that is installed; the other half is kept to measure with. Everything else
@@ -41,7 +41,7 @@ def draw_other_picture(generator: np.random.Generator, size: int) -> Gray:
 
 
 def tear_film(film: Gray, generator: np.random.Generator) -> Gray:
-    """Return a film (S, S) cut into tiles that are put back in random order: its texture without its anatomy."""
+    """Return an image (S, S) cut into tiles that are put back in random order: its texture without its anatomy."""
     size = film.shape[0]
     count = int(generator.choice([2, 3, 4, 5]))
     side = size // count

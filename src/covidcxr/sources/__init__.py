@@ -1,4 +1,4 @@
-"""One file a public source: where it lives and how its metadata reads.
+"""One file per public source: where it lives and how its metadata reads.
 
 ``SOURCES`` holds the `Source` classes by the name that recipes use. What is done with the records is known to
 ``curation``.

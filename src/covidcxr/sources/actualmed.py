@@ -1,7 +1,7 @@
-"""Actualmed-COVID-chestxray-dataset (Chung 2020): films of one Spanish provider, all of spring 2020.
+"""Actualmed-COVID-chestxray-dataset (Chung 2020): images of one Spanish provider, all of spring 2020.
 
 Layout: ``images/`` and ``metadata.csv``; ``imagename`` is the file. A blank ``finding`` means inconclusive. Sex, age
-and offset are columns that nobody filled. One person (``patientid``) may have several films and, over time, more than
+and offset are columns that nobody filled. One person (``patientid``) may have several images and, over time, more than
 one finding.
 """
 

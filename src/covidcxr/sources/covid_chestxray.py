@@ -1,9 +1,9 @@
 """covid-chestxray-dataset (Cohen, Morrison, Dao 2020): X-rays and CT slices from papers and web pages.
 
-Layout: ``images/``, ``volumes/`` (CT, NIfTI) and ``metadata.csv`` with one row an image. Two editions differ in how
+Layout: ``images/``, ``volumes/`` (CT, NIfTI) and ``metadata.csv`` with one row per image. Two editions differ in how
 ``finding`` is written: until August 2020 flat ("COVID-19, ARDS", "SARS"), later a path ("Pneumonia/Viral/COVID-19").
 
-Patients: ``patientid`` is taken whole. A letter behind the number tells different people apart, not films of one:
+Patients: ``patientid`` is taken whole. A letter behind the number tells different people apart, not images of one:
 311a is a man of 68 and 311b a woman of 39, 324a is 69 and 324b 93, and so for every lettered pair of the release.
 """
 

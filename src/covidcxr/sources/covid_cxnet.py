@@ -1,7 +1,7 @@
-"""covid-cxnet (Haghanifar 2020): frontal films of PCR-positive patients collected from many places, without metadata.
+"""covid-cxnet (Haghanifar 2020): frontal images of PCR-positive patients collected from many places, without metadata.
 
 Layout: ``chest_xray_images/covid19/<number>.<ending>`` and, for those who have them, further class folders beside it
-(``normal``). Nothing tells patients apart, and many films are also in covid-chestxray-dataset and in the Hannover
+(``normal``). Nothing tells patients apart, and many images are also in covid-chestxray-dataset and in the Hannover
 repository: only the duplicate search keeps them out of two splits.
 """
 

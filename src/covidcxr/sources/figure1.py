@@ -1,8 +1,8 @@
-"""Figure1-COVID-chestxray-dataset (Chung 2020): films sent in by clinicians through Figure 1.
+"""Figure1-COVID-chestxray-dataset (Chung 2020): images sent in by clinicians through Figure 1.
 
 Layout: ``images/`` and ``metadata.csv`` in Windows-1252. There is no column with the file name: the file's stem is
-the ``patientid``. A letter behind the number counts the films of one person (COVID-00039a, b and c are one patient).
-Most views are blank; those films are frontal by eye, which is said in the notes while the view stays unknown.
+the ``patientid``. A letter behind the number counts the images of one person (COVID-00039a, b and c are one patient).
+Most views are blank; those images are frontal by eye, which is said in the notes while the view stays unknown.
 """
 
 from __future__ import annotations

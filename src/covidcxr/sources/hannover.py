@@ -1,9 +1,9 @@
 """covid-19-image-repository (Hannover Medical School 2020-2021): follow-ups of COVID-19 patients.
 
 Layout: ``png/<image_id>.png`` and ``data.csv``. There is no finding column: the repository holds only COVID-19 cases,
-so every film is labelled so, although some were taken weeks after admission. The offsets count from the film to the
-event (an ``admission_offset`` of -16 is a film of day 16, as covid-chestxray-dataset counts the same film), so their
-sign is turned here. covid-chestxray-dataset holds many of these films under the same stems; the duplicate search joins
+so every image is labelled so, although some were taken weeks after admission. The offsets count from the image to the
+event (an ``admission_offset`` of -16 is an image of day 16, as covid-chestxray-dataset counts the same image), so their
+sign is turned here. covid-chestxray-dataset holds many of these images under the same stems; the duplicate search joins
 them.
 """
 

@@ -1,4 +1,4 @@
-"""nih-chest-xray14 (Wang et al. 2017, NIH Clinical Center): 112,120 frontal films of 30,805 patients, mostly adults.
+"""nih-chest-xray14 (Wang et al. 2017, NIH Clinical Center): 112,120 frontal images of 30,805 patients, mostly adults.
 
 Layout: ``images/`` (or ``images_001/images/`` ... ``images_012/images/`` as the archives unpack) and
 ``Data_Entry_2017_v2020.csv`` (or the first edition, ``Data_Entry_2017.csv``, whose ages read "058Y"). The labels were

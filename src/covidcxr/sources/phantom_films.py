@@ -1,8 +1,8 @@
-"""Synthetic chest films: computed pictures that look a little like radiographs and stand for no patient.
+"""Synthetic chest radiographs: computed pictures that look a little like radiographs and stand for no patient.
 
-A film is a map of attenuation built from soft shapes (trunk, lungs, ribs, spine, heart, diaphragm, opacities) and
+An image is a map of attenuation built from soft shapes (trunk, lungs, ribs, spine, heart, diaphragm, opacities) and
 then exposed with random brightness, contrast and noise that do not depend on the class: a network has to look at
-the lungs. Where the films go is known to ``phantoms``.
+the lungs. Where the images go is known to ``phantoms``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Grid = NDArray[np.floating]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Anatomy:
-    """What varies from person to person; lengths in half-widths of the film, x to the right of the film."""
+    """What varies from person to person; lengths in half-widths of the image, x to the right of the image."""
 
     trunk_width: float
     lung_width: float
@@ -32,7 +32,7 @@ class Anatomy:
 
 
 def draw_film(generator: np.random.Generator, kind: Kind, *, size: int = 256) -> NDArray[np.uint8]:
-    """Return one film, uint8 (rows, columns), bone bright, its longer side ``size`` pixels.
+    """Return one image, uint8 (rows, columns), bone bright, its longer side ``size`` pixels.
 
     ``normal`` has clear lungs, ``pneumonia`` one dense consolidation in one lung, ``covid`` several hazy patches in
     the periphery of both lungs; ``lateral`` and ``ct`` are the views that a compiler must leave out.
@@ -139,7 +139,7 @@ def _slice(x: Grid, y: Grid, anatomy: Anatomy) -> Grid:
 
 
 def _expose(generator: np.random.Generator, attenuation: Grid) -> NDArray[np.uint8]:
-    """Turn attenuation into grey values whose mean and spread are drawn apart from what the film shows."""
+    """Turn attenuation into grey values whose mean and spread are drawn apart from what the image shows."""
     rows, columns = attenuation.shape
     coarse = generator.normal(0.0, 1.0, (8, 8)).astype(np.float32)
     texture = cv2.resize(coarse, (columns, rows), interpolation=cv2.INTER_CUBIC)

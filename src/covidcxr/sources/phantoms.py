@@ -1,7 +1,7 @@
 """Synthetic chest phantoms in the native layout, names and metadata files of the public sources.
 
 They let every step run, and be tested, where no real data are at hand. The root carries ``SYNTHETIC.txt``, which
-``lookup.is_synthetic`` looks for; how a film is drawn is known to ``phantom_films``.
+``lookup.is_synthetic`` looks for; how an image is drawn is known to ``phantom_films``.
 """
 
 from __future__ import annotations
@@ -204,7 +204,7 @@ def _chest_xray_pneumonia(folder: Path, num_normal: int, num_pneumonia: int) -> 
         prefix = "NORMAL2-IM" if index % 2 else "IM"
         yield Film(kind="normal", path=f"{folder.name}/{split}/NORMAL/{prefix}-{index + 100:04d}-0001.jpeg")
     for index in range(num_pneumonia):
-        patient = index // 2  # two films each; a number occurs with both types, and so in train and in test
+        patient = index // 2  # two images each; a number occurs with both types, and so in train and in test
         split = "test" if patient % 4 == 3 else "train"
         name = f"person{patient // 2 + 1}_{('bacteria', 'virus')[patient % 2]}_{index + 1}.jpeg"
         yield Film(kind="pneumonia", path=f"{folder.name}/{split}/PNEUMONIA/{name}")

@@ -1,11 +1,11 @@
-"""rsna-pneumonia (RSNA Pneumonia Detection Challenge 2018): 26,684 labelled DICOM films, a part of NIH ChestX-ray14.
+"""rsna-pneumonia (RSNA Pneumonia Detection Challenge 2018): 26,684 labelled DICOM images, a part of NIH ChestX-ray14.
 
-Layout: ``stage_2_train_images/<patientId>.dcm``, ``stage_2_train_labels.csv`` (a row a box, so several rows a film) and
+Layout: ``stage_2_train_images/<patientId>.dcm``, ``stage_2_train_labels.csv`` (one row per box) and
 ``stage_2_detailed_class_info.csv``; ``stage_2_test_images/`` has no published labels. View, sex and age are in the
 DICOM headers.
 
-Patients: the release's ``patientId`` numbers films, not people. ``pneumonia-challenge-dataset-mappings*.json``, which
-RSNA published with the annotations, names the NIH film and so the NIH patient: with it, patients carry the ids of
+Patients: the release's ``patientId`` numbers images, not people. ``pneumonia-challenge-dataset-mappings*.json``, which
+RSNA published with the annotations, names the NIH image and so the NIH patient: with it, patients carry the ids of
 nih-chest-xray14 and stay together across the two sources; without it they are unknown.
 """
 
@@ -54,7 +54,7 @@ class RsnaPneumonia(Source):
         return (folder / _LABELS).is_file() and (folder / _TRAIN).is_dir()
 
     def read(self, folder: Path) -> SourceListing:
-        """Return every record and problem; the header of every film is read."""
+        """Return every record and problem; the header of every image is read."""
         self.check_layout(folder)
         boxes = read_table(folder / _LABELS, required=("patientId", "Target"), release=_RELEASE)
         findings, rows = _findings(folder, boxes)
@@ -103,7 +103,7 @@ class RsnaPneumonia(Source):
 
 
 def _findings(folder: Path, boxes: Table) -> tuple[dict[str, str], int]:
-    """Return finding by film, and the number of films that the tables describe.
+    """Return finding by image, and the number of images that the tables describe.
 
     The detailed table knows three classes; where it is missing, a target of 1 is a lung opacity and 0 says nothing.
     """
@@ -117,7 +117,7 @@ def _findings(folder: Path, boxes: Table) -> tuple[dict[str, str], int]:
 
 
 def _nih_patients(folder: Path) -> dict[str, str]:
-    """Return the NIH patient number by film, from the mapping that RSNA published; empty where it is not there.
+    """Return the NIH patient number by image, from the mapping that RSNA published; empty where it is not there.
 
     Raises:
         SourceError: If the file is there but is not that mapping.

@@ -62,7 +62,7 @@ class SourceListing:
         problems: What could not become a record, by rule: ``no-file`` (a row without its file), ``no-metadata``
             (a file without a row), ``same-file`` (a second row for a file), ``outside-folder`` (a row that claims
             a file elsewhere), ``link-outside`` (a symbolic link that leads elsewhere), ``mask`` (an outline of lungs
-            beside the films). Sorted by record_id.
+            beside the images). Sorted by record_id.
         version: Release, commit or digest of the metadata; ``unversioned`` if nothing tells.
         num_rows: Rows of the metadata; 0 if the source has none.
         num_files: Image files found, links included.

@@ -125,7 +125,7 @@ def _bicubic(size: int, device: torch.device) -> Tensor:
 
 
 def _coarsen(images: Tensor, probability: float, generator: Generator) -> Tensor:
-    """Show some images as a smaller film enlarged again would look."""
+    """Show some images as a smaller image enlarged again would look."""
     num, size = len(images), images.shape[-1]
     share = _uniform(num, _COARSEST, _FINEST, generator)
     chosen = (_uniform(num, 0, 1, generator) < probability).nonzero().flatten().tolist()

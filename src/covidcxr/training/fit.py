@@ -1,4 +1,4 @@
-"""Train a recipe's network on a dataset: ``train`` is the verb, one readable loop underneath.
+"""Train a recipe's network on a dataset: ``train`` is the command, one readable loop underneath.
 
 Lightning Fabric chooses the device and precision and joins processes; loading, augmentation, losses, schedules,
 optimisers, checkpoints and calibration are the neighbouring files. Evaluation is left to others.
@@ -55,7 +55,7 @@ def train(
         out: Folder of the run.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         cache: Where packed images are kept; the user's cache folder by default.
-        progress: Who follows the work.
+        progress: Progress reporter.
         after_epoch: Called with each epoch once it is checkpointed; whatever it raises ends the training.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Fabricated films: smooth anatomy shared by all, and fine structure of their own, as radiographs have."""
+"""Fabricated images: smooth anatomy shared by all, and fine structure of their own, as radiographs have."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SIDE = 256
 
 
 def film(seed: int) -> NDArray[np.uint8]:
-    """Return a uint8 (256, 256) film: two dark lungs and ribs at the same place in each, texture by ``seed``."""
+    """Return a uint8 (256, 256) image: two dark lungs and ribs at the same place in each, texture by ``seed``."""
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[0:SIDE, 0:SIDE] / SIDE
     body = 0.75 - 0.15 * rows

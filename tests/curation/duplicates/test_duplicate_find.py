@@ -114,5 +114,5 @@ def test_pairs_are_written_with_every_score(tmp_path: Path) -> None:
     values = dict(zip(header.split(","), row.split(","), strict=True))
     assert (values["copy"], values["id_a"], values["id_b"], values["mirrored"]) == ("yes", "a", "b", "no")
     assert float(values["score"]) == pytest.approx(found.pairs[0].score, abs=1e-4)
-    write_pairs(tmp_path / "pairs.csv", found, looked_at={("a", "b"): "one film"})
-    assert (tmp_path / "pairs.csv").read_text().splitlines()[1].startswith("yes,one film,a,b,")
+    write_pairs(tmp_path / "pairs.csv", found, looked_at={("a", "b"): "one image"})
+    assert (tmp_path / "pairs.csv").read_text().splitlines()[1].startswith("yes,one image,a,b,")

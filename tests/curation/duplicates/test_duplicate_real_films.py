@@ -1,4 +1,4 @@
-"""On films of the public sources: a copy under another name, and one patient on another day."""
+"""On images of the public sources: a copy under another name, and one patient on another day."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def test_the_pixel_reader_and_the_fact_reader_see_one_view(position: str, tmp_pa
 
 
 def test_no_dicom_file_and_no_file_have_no_facts(tmp_path: Path) -> None:
-    (tmp_path / "text").write_text("no film")
+    (tmp_path / "text").write_text("no image")
     assert read_facts(tmp_path / "text") is None
     with pytest.raises(ImageReadError) as caught:
         read_facts_or_raise(tmp_path / "missing")

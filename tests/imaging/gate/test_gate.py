@@ -107,7 +107,7 @@ def test_a_page_of_text_and_noise_are_refused() -> None:
 
 def test_what_is_no_image_is_refused_with_the_readers_reason_and_stops_nothing(tmp_path: Path) -> None:
     text, film = tmp_path / "notes.txt", tmp_path / "film.png"
-    text.write_text("not a film")
+    text.write_text("not an image")
     cv2.imwrite(str(film), _frontal())
     results = list(gate_all([text, tmp_path / "none.png", b"", film]))
     assert [result.verdict == "refuse" for result in results] == [True, True, True, False]

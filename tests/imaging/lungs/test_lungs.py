@@ -160,7 +160,7 @@ def test_holes_are_filled_and_specks_are_dropped() -> None:
 def test_lungs_cut_by_the_film_are_remarked_upon() -> None:
     fields = fields_from_logits(_logits((slice(0, 60), slice(8, 34)), (slice(0, 60), slice(46, 72))), 0.99, (80, 80))
     assert fields.found
-    assert fields.reasons == ("cut-off: the lungs touch the film's top edge",)
+    assert fields.reasons == ("cut-off: the lungs touch the image's top edge",)
 
 
 def test_the_shipped_weights_are_small_and_are_the_ones_the_card_describes() -> None:

@@ -31,7 +31,7 @@ def with_box(colour: tuple[int, int, int], *, thickness: int = 4) -> np.ndarray:
 def test_a_coloured_box_is_found_however_it_is_stored(
     file_format: str, mode: str, colour: tuple[int, int, int]
 ) -> None:
-    share = 4 * 4 * (40 - 4) / 270**2  # of the film without its frame
+    share = 4 * 4 * (40 - 4) / 270**2  # of the image without its frame
     data = stored(with_box(colour), file_format, mode)
     assert colour_score(data) == pytest.approx(1000 * share, rel=0.25)
 

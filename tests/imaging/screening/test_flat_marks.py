@@ -15,7 +15,7 @@ SURE = np.full((28, 28), 0.8, np.float32)
 
 @pytest.fixture(autouse=True)
 def lungs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put the lungs of every film into its middle half."""
+    """Put the lungs of every image into its middle half."""
 
     def segment(film: np.ndarray) -> LungFields:
         rows, columns = film.shape

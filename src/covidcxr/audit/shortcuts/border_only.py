@@ -1,4 +1,4 @@
-"""Only the border of the film is left: collimation, markers, frames and background, but no lungs."""
+"""Only the border of the image is left: collimation, markers, frames and background, but no lungs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def audit_border_only(context: AuditContext) -> AuditResult:
         keep_border(context.test.images),
         name="border-only",
         title="Only the border",
-        question=f"Only the outer {BORDER:.0%} of the film is left, the rest is black. No disease is seen there.",
+        question=f"Only the outer {BORDER:.0%} of the image is left, the rest is black. No disease is seen there.",
         subject="The border alone",
         expectation="lose",
         threshold=THRESHOLD,

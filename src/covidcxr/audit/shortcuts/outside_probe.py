@@ -1,6 +1,6 @@
 """A simple probe that never sees the lungs: whether what surrounds them gives the class away, used by a network or not.
 
-One box around the lungs of all films is cut out, the same for every image, so that not even their place is seen.
+One box around the lungs of all images is cut out, the same for every image, so that not even their place is seen.
 """
 
 from __future__ import annotations

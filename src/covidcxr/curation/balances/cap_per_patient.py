@@ -16,7 +16,7 @@ from covidcxr.curation.balances.balance import surplus
 def cap_per_patient(
     placed: Sequence[Placed], recipe: BalanceRecipe, generator: np.random.Generator
 ) -> Mapping[str, str]:
-    """Draw at most ``images`` images (1 if 0) of every group: a patient with the copies of his films."""
+    """Draw at most ``images`` images (1 if 0) of every group: a patient with the copies of his images."""
     keep = max(1, recipe.images)
     groups: dict[str, list[Placed]] = defaultdict(list)
     for item in placed:

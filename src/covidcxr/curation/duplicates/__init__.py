@@ -1,4 +1,4 @@
-"""Copies of one film, found whatever was done to them: cropped, scaled, re-exposed, tilted, mirrored, drawn upon."""
+"""Near-duplicates: images that were cropped, scaled, re-exposed, tilted, mirrored or drawn upon are found."""
 
 from covidcxr.curation.duplicates.confirm import MIN_SCORE, Confirmation, confirm
 from covidcxr.curation.duplicates.features import ImageFeatures, compute_features

@@ -1,7 +1,7 @@
-"""Whether two pictures show the same film: matched keypoints, one affine map, and agreement everywhere under it.
+"""Whether two pictures show the same image: matched keypoints, one affine map, and agreement everywhere under it.
 
 All chests look alike: keypoints on ribs and clavicles of two persons match, and an affine map fits many of them. So
-keypoints only propose the map. It is then refined on the pixels, and the pair is a copy only if the films agree
+keypoints only propose the map. It is then refined on the pixels, and the pair is a copy only if the images agree
 *locally*: the correlation of fine detail is taken in many small windows, and three quarters of the windows must
 agree. A drawn arrow or a caption spoils a few windows; another person, or the same one a day later, spoils most.
 """
@@ -27,7 +27,7 @@ _MAX_STRETCH, _MAX_ANISOTROPY = 2.5, 1.6
 _MIN_OVERLAP = 0.2
 _WORTH_REFINING = 0.3
 _REFINE_STEPS = 30
-_BAND = 2.0, 6.0  # pixels of a 128-pixel film: detail that survives scaling down to 56 pixels and JPEG at 30
+_BAND = 2.0, 6.0  # pixels of a 128-pixel image: detail that survives scaling down to 56 pixels and JPEG at 30
 _REFINE_BAND = 1.2, 5.0
 _WINDOW, _STEP = 17, 8
 _MIN_WINDOWS = 8
@@ -42,7 +42,7 @@ class Confirmation:
         num_inliers: Keypoints that agree on one affine map.
         correlation: Pearson correlation of band-passed pixels over the whole overlap.
         score: Lower quartile of the same correlation in small windows; 0 if there was no plausible map.
-        transform: Affine map from the first film (mirrored first, if so) to the second, in units of the film's
+        transform: Affine map from the first image (mirrored first, if so) to the second, in units of the image's
             width and height (0 to 1).
     """
 
@@ -100,7 +100,7 @@ def match_descriptors(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> tupl
 
 
 def _plausible(matrix: NDArray[np.float64]) -> bool:
-    """Tell if the map is one that a film can have gone through: no fold, no extreme stretch or skew."""
+    """Tell if the map is one that an image can have gone through: no fold, no extreme stretch or skew."""
     linear = matrix[:, :2]
     large, small = np.linalg.svd(linear, compute_uv=False)
     stretched = large > _MAX_STRETCH or small < 1.0 / _MAX_STRETCH or large > _MAX_ANISOTROPY * small
@@ -115,7 +115,7 @@ def _refine(first: NDArray[np.uint8], second: NDArray[np.uint8], back: NDArray[n
     start = back.astype(np.float32)
     try:
         _, found = cv2.findTransformECC(template, moving, start, cv2.MOTION_AFFINE, criteria, everywhere, 3)
-    except cv2.error:  # it wandered off: the films do not agree, or only in flat parts
+    except cv2.error:  # it wandered off: the images do not agree, or only in flat parts
         return back
     refined = _float64(found)
     return refined if _plausible(refined) else back
@@ -172,7 +172,7 @@ def _inverted(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _in_units(matrix: NDArray[np.float64]) -> Affine:
-    """Return a map of pixel centres of the squeezed films as one of coordinates from 0 to 1."""
+    """Return a map of pixel centres of the squeezed images as one of coordinates from 0 to 1."""
     offset = (matrix[:, 2] - matrix[:, :2] @ (0.5, 0.5) + 0.5) / SIDE
     rows = [tuple(round(float(value), 6) for value in (*matrix[row, :2], offset[row])) for row in (0, 1)]
     return (rows[0], rows[1])  # type: ignore[return-value]

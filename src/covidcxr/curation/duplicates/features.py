@@ -1,6 +1,6 @@
 """What is remembered of one image so that its copies can be found without opening it again.
 
-A film may have been cropped, scaled, re-exposed, re-compressed, tilted, mirrored or drawn upon. What survives are its
+An image may have been cropped, scaled, re-exposed, re-compressed, tilted, mirrored or drawn upon. What survives are its
 coarse picture (a perceptual hash) and the look of small neighbourhoods (SIFT descriptors, D. Lowe, IJCV 60, 2004).
 Both are taken from the image squeezed to one square size, so that copies whose aspect ratio was lost agree as well.
 How features are compared is left to `candidates` and `confirm`.

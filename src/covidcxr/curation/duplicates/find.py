@@ -43,7 +43,7 @@ def find_duplicates(
     min_score: float = MIN_SCORE,
     recall: Recall | None = None,
 ) -> DuplicatePairs:
-    """Return the pairs of images that show one film, whatever was done to it.
+    """Return the pairs of images that show one image, whatever was done to it.
 
     Args:
         images: Files, gray pixels (uint8, or float in [0, 1]) or features, in the order of ``ids``; or a function

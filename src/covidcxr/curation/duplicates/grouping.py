@@ -1,4 +1,4 @@
-"""Groups that must not be divided: images of one patient, and copies of one film, joined in one pass.
+"""Groups that must not be divided: images of one patient, and duplicates of one image, joined in one pass.
 
 Works on arrays, because an archive has millions of records. A group is called by the smallest patient in it or, where
 no patient is known, by the smallest image.

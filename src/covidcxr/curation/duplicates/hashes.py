@@ -31,7 +31,7 @@ def near_hashes(
     """Return the row numbers (first, second) of all pairs of hashes that differ in at most ``max_distance`` bits.
 
     Without ``others`` pairs are within ``hashes`` and first < second. With ``others``, of the same length, ``first``
-    is a row of ``hashes`` and ``second`` of ``others``, again first < second (the mirror images of the same films).
+    is a row of ``hashes`` and ``second`` of ``others``, again first < second (the mirror images of the same images).
 
     Raises:
         ValueError: If ``max_distance`` is more than `MAX_DISTANCE`, which the tables do not guarantee.

@@ -15,7 +15,7 @@ COLUMNS = ("id_a", "id_b", "score", "correlation", "num_inliers", "num_votes", "
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DuplicatePair:
-    """Two images that show one film.
+    """Two images that show one image.
 
     Attributes:
         id_a, id_b: In sorted order.
@@ -25,7 +25,7 @@ class DuplicatePair:
         correlation: Of band-passed pixels over the whole overlap after alignment.
         score: Lower quartile of that correlation in small windows, at most 1; the decision rests on it.
         mirrored: True if one is the mirror image of the other.
-        transform: Affine map from a (mirrored first, if so) to b, in units of the film's width and height.
+        transform: Affine map from a (mirrored first, if so) to b, in units of the image's width and height.
     """
 
     id_a: str
@@ -45,7 +45,7 @@ class DuplicatePairs:
 
     Attributes:
         pairs: Copies, best score first.
-        similar: Films that agree in much but not in enough, best first: mostly one patient on two days. Not copies;
+        similar: Images that agree in much but not in enough, best first: mostly one patient on two days. Not copies;
             listed so that a person can look at them.
         num_images: Images that were compared.
         num_candidates: Pairs that were looked at closely.
@@ -68,7 +68,7 @@ class DuplicatePairs:
 
 
 def write_pairs(path: Path, found: DuplicatePairs, *, looked_at: Mapping[tuple[str, str], str] | None = None) -> None:
-    """Write copies and similar films as CSV, best score first; the column ``copy`` tells which is which.
+    """Write copies and similar images as CSV, best score first; the column ``copy`` tells which is which.
 
     ``looked_at`` is (id_a, id_b) to what a person saw; given, it is a column, empty for pairs not yet looked at.
 

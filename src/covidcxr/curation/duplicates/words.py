@@ -1,9 +1,9 @@
-"""Local words: short codes of keypoint descriptors that a film and its copies share.
+"""Local words: short codes of keypoint descriptors that an image and its copies share.
 
 A descriptor is projected to a few decorrelated directions and each direction gives one bit; equal codes are found by
 sorting, so that looking a million images up costs about a hundred times as much as ten thousand (locality-sensitive
 hashing by hyperplanes, M. Charikar, STOC 2002). The directions were fitted to chest radiographs by
-``python -m benchmarks.duplicates_projection``. Whether two films really agree is left to `confirm`.
+``python -m benchmarks.duplicates_projection``. Whether two images really agree is left to `confirm`.
 """
 
 from __future__ import annotations

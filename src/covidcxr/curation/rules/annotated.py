@@ -1,4 +1,4 @@
-"""Films on which somebody drew: arrows, boxes, circles, letters over the lungs."""
+"""Images on which somebody drew: arrows, boxes, circles, letters over the lungs."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ LIST = "annotated"
 
 @RULES.register("annotated")
 class Annotated(SingleRule):
-    """Leaves out the films of a committed list, made by looking at every COVID-19 candidate of the public sources.
+    """Leaves out the images of a committed list, made by looking at every COVID-19 candidate of the public sources.
 
-    The counts and the digest of zhong2020 rest on it; `annotated-by-eye` knows more films.
+    The counts and the digest of zhong2020 rest on it; `annotated-by-eye` knows more images.
     """
 
     name: ClassVar[str] = "annotated"
@@ -31,7 +31,7 @@ class Annotated(SingleRule):
 
 @cache
 def drawn_upon(*lists: str) -> dict[str, str]:
-    """Return record_id to what was drawn on the film, as the lists beside this file say, each named without .csv."""
+    """Return record_id to what was drawn on the image, as the lists beside this file say, each named without .csv."""
     folder = resources.files("covidcxr.curation.rules")
     texts = [(folder / f"{name}.csv").read_text(encoding="utf-8") for name in lists]
     return {row["record_id"]: row["drawn"] for text in texts for row in csv.DictReader(text.splitlines())}

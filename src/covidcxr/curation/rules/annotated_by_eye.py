@@ -1,4 +1,4 @@
-"""Films on which somebody drew, in every class: the list of `annotated`, and what was seen later."""
+"""Images on which somebody drew, in every class: the list of `annotated`, and what was seen later."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FURTHER = "annotated_further"
 
 @RULES.register("annotated-by-eye")
 class AnnotatedByEye(SingleRule):
-    """Leaves out the films labelled as drawn upon in benchmarks/labels/views.csv, but for CT slices."""
+    """Leaves out the images labelled as drawn upon in benchmarks/labels/views.csv, but for CT slices."""
 
     name: ClassVar[str] = "annotated-by-eye"
     description: ClassVar[str] = "Something was drawn on the film (a list made by eye, of films of every class)."

@@ -1,4 +1,4 @@
-"""One film under two labels."""
+"""One image under two labels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from covidcxr.curation.rules.rule import SingleRule
 
 @RULES.register("conflicting-label")
 class ConflictingLabel(SingleRule):
-    """Leaves out every copy of a film whose copies have different labels: nobody knows which one is right.
+    """Leaves out every copy of an image whose copies have different labels: nobody knows which one is right.
 
     A copy counts even if another rule leaves it out, or if the recipe does not take it.
     """

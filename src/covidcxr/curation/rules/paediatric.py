@@ -1,4 +1,4 @@
-"""Films of children."""
+"""Images of children."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from covidcxr.dataset.tables import age_group
 
 @RULES.register("paediatric")
 class Paediatric(SingleRule):
-    """Leaves out films of patients under 18, by their own age or by what the source says of all its patients."""
+    """Leaves out images of patients under 18, by their own age or by what the source says of all its patients."""
 
     name: ClassVar[str] = "paediatric"
     description: ClassVar[str] = "The patient is known to be under 18 years; an unknown age is kept."

@@ -22,7 +22,7 @@ def _rows(dataset: Dataset) -> list[dict[str, str]]:
 
 @EXPORTS.register("csv")
 def export_csv(dataset: Dataset, out: Path, progress: Progress) -> None:
-    """Write one row an image to the file ``out``.
+    """Write one row per image to the file ``out``.
 
     Raises:
         OutputError: If ``out`` is there already, or cannot be written.
@@ -34,7 +34,7 @@ def export_csv(dataset: Dataset, out: Path, progress: Progress) -> None:
 
 @EXPORTS.register("parquet")
 def export_parquet(dataset: Dataset, out: Path, progress: Progress) -> None:
-    """Write one row an image to the file ``out``; numbers are numbers, and an unknown value is null.
+    """Write one row per image to the file ``out``; numbers are numbers, and an unknown value is null.
 
     Raises:
         OutputError: If ``out`` is there already, or cannot be written.

@@ -1,4 +1,4 @@
-"""Integrated gradients, through captum, from the film's own mean gray."""
+"""Integrated gradients, through captum, from the image's own mean gray."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STEPS = 24
 class IntegratedGradients(Method):
     """Integrated gradients over 24 Gauss-Legendre steps; needs no spatial map.
 
-    The start is each film's mean gray and not black: black means air, which would make dark lungs count for nothing.
+    The start is each image's mean gray and not black: black means air, which would make dark lungs count for nothing.
     """
 
     title: ClassVar[str] = "integrated gradients"

@@ -1,4 +1,4 @@
-"""Occlusion, through captum: how much the logit falls when a square of the film turns gray."""
+"""Occlusion, through captum: how much the logit falls when a square of the image turns gray."""
 
 from __future__ import annotations
 

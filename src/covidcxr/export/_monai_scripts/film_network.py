@@ -8,7 +8,7 @@ import torch
 
 
 class FilmNetwork(torch.nn.Module):
-    """Float32 films (N, 1, H, W) in [0, 1], bone bright, to probabilities (N, classes); runs on the CPU."""
+    """Float32 images (N, 1, H, W) in [0, 1], bone bright, to probabilities (N, classes); runs on the CPU."""
 
     def __init__(self, path: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What ``python -m monai.bundle run`` does with this bundle: a row of probabilities for each film of a folder."""
+"""What ``python -m monai.bundle run`` does with this bundle: a row of probabilities for each image of a folder."""
 
 from __future__ import annotations
 

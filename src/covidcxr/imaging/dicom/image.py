@@ -161,7 +161,7 @@ def _check_frames(header: DicomHeader, frame: int | None, origin: str, max_pixel
         )
     if frame is None and header.num_frames > 1:
         raise ImageReadError(
-            f"{origin}: {header.num_frames} frames; expected one radiograph; choose one, or take each as a film of its "
+            f"{origin}: {header.num_frames} frames; expected one radiograph; choose one, or take each as one of its "
             "own (predict --frames split)",
             reason="multi-frame",
         )

@@ -1,8 +1,8 @@
 """The input gate: says ``ok``, ``warn`` or ``refuse`` of one input, with named reasons and scores.
 
-A picture that is not a frontal chest film must never get a probability. Nothing is repaired silently: a film that is
-inverted or turned is refused with the suggestion, and turned by `right_film` or `admit` only when the caller asks.
-A repair is suggested only where it was tried and gave a frontal film.
+A picture that is not a frontal chest radiograph must never get a probability. Nothing is repaired silently: an image
+that is inverted or turned is refused with the suggestion, and turned by `right_film` or `admit` only when the caller
+asks. A repair is suggested only where it was tried and gave a frontal image.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _BLANK_SHARE = 0.97  # of pixels that have one and the same value
 _MIN_FRONTAL = 0.5
 _SURE_FRONTAL = 0.85
 _MAX_ASPECT = 2.2
-_FAR = 1.0  # in multiples of the distance below which 99 % of held-out frontal films lie
+_FAR = 1.0  # in multiples of the distance below which 99 % of held-out frontal images lie
 _TOO_FAR = 2.5
 _MIN_CONFIDENCE = 0.85
 _BATCH = 16
@@ -44,11 +44,11 @@ _OTHER_MODALITIES = {
 }
 _CHEST_WORDS = ("CHEST", "THORAX", "LUNG", "RIB")
 _NAMES: dict[Kind, tuple[str, str]] = {
-    "lateral": ("lateral", "a lateral film; expected a frontal one"),
+    "lateral": ("lateral", "a lateral image; expected a frontal one"),
     "ct": ("ct-or-mr", "a CT or MR slice; expected a projection radiograph"),
     "other-picture": ("not-a-radiograph", "a photograph, drawing, page or chart; expected a radiograph"),
-    "other-radiograph": ("not-a-chest", "a radiograph without a chest; expected a frontal chest film"),
-    "collage": ("collage", "several pictures in one; give each film as a file of its own"),
+    "other-radiograph": ("not-a-chest", "a radiograph without a chest; expected a frontal chest radiograph"),
+    "collage": ("collage", "several pictures in one; give each image as a file of its own"),
 }
 
 
@@ -76,7 +76,7 @@ class GateResult:
         warnings: What the reader noticed, as in `Radiograph.warnings`.
         scores: Named numbers behind it: ``frontal`` and every other kind's probability, ``distance``,
             ``lung_confidence``.
-        repair: What makes a refused film a frontal one, tried: ``invert``, or how far to turn it clockwise; empty if
+        repair: What makes a refused image a frontal one, tried: ``invert``, or how far to turn it clockwise; empty if
             nothing does.
         lungs: The lung fields, if they were looked for.
     """
@@ -123,7 +123,7 @@ def gate_all(
 
 
 def gate_film(radiograph: Radiograph, *, lungs: LungFields | None = None) -> GateResult:
-    """Judge one film that is read already; ``lungs`` are its lung fields, if they are known.
+    """Judge one image that is read already; ``lungs`` are its lung fields, if they are known.
 
     Raises:
         BundleError: As `gate`.
@@ -132,12 +132,12 @@ def gate_film(radiograph: Radiograph, *, lungs: LungFields | None = None) -> Gat
 
 
 def right_film(radiograph: Radiograph, result: GateResult) -> Radiograph:
-    """Return the film with the suggested repair made, and a warning that says so; unchanged if there is none."""
+    """Return the image with the suggested repair made, and a warning that says so; unchanged if there is none."""
     return repaired(radiograph, result.repair)
 
 
 def admit(radiograph: Radiograph, *, turn: bool = False) -> tuple[Radiograph, GateResult]:
-    """Judge a film, and with ``turn`` put it right if that is all that speaks against it; return it and the verdict.
+    """Judge an image, and with ``turn`` put it right if that is all that speaks against it; return it and the verdict.
 
     Raises:
         BundleError: As `gate`.
@@ -202,7 +202,7 @@ def _first_look(film: Radiograph) -> tuple[GateReason, ...]:
 def _header_says(film: Radiograph) -> Iterator[GateReason]:
     """Yield what a DICOM header alone speaks against (Modality: PS3.3 C.7.3.1.1.1; BodyPartExamined: PS3.16 L)."""
     if film.view is View.LATERAL:
-        yield _refuse("lateral", "its header says lateral; expected a frontal film")
+        yield _refuse("lateral", "its header says lateral; expected a frontal image")
     if film.modality in _OTHER_MODALITIES:
         detail = f"its header says modality {film.modality}; expected a radiograph (CR, DX)"
         yield _refuse(_OTHER_MODALITIES[film.modality], detail)
@@ -240,7 +240,9 @@ def _second_look(
     else:
         found += _doubts(film, answer, lungs)
     if answer.distance > _TOO_FAR and not any(reason.verdict == "refuse" for reason in found):
-        found.append(_refuse("unlike-training", f"{answer.distance:.1f} times as far from known films as 99 % of them"))
+        found.append(
+            _refuse("unlike-training", f"{answer.distance:.1f} times as far from known images as 99 % of them")
+        )
     result = _result(film, tuple(found))
     return replace(result, scores=scores, repair=repair, lungs=lungs)
 
@@ -253,7 +255,7 @@ def _kind_reason(kind: Kind, film: Radiograph, answer: KindAnswer) -> GateReason
 
 
 def _tried(kind: Kind, film: Radiograph, answer: KindAnswer) -> tuple[Repair, GateReason]:
-    """Return the repair of an inverted or turned picture that gives a frontal film, or none, and what to say."""
+    """Return the repair of an inverted or turned picture that gives a frontal image, or none, and what to say."""
     repair, wrong, remedy = REPAIRS[kind]
     again = next(_judge([repaired(film, repair)], is_repaired=True))
     if again.verdict != "refuse":
@@ -263,7 +265,7 @@ def _tried(kind: Kind, film: Radiograph, answer: KindAnswer) -> tuple[Repair, Ga
         also = still.detail.partition(";")[0]
         return "", _repair_reason(kind, answer, f"{wrong} and {also}; put both right")
     name = still.name if still.name in {name for name, _ in _NAMES.values()} else "not-a-radiograph"
-    return "", _refuse(name, f"perhaps {wrong}, but no frontal chest film when that is put right: {still.detail}")
+    return "", _refuse(name, f"perhaps {wrong}, but no frontal chest radiograph when that is put right: {still.detail}")
 
 
 def _repair_reason(kind: Kind, answer: KindAnswer, detail: str) -> GateReason:
@@ -284,7 +286,7 @@ def _doubts(film: Radiograph, answer: KindAnswer, lungs: LungFields) -> Iterator
         name, _, detail = remark.partition(": ")
         yield _warn("cropped-lungs" if name == "cut-off" else name, detail)
     if _FAR < answer.distance <= _TOO_FAR:
-        yield _warn("unlike-training", f"{answer.distance:.1f} times as far from known films as 99 % of them")
+        yield _warn("unlike-training", f"{answer.distance:.1f} times as far from known images as 99 % of them")
     marks = describe_marks(film.pixels, lungs)
     if marks:
         yield _warn("drawn-marks", marks)

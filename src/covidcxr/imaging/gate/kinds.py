@@ -63,8 +63,8 @@ class KindAnswer:
 
     Attributes:
         probabilities: float32 (10,), in the order of ``KINDS``.
-        distance: How far the picture's features lie from those of frontal films (Mahalanobis), as a multiple of the
-            distance under which 99 % of held-out frontal films lie.
+        distance: How far the picture's features lie from those of frontal images (Mahalanobis), as a multiple of the
+            distance under which 99 % of held-out frontal images lie.
     """
 
     probabilities: NDArray[np.float32]
@@ -117,7 +117,7 @@ class KindNetwork:
         return logits, features
 
     def distances(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return each picture's distance from frontal films in multiples of the limit."""
+        """Return each picture's distance from frontal images in multiples of the limit."""
         white = (features - self._centre) @ self._whiten
         return np.asarray(np.sqrt(np.square(white).sum(axis=1)) / self._limit, np.float32)
 

@@ -25,12 +25,12 @@ _SIDE = 512
 _WHITE = 0.985
 _BLACK = 0.015
 _MIN_AREA = 18  # pixels at a longest side of 512
-_MAX_SHARE = 0.03  # of the film; larger flat regions are burnt-out film, not marks
+_MAX_SHARE = 0.03  # of the image; larger flat regions are burnt-out image, not marks
 _STEP = 0.22  # mean jump from the mark to its surroundings
 
 
 def describe_marks(pixels: NDArray[np.float32], lungs: LungFields) -> str:
-    """Return what seems to be drawn on a film (H, W) in [0, 1], in words; empty if neither way finds anything.
+    """Return what seems to be drawn on an image (H, W) in [0, 1], in words; empty if neither way finds anything.
 
     Raises:
         BundleError: If the weights that ship with covidcxr are missing.
@@ -45,7 +45,7 @@ def describe_marks(pixels: NDArray[np.float32], lungs: LungFields) -> str:
 
 
 def drawn_marks(pixels: NDArray[np.float32], lungs: LungFields) -> int:
-    """Return how many drawn marks touch the lungs of a film (H, W) in [0, 1]; 0 where no lungs were found."""
+    """Return how many drawn marks touch the lungs of an image (H, W) in [0, 1]; 0 where no lungs were found."""
     if not lungs.found:
         return 0
     scale = _SIDE / max(pixels.shape)
@@ -58,7 +58,7 @@ def drawn_marks(pixels: NDArray[np.float32], lungs: LungFields) -> int:
 
 
 def _count(small: NDArray[np.float32], inside: NDArray[np.bool_], extreme: NDArray[np.bool_]) -> int:
-    if not (extreme & inside).any():  # most films: their parts, costly to find, need not be looked for
+    if not (extreme & inside).any():  # most images: their parts, costly to find, need not be looked for
         return 0
     if extreme.mean() > 0.25:  # burnt out or clipped: nothing can be told from flatness
         return 0

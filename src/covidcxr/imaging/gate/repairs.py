@@ -1,4 +1,4 @@
-"""What would make a refused film right: inverting it, or turning it. When either is done is decided by the gate."""
+"""What would make a refused image right: inverting it, or turning it. When either is done is decided by the gate."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from covidcxr.imaging.gate.kinds import Kind
 Repair = Literal["", "invert", "turn-90", "turn-180", "turn-270"]
 
 REPAIRS: dict[Kind, tuple[Repair, str, str]] = {
-    "inverted": ("invert", "bone is dark", "invert the film"),
+    "inverted": ("invert", "bone is dark", "invert the image"),
     "turned-90": ("turn-270", "turned by 90 degrees", "turn it 90 degrees anticlockwise"),
     "turned-180": ("turn-180", "upside down", "turn it by 180 degrees"),
     "turned-270": ("turn-90", "turned by 270 degrees", "turn it 90 degrees clockwise"),
@@ -31,7 +31,7 @@ _CHANGES: dict[Repair, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
 
 
 def repaired(radiograph: Radiograph, repair: Repair) -> Radiograph:
-    """Return the film inverted, or turned clockwise, with a warning that says so; unchanged if ``repair`` is empty."""
+    """Return the image inverted, or turned clockwise, with a warning that says so; unchanged if ``repair`` is empty."""
     if not repair:
         return radiograph
     pixels = np.ascontiguousarray(_CHANGES[repair](radiograph.pixels))

@@ -1,6 +1,6 @@
-"""The part of a film that a network sees where a recipe asks for the lungs: the box around both, with a margin.
+"""The part of an image that a network sees where a recipe asks for the lungs: the box around both, with a margin.
 
-A film without plausible lung fields is seen whole; nothing is ever cut on a guess. The fields are those of
+An image without plausible lung fields is seen whole; nothing is ever cut on a guess. The fields are those of
 `covidcxr.imaging.lungs.segment`.
 """
 
@@ -19,7 +19,7 @@ MARGIN = 0.06  # of the box's own width and height, on each side
 
 
 def lung_region(fields: LungFields) -> Box:
-    """Return (x, y, width, height) in pixels of the box around both lungs, widened by a margin and kept on the film."""
+    """Return (x, y, width, height) in pixels of the box around both lungs, widened by a margin within the image."""
     rows, columns = fields.right.shape
     if fields.box is None:
         return 0, 0, columns, rows

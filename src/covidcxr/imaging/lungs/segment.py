@@ -1,4 +1,4 @@
-"""Lung fields of a frontal chest film, with a confidence and the answer "none found".
+"""Lung fields of a frontal chest radiograph, with a confidence and the answer "none found".
 
 The network, a U-Net on the first stages of EfficientNet-Lite0 (weights in ``weights/`` beside this file, with
 their card), is run by `covidcxr.imaging.small_network`. It marks the lung as the annotators of the v7labs masks did:
@@ -28,8 +28,8 @@ Box = tuple[int, int, int, int]
 
 MIN_SIDE = 16  # pixels; below this no anatomy can be told
 _MIN_PRESENCE = 0.5
-_MIN_FIELD = 0.008  # share of the film a single lung must cover
-_MAX_FIELDS = 0.80  # share of the film both lungs may cover
+_MIN_FIELD = 0.008  # share of the image a single lung must cover
+_MAX_FIELDS = 0.80  # share of the image both lungs may cover
 _MIN_CONFIDENCE = 0.75
 _MAX_RATIO = 4.0  # area of the larger lung over the smaller
 _MIN_SHARED_ROWS = 0.35  # rows both lungs have, over the rows of the shorter
@@ -38,10 +38,10 @@ _BATCH = 16
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class LungFields:
-    """The two lung fields of one film.
+    """The two lung fields of one image.
 
     Attributes:
-        right, left: bool (H, W) in the film's own pixels; the *patient's* sides, so that the right lung lies on
+        right, left: bool (H, W) in the image's own pixels; the *patient's* sides, so that the right lung lies on
             the image's left. Both empty if ``found`` is False.
         confidence: In [0, 1]: how sure the network is that there are lungs, times how sharp their outlines are
             (soft Dice between its probabilities and the mask they give).
@@ -63,21 +63,21 @@ class LungFields:
         return self.right | self.left
 
 
-def segment_lungs(film: Radiograph | Pixels) -> LungFields:
-    """Return the lung fields of one film.
+def segment_lungs(image: Radiograph | Pixels) -> LungFields:
+    """Return the lung fields of one image.
 
     Args:
-        film: A radiograph, or its pixels (H, W), bone bright, uint8 or float in any linear scale.
+        image: A radiograph, or its pixels (H, W), bone bright, uint8 or float in any linear scale.
 
     Raises:
         ImageReadError: If the pixels are not a finite (H, W) array of at least 16 x 16.
         BundleError: If the weights that ship with covidcxr are missing or altered.
     """
-    return next(segment_lungs_batch([film]))
+    return next(segment_lungs_batch([image]))
 
 
 def segment_lungs_batch(films: Iterable[Radiograph | Pixels], *, batch_size: int = _BATCH) -> Iterator[LungFields]:
-    """Yield the lung fields of many films in order, a batch at a time through the network.
+    """Yield the lung fields of many images in order, a batch at a time through the network.
 
     Raises:
         ImageReadError, BundleError: As `segment_lungs`.
@@ -116,16 +116,16 @@ def _standardised(pixels: Pixels, size: int) -> NDArray[np.float32]:
     shrinking = min(pixels.shape) >= size
     values = pixels.astype(np.float32, copy=False)
     square = cv2.resize(values, (size, size), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR)
-    # The training films lie in [0, 1]; a constant film must not divide by zero in any scale.
+    # The training images lie in [0, 1]; a constant image must not divide by zero in any scale.
     return np.asarray((square - square.mean()) / max(float(square.std()), 1e-6), np.float32)
 
 
 def fields_from_logits(logits: NDArray[np.float32], presence: float, shape: tuple[int, int]) -> LungFields:
-    """Return the fields that the network's answer means for a film of ``shape`` (H, W).
+    """Return the fields that the network's answer means for an image of ``shape`` (H, W).
 
     Args:
         logits: (2, h, w), right lung first.
-        presence: Probability in [0, 1] that the film shows lung fields.
+        presence: Probability in [0, 1] that the image shows lung fields.
         shape: Rows and columns of the result.
     """
     cleaned, reasons = _cleaned(logits)
@@ -162,7 +162,7 @@ def _cleaned(logits: NDArray[np.float32]) -> tuple[NDArray[np.bool_], tuple[str,
         largest = 1 + int(np.argmax(statistics[1:, cv2.CC_STAT_AREA])) if count > 1 else 0
         share = statistics[largest, cv2.CC_STAT_AREA] / mask.size if largest else 0.0
         if share < _MIN_FIELD:
-            missing.append(f"one-field: the {name} lung covers {share:.1%} of the film")
+            missing.append(f"one-field: the {name} lung covers {share:.1%} of the image")
             continue
         outline, _ = cv2.findContours((parts == largest).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         filled = np.zeros(mask.shape, dtype=np.uint8)
@@ -182,7 +182,7 @@ def _implausible(masks: NDArray[np.bool_], confidence: float) -> tuple[str, ...]
     reasons = []
     share = float(masks.any(axis=0).mean())
     if share > _MAX_FIELDS:
-        reasons.append(f"area: lungs would cover {share:.0%} of the film, at most {_MAX_FIELDS:.0%} is plausible")
+        reasons.append(f"area: lungs would cover {share:.0%} of the image, at most {_MAX_FIELDS:.0%} is plausible")
     centres = [float(np.nonzero(mask)[1].mean()) for mask in masks]
     if centres[0] >= centres[1]:
         reasons.append("position: the right lung does not lie to the image's left of the left lung")
@@ -207,14 +207,14 @@ def _remarks(masks: NDArray[np.bool_]) -> tuple[str, ...]:
     edges = {"top": both[0], "bottom": both[-1], "left": both[:, 0], "right": both[:, -1]}
     for name, edge in edges.items():
         if edge.mean() > 0.1:
-            remarks.append(f"cut-off: the lungs touch the film's {name} edge")
+            remarks.append(f"cut-off: the lungs touch the image's {name} edge")
     return tuple(remarks)
 
 
 def _enlarged(
     logits: NDArray[np.float32], masks: NDArray[np.bool_], shape: tuple[int, int]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return both lungs at the film's size, their outlines interpolated between the network's cells."""
+    """Return both lungs at the image's size, their outlines interpolated between the network's cells."""
     size = (shape[1], shape[0])
     kernel = np.ones((3, 3), np.uint8)
     large = []
@@ -228,14 +228,14 @@ def _enlarged(
 
 
 class _Network:
-    """The shipped network: films in, logits and presence out."""
+    """The shipped network: images in, logits and presence out."""
 
     def __init__(self, weights: bytes, size: int) -> None:
         self.size = size
         self._network = SmallNetwork(weights, may_be_rounded=True)
 
     def run(self, films: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return mask logits (N, 2, S / 2, S / 2) and presence (N,) in [0, 1] of films (N, 1, S, S)."""
+        """Return mask logits (N, 2, S / 2, S / 2) and presence (N,) in [0, 1] of images (N, 1, S, S)."""
         logits, presence = self._network.run(films)
         return logits, np.asarray(1.0 / (1.0 + np.exp(-presence)), np.float32)
 

@@ -20,7 +20,7 @@ _THIRDS = ("upper", "middle", "lower")
 def lung_zones(fields: LungFields) -> dict[Zone, NDArray[np.bool_]]:
     """Return each zone's bool (H, W): every lung cut into thirds of its own height.
 
-    This is the six-zone scheme of chest film scores such as Brixia (Borghesi 2020, doi:10.1007/s11547-020-01200-3),
+    This is the six-zone scheme of scores such as Brixia (Borghesi 2020, doi:10.1007/s11547-020-01200-3),
     whose lines (aortic arch, inferior pulmonary vein) thirds stand in for. All are empty where no lungs were found.
     """
     zones: dict[Zone, NDArray[np.bool_]] = {}

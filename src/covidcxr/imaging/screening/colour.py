@@ -1,4 +1,4 @@
-"""Coloured marks on a gray film: arrows, boxes and circles that lose what makes them stand out when gray is taken."""
+"""Coloured marks on a gray image: arrows, boxes and circles that lose what makes them stand out when gray is taken."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from covidcxr.imaging.raster import RASTER_FORMATS, decode_colour
 _SIDE = 256  # pixels; a JPEG is decoded at a fraction of its size that has at least as many
 _FRAME = 0.05  # of each side left out, where screenshots have a coloured border
 _SPREAD = 60  # levels between a pixel's strongest and weakest channel
-_MAX_SHARE = 0.05  # a film with more is tinted as a whole, or photographed
+_MAX_SHARE = 0.05  # an image with more is tinted as a whole, or photographed
 
 
 def colour_score(data: bytes) -> float:
     """Return how many in a thousand pixels of an image file are coloured.
 
-    0 for a film that is stored in gray or tinted as a whole, for DICOM and NIfTI, and where colours cannot be read.
+    0 for an image that is stored in gray or tinted as a whole, for DICOM and NIfTI, and where colours cannot be read.
     """
     file_format = sniff(data[:HEAD_BYTES])
     if file_format is None or file_format not in RASTER_FORMATS:

@@ -22,12 +22,12 @@ from covidcxr.imaging.small_network import SmallNetwork
 SIZE = 224
 _WEIGHTS = "drawn_marks.onnx"
 _TOP_CELLS = 3  # a mark covers at least this many of the 28 x 28 cells
-_DOUBTFUL = 0.5  # films that score less are not looked at again
+_DOUBTFUL = 0.5  # images that score less are not looked at again
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MarkScores:
-    """How sure the network is that something was drawn on a film, in [0, 1].
+    """How sure the network is that something was drawn on an image, in [0, 1].
 
     Attributes:
         marks: The mean of its three surest cells, wherever they are.
@@ -39,7 +39,7 @@ class MarkScores:
 
 
 def mark_map(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return float32 (28, 28): the probability that each cell of the squeezed film belongs to a drawn mark.
+    """Return float32 (28, 28): the probability that each cell of the squeezed image belongs to a drawn mark.
 
     ``pixels`` are gray (H, W).
 

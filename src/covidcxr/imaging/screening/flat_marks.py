@@ -1,9 +1,9 @@
 """Flat shapes with sharp edges over the chest: what drawn marks are, and bone, metal and wires mostly are not.
 
-The second look at a film on which the marks network is in doubt. What the network is sure of counts only where it lies
-on a shape that is white or black throughout and ends within a pixel, and that lies over the lungs or close to them:
-technologists' arrows and letters below the diaphragm or over the shoulder do not. Lengths and areas are those of a
-film scaled down to 512 pixels.
+The second look at an image on which the marks network is in doubt. What the network is sure of counts only where it
+lies on a shape that is white or black throughout and ends within a pixel, and that lies over the lungs or close to
+them: technologists' arrows and letters below the diaphragm or over the shoulder do not. Lengths and areas are those
+of a image scaled down to 512 pixels.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from covidcxr.imaging.lungs.segment import MIN_SIDE, segment_lungs
 _SIDE = 512
 _WHITE, _BLACK = 245, 12
 _MIN_AREA = 10
-_MAX_SHARE = 0.03  # of the film; larger flat regions are burnt-out film, not marks
+_MAX_SHARE = 0.03  # of the image; larger flat regions are burnt-out image, not marks
 _MIN_SURE = 0.5  # of the network, in the surest cell that the shape touches
 _STEP = 75  # mean gray levels between the shape and the two pixels around it
 _FIRST_STEP = 30  # median levels between the shape and the first of them

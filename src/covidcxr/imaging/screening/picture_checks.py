@@ -19,7 +19,7 @@ Finding = Literal["too-small", "near-empty", "not-radiograph", "ct", "lateral", 
 
 MIN_SIDE = 100  # pixels; an 80 x 80 network still gets more than it asks for
 MIN_RANGE = 0.08  # of the full scale, between the 2nd and the 98th percentile of the coarse picture
-# Any of the three; together they catch 9 of 10 marked films and lose 1 good film in 200: benchmarks.drawn_marks
+# Any of the three; together they catch 9 of 10 marked images and lose 1 good image in 200: benchmarks.drawn_marks
 MIN_MARKS = 0.92
 MIN_FLAT_MARK = 0.6
 MIN_COLOUR = 0.3  # pixels in a thousand
@@ -43,9 +43,9 @@ class PictureScores:
         shorter_side: Pixels.
         gray_range: Share of the full scale between the 2nd and the 98th percentile, averaged to 64 x 64, without
             the outer 5 %.
-        marks: How sure the marks network is that something was drawn on the film.
+        marks: How sure the marks network is that something was drawn on the image.
         flat_mark: How sure it is of a flat, sharp-edged shape over the chest.
-        colour: Coloured pixels in a thousand, of a film that is otherwise gray.
+        colour: Coloured pixels in a thousand, of an image that is otherwise gray.
     """
 
     view: PictureView
@@ -57,7 +57,7 @@ class PictureScores:
 
 
 def findings(scores: PictureScores) -> dict[Finding, str]:
-    """Return what speaks against the picture, each with its score and threshold; empty for a good frontal film."""
+    """Return what speaks against the picture, each with its score and threshold; empty for a good frontal image."""
     found: dict[Finding, str] = {}
     if scores.shorter_side < MIN_SIDE:
         found["too-small"] = f"shorter side {scores.shorter_side} pixels, at least {MIN_SIDE} wanted"

@@ -21,7 +21,7 @@ from scipy.special import softmax
 from covidcxr.core.errors import BundleError
 
 KINDS = ("frontal", "lateral", "other_modality", "other_picture", "inverted", "collage")
-MIN_FRONTAL = 0.85  # below this probability a picture is not taken for a frontal film
+MIN_FRONTAL = 0.85  # below this probability a picture is not taken for a frontal image
 _WEIGHTS = "view.safetensors"
 _SIDE = 64
 _COARSE = 16
@@ -36,12 +36,12 @@ class PictureView:
     """Probabilities of the kinds of picture; they add up to 1.
 
     Attributes:
-        frontal: A frontal chest film, bone bright.
-        lateral: A lateral chest film.
+        frontal: A frontal chest radiograph, bone bright.
+        lateral: A lateral chest radiograph.
         other_modality: A CT slice, axial or coronal, or the like.
         other_picture: No radiograph: a photograph, a page, a chart, noise.
-        inverted: A frontal chest film with bone dark.
-        collage: Two, three or four films side by side or one above the other.
+        inverted: A frontal chest radiograph with bone dark.
+        collage: Two, three or four images side by side or one above the other.
     """
 
     frontal: float
@@ -66,7 +66,7 @@ def picture_view(pixels: NDArray[np.uint8]) -> PictureView:
 def view_features(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return float32 (2166,) features of gray (H, W) pixels, squeezed to a square.
 
-    Histograms of oriented gradients (Dalal & Triggs, CVPR 2005) in 7 x 7 overlapping blocks, the film at 16 x 16, how
+    Histograms of oriented gradients (Dalal & Triggs, CVPR 2005) in 7 x 7 overlapping blocks, the image at 16 x 16, how
     far its halves differ, its gray histogram, and how well it agrees with its mirror image and upside down.
     """
     small = _squeezed(pixels, _SIDE)

@@ -43,7 +43,7 @@ def draw_benefit(name: str, title: str, benefit: BenefitCurve | None, risk: Risk
         _draw_risk(axes[-1], risk)
     curve = (
         f"Left: net benefit of acting on {target} from a threshold probability on, in true positives an image, beside "
-        "acting on all or on nobody; the band is a 95 % interval. Right: "
+        "acting on all or on nobody; the band is a 95 % confidence interval. Right: "
         if benefit
         else ""
     )

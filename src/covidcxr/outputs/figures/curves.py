@@ -86,12 +86,12 @@ def draw_roc_and_pr(
             axis.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.015))
             percent_axis(axis)
             axis.set_aspect("equal")
-        left.legend(title="AUROC (95 % interval)", loc="lower right", title_fontsize=SMALL, alignment="left")
+        left.legend(title="AUROC (95 % confidence interval)", loc="lower right", title_fontsize=SMALL, alignment="left")
         right.legend(title="Average precision", loc="lower left", title_fontsize=SMALL, alignment="left")
     return Drawing(
         name=name,
         title=title,
-        caption="Bands are 95 % intervals of a bootstrap that draws whole patients; dotted lines are chance.",
+        caption="Bands: 95 % confidence intervals of a bootstrap by patient; dotted lines: chance.",
         figure=figure,
         spoken="; ".join(f"ROC {curve.label}" for curve in roc) + ".",
     )
@@ -107,7 +107,8 @@ def draw_reliability(name: str, title: str, curves: Sequence[ReliabilityCurve]) 
         name=name,
         title=title,
         caption="Predictions in bins of equal size: how sure the network was of its answer, how often it was right. "
-        "On the diagonal the two agree; below it the network is too sure. Bars are 95 % intervals; the strip below is "
+        "On the diagonal the two agree; below it the network is overconfident. Bars: 95 % confidence intervals; "
+        "below is "
         "how often each confidence occurs.",
         figure=figure,
         spoken="; ".join(curve.label for curve in curves) + ".",

@@ -23,7 +23,7 @@ class ClassProbabilities:
     Attributes:
         label: The class.
         values: float64 (N,) probability of the true class of each of its images.
-        mean, low, high: With its 95 % interval.
+        mean, low, high: With its 95 % confidence interval.
         theirs: Published (mean, low, high), or None.
     """
 
@@ -70,8 +70,7 @@ def draw_true_probability(name: str, title: str, classes: Sequence[ClassProbabil
     return Drawing(
         name=name,
         title=title,
-        caption="A dot is an image, the shape above it their distribution, the bar the mean with its 95 % interval."
-        f"{published}",
+        caption=f"Dots: images; shapes: their distribution; bars: mean with its 95 % confidence interval.{published}",
         figure=figure,
         spoken=f"Means: {means}.",
     )

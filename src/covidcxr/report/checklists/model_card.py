@@ -37,7 +37,7 @@ def model_card(study: Study) -> str:
     lines += ["## What it must not be used for", ""]
     lines += [
         "- Any decision about a patient.",
-        "- Images of another kind than it was trained on: other views, other modalities, photographs of films.",
+        "- Images of another kind than it was trained on: other views, other modalities, photographs of images.",
         "- A claim of performance at a hospital where it was not evaluated.",
     ]
     lines += [f"- {note}" for note in info.notes]
@@ -54,7 +54,7 @@ def _measured(report: EvaluationReport) -> list[str]:
     return [
         f"{report.cohort}: {report.num_images:,} images of {report.num_patients:,} patients.",
         "",
-        "| metric | value (95 % interval) |",
+        "| metric | value (95 % confidence interval) |",
         "|---|---|",
         *rows,
     ]

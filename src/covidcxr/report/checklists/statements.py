@@ -22,7 +22,7 @@ STATEMENTS: Mapping[str, str] = {
     "dates": "the dates of acquisition, which the sources rarely give",
     "treatments": "that treatments are unknown, or which they were",
     "acquisition": "scanners and exposure, where the sources tell",
-    "predictors": "why the film alone is used",
+    "predictors": "why the image alone is used",
     "reference": "why the reference standard was chosen",
     "annotators": "who labelled the images, and how",
     "second_reading": "a second reading of the test images, or that there was none",

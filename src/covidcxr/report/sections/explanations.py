@@ -34,7 +34,7 @@ def explanations_section(study: Study) -> Section | None:
 def _table(result: CohortResult, found: CohortExplanations) -> Table:
     metrics = result.report.metrics
     everything = (
-        Cell(text="All", sub=f"{found.overall.num_films:,} of {found.num_images:,} films"),
+        Cell(text="All", sub=f"{found.overall.num_films:,} of {found.num_images:,} images"),
         *_cells(found.overall),
         metric_cell(metrics[PEAK_OUTSIDE]),
         metric_cell(metrics[FAILED]),
@@ -59,8 +59,8 @@ def _table(result: CohortResult, found: CohortExplanations) -> Table:
             "Inside the lungs: median share of the positive attribution, of places at least a fifth as hot as the "
             "hottest, quartiles below it; by chance it would be the lungs' share of what the network sees. Not to be "
             "believed: less than half inside, or than by chance, no evidence at all, or no lungs found. "
-            "Strongest zone: the third of a lung that holds most of the heat, with the share of films.",
-            "Films were taken from the classes in turn, each patient once before any twice.",
+            "Strongest zone: the third of a lung that holds most of the heat, with the share of images.",
+            "Images were taken from the classes in turn, each patient once before any twice.",
         ),
     )
 
@@ -70,7 +70,7 @@ def _class_cells(label: str, summary: Summary) -> tuple[Cell, ...]:
     failed = summary.num_failed / summary.num_films
     tone: Tone = "bad" if failed > _MANY_WRONG else ""
     return (
-        Cell(text=label, sub=f"{summary.num_films:,} films"),
+        Cell(text=label, sub=f"{summary.num_films:,} images"),
         *_cells(summary),
         Cell(text=outside),
         Cell(text=f"{failed:.0%}", sub=_reasons(summary), tone=tone),
@@ -99,7 +99,7 @@ def _wrong(result: CohortResult, found: CohortExplanations) -> Iterator[str]:
     for label, summary in found.by_class.items():
         share = summary.num_failed / summary.num_films
         if share > _MANY_WRONG:
-            where = f"{result.report.cohort}: on {share:.0%} of the {summary.num_films:,} films called {label}"
+            where = f"{result.report.cohort}: on {share:.0%} of the {summary.num_films:,} images called {label}"
             yield (
                 f"{where} the heat map is not to be believed; whatever the network recognises there, it is for the "
                 "most part not in the lungs."

@@ -56,7 +56,7 @@ def _gap_words(before: EvaluationReport, here: EvaluationReport, target: str) ->
 def _change_words(first: Metric, second: Metric) -> str:
     change = independent_difference(first, second)
     limits = interval(change, plus=True)
-    return f" (change {signed(change.value)}, 95 % interval {limits})" if limits else ""
+    return f" (change {signed(change.value)}, 95 % confidence interval {limits})" if limits else ""
 
 
 def _tiles(study: Study) -> list[Tile]:
@@ -83,7 +83,7 @@ def _tiles(study: Study) -> list[Tile]:
             tone = "bad" if gap <= -0.1 else "warn" if gap <= -0.05 else "good"
             limits = interval(change, plus=True)
             detail = f"{_spoken(name)} {outside.value:.3f}; " + (
-                f"95 % interval of the change {limits}" if limits else change.reason
+                f"95 % confidence interval of the change {limits}" if limits else change.reason
             )
             tiles.append(Tile(label=f"Change on {result.report.cohort}", value=signed(gap), detail=detail, tone=tone))
     return tiles

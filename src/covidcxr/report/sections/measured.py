@@ -192,7 +192,7 @@ def _explained_table(result: CohortResult) -> Table:
     return Table(
         caption=f"Overall numbers on {result.report.cohort}: {result.report.num_images:,} images of "
         f"{result.report.num_patients:,} patients. Confidence intervals are by patient.",
-        columns=("", "Value", "95 % interval", "What it is"),
+        columns=("", "Value", "95 % confidence interval", "What it is"),
         rows=tuple(rows),
         wordy=True,
     )
@@ -206,8 +206,8 @@ def _gap_table(study: Study) -> Table:
         cells = [_change(first, result.report.metrics[name]) for result in study.results[1:]]
         rows.append(Row(cells=(Cell(text=label), metric_cell(first), *cells)))
     return Table(
-        caption=f"The change from {inside.report.cohort} to each other cohort, with its 95 % interval; one that leaves "
-        "out 0 is more than chance.",
+        caption=f"The change from {inside.report.cohort} to each other cohort (95 % confidence interval); one that "
+        "leaves out 0 is more than chance.",
         columns=("", inside.report.cohort, *(f"{result.report.cohort}: change" for result in study.results[1:])),
         rows=tuple(rows),
     )

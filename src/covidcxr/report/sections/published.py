@@ -56,7 +56,8 @@ def field_section(study: Study) -> Section:
     for result in PUBLISHED.values():
         rows += _field_rows(result)
     table = Table(
-        caption="Accuracy, or what the publication reports in its place, with the 95 % interval that its number of "
+        caption="Accuracy, or what the publication reports in its place, with the 95 % confidence interval that its "
+        "number of "
         "images allows (Wilson; computed here, no publication prints it).",
         columns=("System", "Reported", "Measured on"),
         rows=tuple(rows),
@@ -76,7 +77,7 @@ def _table(theirs: PublishedResult, comparisons: tuple[Comparison, ...]) -> Tabl
     return Table(
         caption=f"What {theirs.title} reports beside this run; the last column says whether the published value lies "
         "in our interval.",
-        columns=("", "Published", "This run", "95 % interval", "Difference", "Published value"),
+        columns=("", "Published", "This run", "95 % confidence interval", "Difference", "Published value"),
         rows=tuple(rows),
         notes=theirs.notes,
     )

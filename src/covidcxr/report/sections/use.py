@@ -199,7 +199,8 @@ def _sizes(study: Study) -> Table | None:
         )
         rows.append(Row(cells=cells))
     return Table(
-        caption=f"Images that a planned validation needs, {100 * share:.3g} % of them {target}, for a 95 % interval at "
+        caption=f"Images that a planned validation needs, {100 * share:.3g} % of them {target}, for a 95 % "
+        "confidence interval at "
         f"most {_WIDTH:.2f} wide, if the value here is right.",
         columns=("", "Here", "Width of its interval here", "One a patient", "As alike as here"),
         rows=tuple(rows),

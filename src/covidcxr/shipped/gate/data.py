@@ -1,7 +1,7 @@
-"""What the gate network learns from: frontal films, and everything a film can be instead.
+"""What the gate network learns from: frontal images, and everything an image can be instead.
 
-Lateral films and CT slices are few, so they are drawn often and changed strongly; films that are inverted, turned, cut
-below the lungs or put together are made from frontal ones as they are needed.
+Lateral images and CT slices are few, so they are drawn often and changed strongly; images that are inverted, turned,
+cut below the lungs or put together are made from frontal ones as they are needed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from covidcxr.sources.phantom_films import Kind as PhantomKind
 from covidcxr.sources.phantom_films import draw_film
 
 Gray = NDArray[np.uint8]
-STORED = 112  # side of the squares that films are kept as
+STORED = 112  # side of the squares that images are kept as
 # How often each kind is drawn.
 SHARES: Mapping[Kind, float] = {
     "frontal": 0.34,
@@ -49,7 +49,7 @@ _PHANTOMS = 0.06  # share of phantoms among frontal, lateral and CT
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GateFilm:
-    """One film: where it is from, and its pixels squeezed to uint8 (S, S).
+    """One image: where it is from, and its pixels squeezed to uint8 (S, S).
 
     ``below`` is the part under the lungs, (S, S) too; None if there is too little of it.
     """
@@ -64,14 +64,14 @@ class GateFilm:
 
 @dataclass(frozen=True, kw_only=True)
 class GatePool:
-    """Films by kind, and how random examples are made of them."""
+    """Images by kind, and how random examples are made of them."""
 
     films: tuple[GateFilm, ...]
     by_kind: Mapping[str, tuple[GateFilm, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, films: Sequence[GateFilm]) -> GatePool:
-        """Return the pool of these films.
+        """Return the pool of these images.
 
         Raises:
             TrainingError: If a kind that cannot be made from the others is missing.
@@ -79,7 +79,7 @@ class GatePool:
         by_kind = {kind: tuple(film for film in films if film.kind == kind) for kind in ("frontal", "lateral", "ct")}
         for kind, found in by_kind.items():
             if not found:
-                raise TrainingError(f"no {kind} film among {len(films)} films; expected covid-chestxray-dataset")
+                raise TrainingError(f"no {kind} image among {len(films)} images; expected covid-chestxray-dataset")
         return cls(films=tuple(films), by_kind=by_kind)
 
     def draw(self, generator: np.random.Generator) -> tuple[NDArray[np.float32], int]:
@@ -110,7 +110,7 @@ class GatePool:
 
     def _one(self, kind: str, generator: np.random.Generator) -> GateFilm:
         films = self.by_kind[kind]
-        if kind == "frontal":  # every source as often, so that the largest does not decide what a film looks like
+        if kind == "frontal":  # every source as often, so that the largest does not decide what an image looks like
             sources = sorted({film.source for film in films})
             source = sources[int(generator.integers(len(sources)))]
             films = tuple(film for film in films if film.source == source)
@@ -133,7 +133,7 @@ class GatePool:
 def gather_gate_films(
     root: Path, *, children: int, generator: np.random.Generator, progress: Progress = SILENT
 ) -> list[GateFilm]:
-    """Return the films of every public source below ``root``; at most ``children`` of chest-xray-pneumonia."""
+    """Return the images of every public source below ``root``; at most ``children`` of chest-xray-pneumonia."""
     records: list[Record] = []
     for name, source in SOURCES.items():
         folder = source().locate(root)
@@ -168,7 +168,7 @@ def _film(record: Record) -> GateFilm:
 
 
 def _below(pixels: Gray) -> Gray | None:
-    """Return the abdomen under the lungs of a film (S, S), enlarged to (S, S); None if little of it is on the film."""
+    """Return the abdomen under the lungs of an image (S, S), enlarged to (S, S); None if little of it is shown."""
     fields = next(segment_lungs_batch([pixels]))
     if fields.box is None:
         return None
@@ -188,7 +188,7 @@ def _phantom(kind: str, generator: np.random.Generator) -> Gray:
 
 
 def _made(kind: Kind, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a changed frontal film (S, S) turned into ``kind``; other kinds come back as they are."""
+    """Return a changed frontal image (S, S) turned into ``kind``; other kinds come back as they are."""
     if kind == "inverted":
         return np.asarray(1.0 - pixels, np.float32)
     quarters = {"turned-90": 3, "turned-180": 2, "turned-270": 1}.get(kind, 0)  # rot90 turns anticlockwise
@@ -196,6 +196,6 @@ def _made(kind: Kind, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def split_gate_films(films: Sequence[GateFilm]) -> tuple[list[GateFilm], list[GateFilm]]:
-    """Return films to train on, and those of held-out patients; one lateral or CT film in five is held out too."""
+    """Return images to train on, and those of held-out patients; one lateral or CT image in five is held out too."""
     held = [film for film in films if is_held_out(film.patient)]
     return [film for film in films if not is_held_out(film.patient)], held

@@ -1,4 +1,4 @@
-"""Training of the gate network, what frontal films look like to it, and its release with measured figures."""
+"""Training of the gate network, what frontal images look like to it, and its release with measured figures."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from covidcxr.sources import SOURCES
 
 _WIDTHS = (16, 32, 64, 96)
 _WHITE_DIRECTIONS = 16
-_QUANTILE = 0.99  # of held-out frontal films: the distance that counts as 1
+_QUANTILE = 0.99  # of held-out frontal images: the distance that counts as 1
 _SMOOTHING = 0.02
 
 
 class GateNetwork(nn.Module):
-    """A small convolutional classifier of pictures; gives its features too, for the distance from known films."""
+    """A small convolutional classifier of pictures; gives its features too, for the distance from known images."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -113,7 +113,7 @@ def gate_answers(
 
 
 def describe_frontal(features: NDArray[np.float32], held: NDArray[np.float32]) -> dict[str, Any]:
-    """Return mean, whitening (F, 16) and limit of frontal films' features (N, F), calibrated on held-out ones."""
+    """Return mean, whitening (F, 16) and limit of frontal images' features (N, F), calibrated on held-out ones."""
     mean = features.mean(axis=0)
     _, values, directions = np.linalg.svd(features - mean, full_matrices=False)
     kept = min(_WHITE_DIRECTIONS, len(values))
@@ -138,13 +138,13 @@ def release_gate(
 ) -> dict[str, Any]:
     """Train the gate network on the public sources below ``root``; write gate.onnx, gate.json and CARD.md to ``out``.
 
-    ``leave_out`` is a source whose films it does not see at all, so that what it makes of them can be measured.
+    ``leave_out`` is a source whose images it does not see at all, so that what it makes of them can be measured.
 
     Returns:
         What ``gate.json`` says.
 
     Raises:
-        TrainingError: If there is no lateral film or CT slice among the sources, or no source ``leave_out``.
+        TrainingError: If there is no lateral image or CT slice among the sources, or no source ``leave_out``.
         OutputError: If ``out`` cannot be written, or holds something else.
     """
     check_place(out, "gate.json", "gate")
@@ -177,7 +177,7 @@ def release_gate(
 
 
 def measure_kinds(network: GateNetwork, held: Sequence[GateFilm], size: int) -> dict[str, list[int]]:
-    """Return, for each kind of held-out film, how many were told rightly, and of how many."""
+    """Return, for each kind of held-out image, how many were told rightly, and of how many."""
     frontal = [film.pixels for film in held if film.kind == "frontal"]
     pictures: dict[str, list[NDArray[np.uint8]]] = {
         "frontal": frontal,
@@ -217,17 +217,18 @@ def _card(facts: dict[str, Any]) -> str:
     made_with = f" --leave-out {facts['left_out']}" if facts["left_out"] else ""
     return f"""# Input gate: the weights shipped with covidcxr
 
-A convolutional network of {facts["bytes"]:,} bytes that tells a frontal chest film from nine other things: lateral
-films, CT slices, other pictures, other radiographs, inverted films, films turned by 90, 180 and 270 degrees, collages.
+A convolutional network of {facts["bytes"]:,} bytes that tells a frontal chest radiograph from nine other things:
+lateral images, CT slices, other pictures, other radiographs, inverted images, images turned by 90, 180 and 270 degrees,
+collages.
 Research use only, not a diagnosis.
 
 ## Trained on
-| films | number |
+| images | number |
 |---|---|
 {training}
 
-Inverted and turned films, collages, and the abdomen under the lungs (as "other radiograph") are made from frontal
-films; other pictures are drawn, or cut from the sample photographs of scikit-learn, matplotlib and scikit-image.
+Inverted and turned images, collages, and the abdomen under the lungs (as "other radiograph") are made from frontal
+images; other pictures are drawn, or cut from the sample photographs of scikit-learn, matplotlib and scikit-image.
 
 ## Measured
 On patients kept out of the training (one in five, by a hash of the patient's name), the network alone, most probable
@@ -237,10 +238,10 @@ kind; the gate also asks for lungs:
 |---|---|
 {measured}
 
-There are few lateral films and CT slices. Radiographs of hands, hips or skulls were not at hand.
+There are few lateral images and CT slices. Radiographs of hands, hips or skulls were not at hand.
 
 ## Licence
-The weights: Apache-2.0, as covidcxr. The films carry their own licences, most of them for non-commercial research.
+The weights: Apache-2.0, as covidcxr. The images carry their own licences, most of them for non-commercial research.
 
 ## Made again by
 `covidcxr train-gate --sources SOURCES --out DIR{made_with}`

@@ -1,7 +1,7 @@
 """Random changes that make the lung network indifferent to scanner, age, projection and decoration.
 
-A film and its two masks are warped together (zoom, aspect, rotation, shear, mirror); then only the film's tones and
-decoration change: gamma, windows, equalisation, opacities, borders, letters, tubes, blur, noise, JPEG. Inverted films
+An image and its two masks are warped together (zoom, aspect, rotation, shear, mirror); then only the image's tones and
+decoration change: gamma, windows, equalisation, opacities, borders, letters, tubes, blur, noise, JPEG. Inverted images
 are left out on purpose: the input gate refuses them.
 """
 
@@ -21,7 +21,7 @@ _LETTERS = ("L", "R", "AP", "PA", "SUPINE", "PORTABLE", "a", "b", "C", "Day 4", 
 
 @dataclass(frozen=True, kw_only=True)
 class Strength:
-    """How far the geometry may go: standard deviations, or the share of films that get a change."""
+    """How far the geometry may go: standard deviations, or the share of images that get a change."""
 
     zoom: float = 0.22
     aspect: float = 0.12
@@ -37,7 +37,7 @@ GENTLE = Strength(zoom=0.1, aspect=0.06, degrees=3.0, shear=0.02, shift=0.03)
 def augment(
     pixels: Floats, masks: Floats, generator: np.random.Generator, *, strength: Strength = Strength()
 ) -> tuple[Floats, Floats]:
-    """Return a changed copy of a film and of its masks.
+    """Return a changed copy of an image and of its masks.
 
     Args:
         pixels: (S, S) in [0, 1].
@@ -46,9 +46,9 @@ def augment(
         strength: How far the geometry goes.
 
     Returns:
-        Film (S, S) in [0, 1] and masks (2, S / 2, S / 2), the share of each 2 x 2 cell that is lung.
+        Image (S, S) in [0, 1] and masks (2, S / 2, S / 2), the share of each 2 x 2 cell that is lung.
     """
-    gentle = generator.random() < 0.4  # most of these keep what real films look like
+    gentle = generator.random() < 0.4  # most of these keep what real images look like
     pixels, masks = _warp(pixels, masks, generator, GENTLE if gentle else strength)
     lungs = masks.sum(axis=0)
     if generator.random() < 0.25:

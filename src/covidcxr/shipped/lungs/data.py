@@ -1,4 +1,4 @@
-"""What the lung network learns from: films with masks, films without lungs, and films it labelled itself."""
+"""What the lung network learns from: images with masks, images without lungs, and images it labelled itself."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from covidcxr.sources import SOURCES
 _MASKED_SOURCE = "covid-chestxray-dataset"
 _CHILDREN_SOURCE = "chest-xray-pneumonia"
 HELD_OUT_PARTS = 5  # one patient in five is kept for measuring
-_SMALL = 0.01  # share of the film under which a component is a slip of the pen
+_SMALL = 0.01  # share of the image under which a component is a slip of the pen
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LungExample:
-    """One film squeezed to a square, with its two lungs.
+    """One image squeezed to a square, with its two lungs.
 
     Attributes:
         name: Such as ``source:key``.
-        patient: Films of one patient are on one side of the held-out line.
+        patient: Images of one patient are on one side of the held-out line.
         pixels: uint8 (S, S).
         right, left: bool (S, S); the patient's right lung lies on the image's left. Empty if there are none.
         weight: How often it is drawn, relative to the others.
@@ -47,7 +47,7 @@ class LungExample:
 
     @property
     def has_lungs(self) -> bool:
-        """Whether the film shows lung fields."""
+        """Whether the image shows lung fields."""
         return bool(self.right.any() or self.left.any())
 
     @property
@@ -65,10 +65,10 @@ class LungExample:
 
 
 def divide_lungs(mask: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return (right, left) of a mask (H, W) that holds both lungs of a frontal film.
+    """Return (right, left) of a mask (H, W) that holds both lungs of a frontal image.
 
     Thin cracks (a drawn box cut one mask of the release) are closed first. The two largest components are the
-    lungs; smaller ones go to the nearer of them; slips under 1 % of the film are dropped.
+    lungs; smaller ones go to the nearer of them; slips under 1 % of the image are dropped.
     """
     closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     count, parts, statistics, centres = cv2.connectedComponentsWithStats(closed)
@@ -93,7 +93,7 @@ def divide_lungs(mask: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np
 
 
 def is_held_out(patient: str) -> bool:
-    """Return whether films of ``patient`` ("source:name") are only measured on, by a hash of the name."""
+    """Return whether images of ``patient`` ("source:name") are only measured on, by a hash of the name."""
     name = patient.partition(":")[2] or patient
     return hashlib.sha256(name.encode()).digest()[0] % HELD_OUT_PARTS == 0
 
@@ -105,7 +105,7 @@ class DrawnMasks:
     paths: Mapping[str, Path]
 
     def mask(self, record: Record) -> NDArray[np.bool_] | None:
-        """Return the mask (H, W), an empty one for films known to show no lung fields, or None."""
+        """Return the mask (H, W), an empty one for images known to show no lung fields, or None."""
         path = self.paths.get(record.path.stem) if record.source == _MASKED_SOURCE else None
         if path is not None:
             return read(path).pixels > 0
@@ -124,8 +124,8 @@ class LungFilms:
     """What `gather_lung_films` found.
 
     Attributes:
-        examples: Films with a mask drawn by hand, and films known to show no lung fields (CT, lateral).
-        unlabelled: Records of frontal films without a mask, for self-training.
+        examples: Images with a mask drawn by hand, and images known to show no lung fields (CT, lateral).
+        unlabelled: Records of frontal images without a mask, for self-training.
         records: Every record, labelled or not.
     """
 
@@ -137,13 +137,13 @@ class LungFilms:
 def gather_lung_films(
     root: Path, masks: Path, *, size: int, children: int, generator: np.random.Generator, progress: Progress = SILENT
 ) -> LungFilms:
-    """Return the films with and without masks among the public sources.
+    """Return the images with and without masks among the public sources.
 
     Args:
         root: Folder of the public sources, each in its native layout.
         masks: Folder of ``<image stem>.png`` for images of covid-chestxray-dataset; above 0 is lung.
         size: Side of the squares the examples are squeezed to.
-        children: At most so many films of chest-xray-pneumonia are taken, drawn at random.
+        children: At most so many images of chest-xray-pneumonia are taken, drawn at random.
         generator: For that draw.
         progress: Follows the reading.
 
@@ -154,7 +154,7 @@ def gather_lung_films(
     records = _records(root, children, generator)
     if not drawn.paths or not any(record.source == _MASKED_SOURCE for record in records):
         raise TrainingError(
-            f"{masks}: {len(drawn.paths)} masks, and {root}: {len(records)} films; expected masks named after the "
+            f"{masks}: {len(drawn.paths)} masks, and {root}: {len(records)} images; expected masks named after the "
             f"images of {_MASKED_SOURCE}, and that source below the sources' folder"
         )
     examples, unlabelled = [], []
@@ -170,7 +170,7 @@ def gather_lung_films(
 def other_examples(
     count: int, size: int, generator: np.random.Generator, *, films: Sequence[LungExample]
 ) -> Iterator[LungExample]:
-    """Yield ``count`` pictures without lung fields: other pictures, and films torn into tiles."""
+    """Yield ``count`` pictures without lung fields: other pictures, and images torn into tiles."""
     empty = np.zeros((size, size), dtype=bool)
     for number in range(count):
         if films and generator.random() < 0.25:
@@ -190,7 +190,7 @@ def make_example(
     size: int,
     weight: float = 1.0,
 ) -> LungExample:
-    """Return a film (H, W) and its two masks, of any size, squeezed to ``size`` as one example."""
+    """Return an image (H, W) and its two masks, of any size, squeezed to ``size`` as one example."""
     square = [
         cv2.resize(mask.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA) > 0.5 for mask in (right, left)
     ]

@@ -26,8 +26,8 @@ class LungTraining:
     """How long and how fast to train.
 
     Attributes:
-        films: Augmented films seen in all.
-        batch_size: Films a step.
+        images: Augmented images seen in all.
+        batch_size: Images a step.
         rate: Peak learning rate of AdamW, reached after 5 % of the steps and then lowered to zero as a cosine.
         decay: Weight decay.
         average: Share of the past kept by the running average of the weights, which is what is exported.
@@ -97,7 +97,7 @@ def _batch(examples: Sequence[LungExample], generator: np.random.Generator) -> t
 
 
 def _loss(logits: Tensor, masks: Tensor, presence_logits: Tensor, presence: Tensor) -> Tensor:
-    """Cross-entropy plus soft Dice of each lung where there are lungs, plus the answer on the whole film."""
+    """Cross-entropy plus soft Dice of each lung where there are lungs, plus the answer on the whole image."""
     entropy = functional.binary_cross_entropy_with_logits(logits, masks)
     probabilities = logits.sigmoid()
     overlap = (probabilities * masks).sum(dim=(2, 3))

@@ -23,7 +23,7 @@ _DECODED = (16, 24, 40)
 
 
 class LungNetwork(nn.Module):
-    """A U-Net (Ronneberger 2015, arXiv:1505.04597) with two mask channels and one answer on the whole film.
+    """A U-Net (Ronneberger 2015, arXiv:1505.04597) with two mask channels and one answer on the whole image.
 
     The masks come out at half resolution, as logits that are interpolated to whatever size is wanted.
     """
@@ -62,14 +62,14 @@ class LungNetwork(nn.Module):
         network._build(whole)
         return network
 
-    def forward(self, films: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return mask logits (N, 2, S / 2, S / 2), right lung first, and presence logits (N,).
 
         Args:
-            films: Float (N, 1, S, S), standardised film by film; S a multiple of 32.
+            images: Float (N, 1, S, S), standardised image by image; S a multiple of 32.
         """
         maps = []
-        x = films
+        x = images
         for down in self.down:
             x = down(x)
             maps.append(x)
@@ -81,7 +81,7 @@ class LungNetwork(nn.Module):
 
 
 def standardise(films: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return films (N, S, S) each with mean 0 and standard deviation 1, as the network takes them."""
+    """Return images (N, S, S) each with mean 0 and standard deviation 1, as the network takes them."""
     mean = films.mean(axis=(1, 2), keepdims=True)
     deviation = films.std(axis=(1, 2), keepdims=True)
     return np.asarray((films - mean) / np.maximum(deviation, 1e-3), np.float32)

