@@ -62,7 +62,7 @@ def test_a_damaged_row_is_measured_again(tmp_path: Path) -> None:
     fill(tmp_path)
     (path,) = tmp_path.iterdir()
     with sqlite3.connect(path) as database:
-        database.execute("UPDATE images SET features = substr(features, 1, 99)")
+        database.execute("UPDATE films SET features = substr(features, 1, 99)")
         database.execute("UPDATE comparisons SET found = '{'")
     database.close()
     fill(tmp_path)

@@ -93,12 +93,12 @@ def test_dicom_headers_fill_what_the_table_leaves_open(ward: Path) -> None:
     ("header", "row", "words"),
     [
         ("path,diagnosis", "a.png,covid", "no column 'label' .found: path, diagnosis"),
-        ("path,label", "../a.png,covid", "line 2: '../a.png' is no file below"),
-        ("path,label", "zzz.png,covid", "line 2: no file 'zzz.png'"),
+        ("path,label", "../a.png,covid", "line 2, column 'path': '../a.png' is no file below"),
+        ("path,label", "zzz.png,covid", "line 2, column 'path': no file 'zzz.png'"),
         (
             "path,label",
             "a.png,Tuberculosis",
-            "line 2: class 'Tuberculosis' is none of COVID-19, Normal, Pneumonia; rename",
+            "line 2, column 'label': class 'Tuberculosis' is none of COVID-19, Normal, Pneumonia; rename",
         ),
         ("path,label", "", "no row"),
     ],
@@ -191,5 +191,5 @@ def test_a_negative_is_no_class_of_a_bundle_without_one(home: Path, tmp_path: Pa
         validate(home / "bundle", folder, tmp_path / "out", settings=EvaluationSettings(explain=False, rounds=10))
     table = "path,label\nCOVID+/0.png,COVID-19 +\nCOVID-/0.png,COVID-19 -\n"
     (folder / "labels.csv").write_text(table)
-    with pytest.raises(DatasetError, match="labels.csv, line 3: class 'COVID-19 -' is none of"):
+    with pytest.raises(DatasetError, match="labels.csv, line 3, column 'label': class 'COVID-19 -' is none of"):
         validate(home / "bundle", folder, tmp_path / "out", settings=EvaluationSettings(explain=False, rounds=10))
