@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from covidcxr.core.artefacts import atomic_file, refuse_foreign_file
 from covidcxr.core.errors import BundleError, MissingExtraError
+from covidcxr.core.no_reports import forbid_reports
 from covidcxr.core.notice import NOTICE
 from covidcxr.core.types import Radiograph
 from covidcxr.export import EXPORTERS
@@ -243,6 +244,7 @@ def _metadata(bundle: Bundle) -> dict[str, str]:
 
 def graph_judge(path: Path, feed: Feed = film_feed) -> Judge:
     """Return what a graph in a file says of one image, run by ONNX Runtime."""
+    forbid_reports()
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

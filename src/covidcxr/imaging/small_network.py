@@ -14,7 +14,6 @@ from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from covidcxr.core.no_reports import forbid_reports
@@ -45,6 +44,9 @@ class SmallNetwork:
     """
 
     def __init__(self, weights: bytes, *, may_be_rounded: bool = False) -> None:
+        forbid_reports()
+        import onnxruntime
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
-import onnxruntime
 import torch
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read on import
+import onnxruntime
 
 
 class FilmNetwork(torch.nn.Module):

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covidcxr.core.errors import BundleError
+from covidcxr.core.no_reports import forbid_reports
 from covidcxr.inference.backends import BACKENDS
 from covidcxr.inference.backends.backend import Backend, Precision
 from covidcxr.inference.backends.lanes import Lanes
@@ -24,6 +25,7 @@ class OnnxRuntimeBackend(Backend):
     name: ClassVar[str] = "onnxruntime"
 
     def __init__(self, bundle: Bundle, *, device: str, precision: Precision) -> None:
+        forbid_reports()
         import onnxruntime
 
         if bundle.onnx_path is None:
