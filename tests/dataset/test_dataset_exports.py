@@ -105,3 +105,12 @@ def test_webdataset_shards_are_the_same_twice(dataset: Dataset, tmp_path: Path) 
     shards = sorted(path.name for path in (tmp_path / "one").glob("*.tar"))
     assert shards == ["test-000000.tar", "train-000000.tar", "val-000000.tar"]
     assert all((tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes() for name in shards)
+
+
+def test_class_folders_keep_groups_together_and_make_no_patient_of_a_source(tmp_path: Path) -> None:
+    names = [("a__1.png", "17"), ("a__2.png", "17"), ("a__3.png", None), ("a__4.png", None)]
+    compiled_dataset(tmp_path / "data", *(sample(name, patient=patient) for name, patient in names))
+    EXPORTS.get("class-folders")(Dataset.open(tmp_path / "data"), tmp_path / "out", SILENT)
+    groups = [item.group_id for item in Dataset.open(tmp_path / "out").samples]
+    assert len(groups) == 4
+    assert len(set(groups)) == 3

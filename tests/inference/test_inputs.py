@@ -45,3 +45,27 @@ def test_a_pipe_in_a_folder_does_not_stop_the_walk(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "film.png").write_bytes(bundles.png(1))
     assert names(tmp_path, tmp_path) == ["film.png"]
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-8"])
+def test_tables_of_paths_are_read_as_spreadsheets_save_them(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_bytes("ID;Filename\r\n1; Röntgen.png \r\n2;b.png\r\n;;\r\n".encode(encoding))
+    assert names(tmp_path, tmp_path / "list.csv") == ["Röntgen.png", "b.png"]
+
+
+def test_a_table_of_nothing_but_a_header_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("path\n")
+    with pytest.raises(ImageReadError, match="names an image|no row"):
+        list(expand([tmp_path / "list.csv"]))
+
+
+def test_linked_folders_are_walked_and_what_is_passed_over_is_told(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "1.png").write_bytes(bundles.png(1))
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "linked").symlink_to(tmp_path / "store")
+    (tmp_path / "images" / "round").symlink_to(tmp_path / "images")
+    told: list[str] = []
+    found = list(expand([tmp_path / "images"], tell=lambda item: told.append(item.rule)))
+    assert [Path(item.record_id).name for item in found] == ["1.png"]
+    assert told == ["link-cycle"]

@@ -14,16 +14,20 @@ from covidcxr.dataset.exports.placing import NOTE_FILE, check_empty, file_names,
 
 @EXPORTS.register("class-folders")
 def export_class_folders(dataset: Dataset, out: Path, progress: Progress) -> None:
-    """Copy every image to ``out/SPLIT/CLASS/``.
+    """Copy every image to ``out/SPLIT/CLASS/``; only those of a known group are named ``<number>__<rest>``.
 
     Raises:
         OutputError: If ``out`` holds files already, or cannot be written.
     """
     check_empty(out)
     names = file_names(dataset)
+    known = sorted({sample.group_id for sample in dataset.samples if sample.group_id != sample.record.record_id})
+    numbers = {group: f"{number:05d}" for number, group in enumerate(known, start=1)}
     with atomic_directory(out) as folder:
         for sample in progress.track(dataset.samples, total=len(dataset.samples), label="export"):
-            target = folder / sample.split / sample.label / names[sample.record.record_id]
+            name = names[sample.record.record_id].replace("__", "-")  # the reader takes "__" for a patient's end
+            number = numbers.get(sample.group_id)
+            target = folder / sample.split / sample.label / (f"{number}__{name}" if number else name)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(dataset.image_path(sample), target)
         write_text(folder / NOTE_FILE, note(dataset))
