@@ -52,6 +52,7 @@ def test_compile_says_what_was_left_out(dataset: Path, sources: Path, capsys: py
     assert run_command(["compile", "zhong2020", "--out", str(dataset), "--sources", str(sources), *_SET]) == 0
     out = capsys.readouterr().out
     assert "SYNTHETIC DATA" in out
+    assert "[bold" not in out
     assert "lateral 1" in out
     assert "In more than one split: patients 0, groups of copies 0, pairs of copies 0" in out
     (row,) = [line for line in out.splitlines() if line.strip().startswith("border strips")]

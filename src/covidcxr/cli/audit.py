@@ -14,6 +14,7 @@ from covidcxr.cli.options import (
     QuietOption,
     plain_console,
     print_json,
+    print_synthetic,
     progress_for,
     split_pairs,
     typed_command,
@@ -82,7 +83,7 @@ def _print(audited: Audited, out: Path) -> None:
 
     console = plain_console()
     if audited.dataset.synthetic or audited.bundle.info.synthetic:
-        console.print("[bold red]SYNTHETIC DATA: computed phantoms, not radiographs; no number below means anything.")
+        print_synthetic(console)
     table = Table(title=f"{audited.dataset.name}: skill that is left at {audited.context.focus}")
     for column in ("audit", "retained skill", "flagged"):
         table.add_column(column)
@@ -91,8 +92,8 @@ def _print(audited: Audited, out: Path) -> None:
         words = share(head.retained) if head.retained.value is not None else f"not estimable: {head.retained.reason}"
         table.add_row(result.title, words, ", ".join(result.flagged) or "-")
     console.print(table)
-    console.print(f"Verdict: {audited.verdict.value}", markup=False)
+    console.print(f"Verdict: {audited.verdict.value}")
     for reason in audited.verdict.reasons:
-        console.print(f"  - {reason}", markup=False, highlight=False)
-    console.print(f"Report: {out / 'report.html'}", soft_wrap=True, markup=False)
+        console.print(f"  - {reason}")
+    console.print(f"Report: {out / 'report.html'}", soft_wrap=True)
     console.print("Research use only, not a diagnosis.")

@@ -14,6 +14,7 @@ from covidcxr.cli.options import (
     QuietOption,
     plain_console,
     print_json,
+    print_synthetic,
     progress_for,
     split_pairs,
     typed_command,
@@ -86,7 +87,7 @@ def print_comparison(result: CompareResult, out: Path) -> None:
 
     console = plain_console()
     if result.synthetic:
-        console.print("[bold red]SYNTHETIC DATA: computed phantoms, not radiographs; no number below means anything.")
+        print_synthetic(console)
     for position, entry in enumerate(result.models[0].cohorts):
         table = Table(title=f"{entry.report.cohort}: {entry.report.num_images} images")
         columns = ["model", "parameters", "accuracy", f"AUROC {result.target}", "ECE", "ms an image"]
@@ -103,5 +104,5 @@ def print_comparison(result: CompareResult, out: Path) -> None:
                 values.append("-" if published is None else f"{published:.2f}")
             table.add_row(model.name, parameters, *values)
         console.print(table)
-    console.print(f"Report: {out / 'report.html'}", soft_wrap=True, markup=False)
+    console.print(f"Report: {out / 'report.html'}", soft_wrap=True)
     console.print("Research use only, not a diagnosis.")

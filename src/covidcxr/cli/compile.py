@@ -107,7 +107,7 @@ def _print_summary(dataset: Dataset) -> None:
 
     console = plain_console()
     if dataset.synthetic:
-        console.print(f"[bold red]{SYNTHETIC_NOTICE}")
+        console.print(SYNTHETIC_NOTICE, style="bold red")
     counts = count_samples(dataset.samples, dataset.classes)
     table = Table(title=f"{dataset.name}: {len(dataset.samples)} images")
     table.add_column("split")
@@ -120,7 +120,7 @@ def _print_summary(dataset: Dataset) -> None:
     listing = ", ".join(f"{rule} {number}" for rule, number in left_out.items()) or "nothing"
     console.print(f"Left out: {listing}; each with its reason in {dataset.root / EXCLUSIONS_FILE}", soft_wrap=True)
     for note in read_dataset_file(dataset.root).details.get("notes", []):
-        console.print(f"- {note}", soft_wrap=True, markup=False, highlight=False)
+        console.print(f"- {note}", soft_wrap=True)
     leaks = read_leaks(dataset.root / LEAKS_FILE)
     if leaks is not None:
         _print_leaks(console, leaks, dataset.classes)
@@ -143,7 +143,7 @@ def _print_leaks(console: Console, leaks: LeakReport, classes: Sequence[str]) ->
     for nuisance, values in cells.items():
         table.add_row(nuisance, *(values[label] for label in classes))
     console.print(table)
-    console.print(leaks.crossing, soft_wrap=True, highlight=False)
+    console.print(leaks.crossing, soft_wrap=True)
     console.print(f"Leak report: {leaks.verdict}", soft_wrap=True)
     for sentence in leaks.sentences:
-        console.print(f"- {sentence}", soft_wrap=True, markup=False, highlight=False)
+        console.print(f"- {sentence}", soft_wrap=True)

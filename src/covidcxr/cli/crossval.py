@@ -16,6 +16,7 @@ from covidcxr.cli.options import (
     SetOption,
     plain_console,
     print_json,
+    print_synthetic,
     progress_for,
     typed_command,
 )
@@ -73,7 +74,7 @@ def _print(result: CrossvalResult, out: Path) -> None:
 
     console = plain_console()
     if result.synthetic:
-        console.print("[bold red]SYNTHETIC DATA: computed phantoms, not radiographs; no number below means anything.")
+        print_synthetic(console)
     table = Table(title=f"{result.recipe.name}, by {result.by}")
     for column in ("held out", "images", "accuracy", f"sensitivity {result.target}", "inside"):
         table.add_column(column, justify="left" if column == "held out" else "right")
@@ -87,5 +88,5 @@ def _print(result: CrossvalResult, out: Path) -> None:
         shown = ["-" if value is None else f"{value:.3f}" for value in values]
         table.add_row(entry.fold.name, str(entry.outside.num_images), *shown)
     console.print(table)
-    console.print(f"Report: {out / 'report' / 'report.html'}", soft_wrap=True, markup=False)
+    console.print(f"Report: {out / 'report' / 'report.html'}", soft_wrap=True)
     console.print("Research use only, not a diagnosis.")

@@ -17,6 +17,7 @@ from covidcxr.cli.options import (
     StudyOption,
     plain_console,
     print_json,
+    print_synthetic,
     progress_for,
     split_pairs,
     typed_command,
@@ -116,23 +117,23 @@ def print_reports(reports: list[EvaluationReport], out: Path) -> None:
     document = promised_document(out)
     console = plain_console()
     if document["synthetic"]:
-        console.print("[bold red]SYNTHETIC DATA: computed phantoms, not radiographs; no number below means anything.")
+        print_synthetic(console)
     for report in reports:
         _print_metrics(console, report)
         _print_explanations(console, document["explanations"].get(report.cohort), report)
     if document["not_explained"]:
-        console.print(f"No heat maps: {document['not_explained']}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"No heat maps: {document['not_explained']}", soft_wrap=True)
     for gap in document["gaps"]:
         limits = "" if gap["low"] is None else f" (95 % confidence interval {gap['low']:+.3f} to {gap['high']:+.3f})"
-        console.print(f"Change of {gap['metric']} on {gap['cohort']}: {gap['value']:+.3f}{limits}", markup=False)
+        console.print(f"Change of {gap['metric']} on {gap['cohort']}: {gap['value']:+.3f}{limits}")
     if "published" in document:
         console.print(_beside_published(document["published"]))
-    console.print(f"Verdict: {document['verdict']['value']}", markup=False)
+    console.print(f"Verdict: {document['verdict']['value']}")
     for reason in document["verdict"]["reasons"]:
-        console.print(f"  - {reason}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"  - {reason}", soft_wrap=True)
     for checklist in document["evidence"]:
-        console.print(_filled(checklist), markup=False, highlight=False, soft_wrap=True)
-    console.print(f"Report: {out / 'report.html'}", soft_wrap=True, markup=False)
+        console.print(_filled(checklist), soft_wrap=True)
+    console.print(f"Report: {out / 'report.html'}", soft_wrap=True)
     console.print("Research use only, not a diagnosis.")
 
 
@@ -158,7 +159,7 @@ def _print_metrics(console: Console, report: EvaluationReport) -> None:
         table.add_row(*(Text(cell) for cell in (name, *cells)))
     console.print(table)
     for note in report.notes:
-        console.print(note, markup=False, highlight=False, soft_wrap=True)
+        console.print(note, soft_wrap=True)
 
 
 def _print_explanations(console: Console, found: dict[str, Any] | None, report: EvaluationReport) -> None:
@@ -175,7 +176,7 @@ def _print_explanations(console: Console, found: dict[str, Any] | None, report: 
             f"  95 % confidence interval of the share not to be believed: {metric.low:.0%} to {metric.high:.0%}"
         )
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
 
 
 def _looked(summary: dict[str, Any]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -18,6 +17,7 @@ from covidcxr.cli.options import (
     QuietOption,
     TurnOption,
     asked_gate,
+    print_json,
     progress_for,
     report_left_out,
 )
@@ -96,7 +96,7 @@ def explain(
     for row in progress.track(results, total=len(found), label="explain"):
         rows.append(row)
         if as_json:
-            sys.stdout.write(json.dumps(document(row), ensure_ascii=False) + "\n")
+            print_json(document(row))
         elif row.status in ("refuse", "error") and not quiet:
             progress.message(f"{row.input}: {'; '.join(row.reasons)}")
     write_table(out / TABLE, rows)

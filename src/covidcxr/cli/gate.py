@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from covidcxr.cli.options import QuietOption, progress_for, report_left_out
+from covidcxr.cli.options import QuietOption, print_json, progress_for, report_left_out
 from covidcxr.core.outside_text import visible
 
 if TYPE_CHECKING:
@@ -61,7 +59,7 @@ def gate(
             written = turn / free_name(path.stem, ".png", taken)
             _put_right(path, result, written)
         if as_json:
-            sys.stdout.write(json.dumps(_document(item.record_id, result, written), ensure_ascii=False) + "\n")
+            print_json(_document(item.record_id, result, written))
         elif not quiet:
             _print(item.record_id, result, written)
     if not quiet and not as_json:

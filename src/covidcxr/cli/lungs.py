@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from covidcxr.cli.options import QuietOption, progress_for, report_left_out
+from covidcxr.cli.options import QuietOption, print_json, progress_for, report_left_out
 
 if TYPE_CHECKING:
     from covidcxr.imaging.lungs.segment import LungFields
@@ -27,7 +25,7 @@ def lungs(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the masks: one PNG per image, with its stem.")],
     overlay: Annotated[
         bool, typer.Option("--overlay", help="Also write STEM.overlay.png: the image with outlines.")
-    ] = (False),
+    ] = False,
     sides: Annotated[bool, typer.Option("--sides", help="Mark right lung 1, left lung 2; else both 255.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON per image on stdout.")] = False,
     quiet: QuietOption = False,
@@ -52,7 +50,7 @@ def lungs(
         line = _one(path, out / free_name(path.stem, ".png", taken), overlay=overlay, sides=sides)
         failed += line["status"] == "error"
         if as_json:
-            sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+            print_json(line)
         elif line["status"] != "ok" and not quiet:
             progress.message(f"{path}: {line['status']}: {'; '.join(line['reasons'])}")
     if not quiet and not as_json:

@@ -100,11 +100,15 @@ def print_json(document: Any) -> None:
     sys.stdout.write(json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def plain_console() -> Console:
-    """Return a console on stdout that shows text from outside as it is: no markup, no emoji, no guessed colours."""
+def plain_console(piped_width: int | None = None) -> Console:
+    """Return a console on stdout that shows text from outside as it is: no markup, no emoji, no guessed colours.
+
+    ``piped_width`` is the width of tables where there is no terminal, which would tell its own.
+    """
     from rich.console import Console
 
-    return Console(markup=False, emoji=False, highlight=False)
+    width = None if sys.stdout.isatty() else piped_width
+    return Console(markup=False, emoji=False, highlight=False, width=width)
 
 
 def report_left_out(items: Sequence[LeftOut], listing: Path | None) -> None:
@@ -122,6 +126,13 @@ def report_left_out(items: Sequence[LeftOut], listing: Path | None) -> None:
         write_left_out(listing, items)
         where = f"; listed in {listing}"
     sys.stderr.write(f"{visible(left_out_sentence(items))}{where}\n")
+
+
+def print_synthetic(console: Console) -> None:
+    """Print, in red, that nothing below was measured on radiographs."""
+    console.print(
+        "SYNTHETIC DATA: computed phantoms, not radiographs; no number below means anything.", style="bold red"
+    )
 
 
 def typed_command() -> str:

@@ -289,10 +289,7 @@ def _print_table(rows: list[Row], classes: tuple[str, ...]) -> None:
             cells.append("" if row["lung_fraction"] is None else f"{row['lung_fraction']:.2f}")
         remarks = "; ".join(filter(None, (row["reasons"], row["warnings"])))
         table.add_row(visible(row["input"]), row["label"] or row["status"], *cells, visible(remarks))
-    console = plain_console()
-    if not console.is_terminal:  # a pipe has no width; nothing should be cut there
-        console.width = 200
-    console.print(table)
+    plain_console(piped_width=200).print(table)
 
 
 def _print_summary(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from covidcxr.cli.options import JsonOption, QuietOption, SourcesOption, print_json, progress_for
+from covidcxr.cli.options import JsonOption, QuietOption, SourcesOption, plain_console, print_json, progress_for
 
 if TYPE_CHECKING:
     from covidcxr.sources.survey import SourceStatus
@@ -97,10 +96,9 @@ def _document(status: SourceStatus) -> dict[str, Any]:
 
 def _print_table(found: list[SourceStatus], root: Path | None, *, quiet: bool) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 160)
+    console = plain_console(piped_width=160)
     table = Table(box=box.SIMPLE_HEAD, title=_title(root), title_justify="left", pad_edge=False)
     table.add_column("source", no_wrap=True)
     for column in ("images", "rows", "patients"):
@@ -109,12 +107,12 @@ def _print_table(found: list[SourceStatus], root: Path | None, *, quiet: bool) -
         table.add_column(column, overflow="fold")
     for status in found:
         table.add_row(*_cells(status, root))
-    console.print(table, markup=False)
+    console.print(table)
     if not quiet:
         for status in found:
             if status.folder is not None:
-                console.print(f"{status.info.name}: licence: {status.info.licence}", markup=False, soft_wrap=True)
-                console.print(f"  cite: {status.info.citation}  {status.info.homepage}", markup=False, soft_wrap=True)
+                console.print(f"{status.info.name}: licence: {status.info.licence}", soft_wrap=True)
+                console.print(f"  cite: {status.info.citation}  {status.info.homepage}", soft_wrap=True)
     for status in found:
         if status.fault:
             typer.echo(f"covidcxr: {status.fault}", err=True)

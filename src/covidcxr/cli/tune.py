@@ -97,5 +97,5 @@ def _print(result: TuneResult) -> None:
         table.add_row(str(trial.number), trial.ended, score, str(trial.epochs), *trial.values.values())
     console = plain_console()
     console.print(table)
-    console.print(f"Best recipe: {result.path}; its bundle: {result.bundle}", soft_wrap=True, markup=False)
+    console.print(f"Best recipe: {result.path}; its bundle: {result.bundle}", soft_wrap=True)
     console.print("The score is the best of several on the same patients and flatters; evaluate on others.")
