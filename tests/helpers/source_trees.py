@@ -6,6 +6,10 @@ import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
 from covidcxr.core.types import Record
 from covidcxr.sources.phantoms import ACTUALMED_HEADER, COVID_CHESTXRAY_HEADER, FIGURE1_HEADER, NIH_HEADER
 from covidcxr.sources.source import SourceListing
@@ -26,6 +30,24 @@ def touch(folder: Path, *names: str) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name, encoding="utf-8")
+
+
+def write_dicom(path: Path, *, view: str = "PA", sex: str = "F", age: str = "51") -> None:
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
+    meta.MediaStorageSOPInstanceUID = generate_uid()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    film = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
+    film.SOPClassUID, film.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
+    film.Modality, film.ViewPosition, film.PatientSex, film.PatientAge = "CR", view, sex, age.zfill(3) + "Y"
+    film.PatientID = path.stem
+    film.Rows = film.Columns = 4
+    film.BitsAllocated = film.BitsStored = 8
+    film.HighBit, film.PixelRepresentation, film.SamplesPerPixel = 7, 0, 1
+    film.PhotometricInterpretation = "MONOCHROME2"
+    film.PixelData = np.zeros((4, 4), np.uint8).tobytes()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    film.save_as(path, enforce_file_format=True)
 
 
 def covid_chestxray(folder: Path, *rows: Row, files: Sequence[str] = ()) -> Path:

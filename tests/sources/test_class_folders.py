@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import bundles
 from covidcxr.sources.class_folders import ClassFolders
 from covidcxr.sources.lookup import locate_sources
 from source_trees import rules, touch
@@ -27,8 +28,23 @@ def test_a_tree_without_splits_reads_and_an_unknown_class_has_no_label(tmp_path:
         ("normal", "Normal", None),
         ("tuberculosis", None, None),
     ]
-    assert rules(listing) == ["no-metadata"]
+    assert rules(listing) == ["not-an-image", "no-metadata"]
     assert listing.num_files == 4
+
+
+def test_content_and_not_the_name_says_what_is_an_image(tmp_path: Path) -> None:
+    touch(tmp_path, "normal/readme")
+    for name in ("normal/a.jfif", "normal/b", "covid-19/c.IMA"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(bundles.png(1))
+    listing = ClassFolders().read(tmp_path)
+    assert {record.path.name for record in listing.records} == {"a.jfif", "b", "c.IMA"}
+    assert [(problem.rule, problem.path) for problem in listing.problems] == [("not-an-image", "normal/readme")]
+
+
+def test_a_word_for_unknown_is_no_patient(tmp_path: Path) -> None:
+    touch(tmp_path, "normal/NA__1.png", "normal/unknown__2.png", "normal/7__3.png")
+    assert [record.patient_id for record in ClassFolders().read(tmp_path).records] == ["class-folders:7", None, None]
 
 
 def test_a_patient_can_be_named_in_the_file_name(tmp_path: Path) -> None:

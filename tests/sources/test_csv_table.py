@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import bundles
 from covidcxr.core.errors import SourceError
 from covidcxr.core.types import Sex, View
 from covidcxr.sources.csv_table import CsvTable
@@ -77,3 +78,14 @@ def test_the_usual_words_for_a_split_are_read_and_others_are_noted(tmp_path: Pat
     (note,) = listing.notes
     assert note.startswith("1 rows of t.csv name a split that is none of train, val and test")
     assert "'holdout' (1)" in note
+
+
+def test_content_and_not_the_name_says_what_is_an_image(tmp_path: Path) -> None:
+    (tmp_path / "png").mkdir()
+    for name in ("a.jfif", "b"):
+        (tmp_path / "png" / name).write_bytes(bundles.png(1))
+    (tmp_path / "png" / "notes.txt").write_text("read by two")
+    (tmp_path / "table.csv").write_text("path,label\npng/a.jfif,covid\npng/b,normal\npng/notes.txt,normal\n")
+    listing = CsvTable().read(tmp_path)
+    assert [record.label for record in listing.records] == ["COVID-19", "Normal"]
+    assert [(problem.rule, problem.path) for problem in listing.problems] == [("not-an-image", "png/notes.txt")]

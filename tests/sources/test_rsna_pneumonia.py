@@ -3,35 +3,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
-from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from covidcxr.core.errors import SourceError
 from covidcxr.core.types import Sex, View
 from covidcxr.sources.rsna_pneumonia import RsnaPneumonia
-from source_trees import touch, write_table
+from source_trees import touch, write_dicom, write_table
 
 OPACITY, NORMAL, OTHER = "0004cfab-14fd", "003d8fa0-6bf1", "00322d4d-1c29"
-
-
-def write_dicom(path: Path, *, view: str = "PA", sex: str = "F", age: str = "51") -> None:
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
-    meta.MediaStorageSOPInstanceUID = generate_uid()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    film = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
-    film.SOPClassUID, film.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
-    film.Modality, film.ViewPosition, film.PatientSex, film.PatientAge = "CR", view, sex, age.zfill(3) + "Y"
-    film.PatientID = path.stem
-    film.Rows = film.Columns = 4
-    film.BitsAllocated = film.BitsStored = 8
-    film.HighBit, film.PixelRepresentation, film.SamplesPerPixel = 7, 0, 1
-    film.PhotometricInterpretation = "MONOCHROME2"
-    film.PixelData = np.zeros((4, 4), np.uint8).tobytes()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    film.save_as(path, enforce_file_format=True)
 
 
 @pytest.fixture

@@ -42,44 +42,29 @@ def why_no_image(path: Path) -> LeftOut | None:
     return LeftOut(path=str(path), rule="not-an-image", detail=describe_unknown(head)[1])
 
 
-def walk_images(
-    top: Path, *, tell: Tell, within: Path | None = None, realm: Callable[[Parts], Parts] = lambda _: ()
-) -> Iterator[Path]:
+def walk_images(top: Path, *, tell: Tell, realm: Callable[[Parts], Parts] = lambda _: ()) -> Iterator[Path]:
     """Yield every image below ``top``, sorted by name within each folder, files before folders; lazily.
 
-    A link to a folder is followed unless it leads back into itself, to a folder that is read anyway, or out of
-    ``within``. "Anyway" is asked within a realm, the first parts of a path as ``realm`` tells them: a folder that two
-    classes link to is read for both.
+    A link to a folder is followed unless it leads back into itself or to a folder that is read anyway. "Anyway" is
+    asked within a realm, the first parts of a path as ``realm`` tells them: a folder that two classes link to is read
+    for both.
 
     Args:
         top: A folder.
         tell: Hears of every file and folder that is passed over.
-        within: Links that lead out of this folder are refused; None follows them.
         realm: The parts that bound a realm; all of ``top`` is one by default.
     """
-    yield from _Walk(top=top, tell=tell, within=within, realm=realm).images()
-
-
-def walk_files(top: Path, *, tell: Tell, within: Path | None = None) -> Iterator[Path]:
-    """Yield every file below ``top`` as `walk_images` does, whatever it holds."""
-    yield from _Walk(top=top, tell=tell, within=within, realm=lambda _: (), looks=False).images()
+    yield from _Walk(top=top, tell=tell, realm=realm).images()
 
 
 @dataclass(kw_only=True)
 class _Walk:
     top: Path
     tell: Tell
-    within: Path | None
     realm: Callable[[Parts], Parts]
-    looks: bool = True
     _seen: set[tuple[Parts, str]] = field(default_factory=set)
 
     def images(self) -> Iterator[Path]:
-        if self.within is not None:
-            self.within = Path(os.path.realpath(self.within))
-            if not Path(os.path.realpath(self.top)).is_relative_to(self.within):
-                self._leave(self.top, "link-outside", f"a link to {os.path.realpath(self.top)}, outside the source")
-                return
         yield from self._folder(self.top, (), (os.path.realpath(self.top),))
 
     def _folder(self, folder: Path, parts: Parts, chain: tuple[str, ...]) -> Iterator[Path]:
@@ -108,24 +93,17 @@ class _Walk:
                 yield from self._folder(path, inner, (*chain, real))
 
     def _is_taken(self, entry: os.DirEntry[str], path: Path) -> bool:
-        if entry.is_symlink():
-            if not path.exists():
-                self._leave(path, "link-broken", "a link to nothing")
-                return False
-            real = Path(os.path.realpath(path))
-            if self.within is not None and not real.is_relative_to(self.within):
-                self._leave(path, "link-outside", f"a link to {real}, outside the source; copy the file there")
-                return False
-        reason = why_no_image(path) if self.looks else None
+        if entry.is_symlink() and not path.exists():
+            self._leave(path, "link-broken", "a link to nothing")
+            return False
+        reason = why_no_image(path)
         if reason is not None:
             self.tell(reason)
         return reason is None
 
     def _is_entered(self, path: Path, parts: Parts, real: str, chain: tuple[str, ...], *, is_link: bool) -> bool:
         realm = self.realm(parts)
-        if is_link and self.within is not None and not Path(real).is_relative_to(self.within):
-            self._leave(path, "link-outside", f"a link to {real}, outside the source; put the folder itself there")
-        elif real in chain:
+        if real in chain:
             self._leave(path, "link-cycle", "a link that leads back to a folder that it lies in")
         elif (realm, real) in self._seen or (is_link and self._is_read_anyway(real, realm, parts)):
             self._leave(path, "link-again", f"a link to {real}, which is read by another name")

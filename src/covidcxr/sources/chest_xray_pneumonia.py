@@ -22,7 +22,7 @@ from covidcxr.core.values import join_notes
 from covidcxr.sources import SOURCES
 from covidcxr.sources.folder import ImageFolder
 from covidcxr.sources.plan import FetchPlan, KaggleFiles
-from covidcxr.sources.source import Source, SourceInfo, SourceListing, folder_version, listing
+from covidcxr.sources.source import Source, SourceInfo, SourceListing, folder_version, listing, refused_problems
 
 _SPLITS: dict[str, Split] = {"train": "train", "test": "test", "val": "val"}
 _PATIENTS = (
@@ -73,7 +73,7 @@ class ChestXrayPneumonia(Source):
         """Return every record and problem."""
         self.check_layout(folder)
         files = ImageFolder(folder, _SPLITS)
-        problems = [self.problem("link-outside", link, link, detail) for link, detail in files.refused.items()]
+        problems = refused_problems(self, files)
         records = []
         for name in files.names:
             found = self._record(files, name)

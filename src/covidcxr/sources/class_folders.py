@@ -11,11 +11,13 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from covidcxr.core.class_names import ClassNames
-from covidcxr.core.folder_names import find_split, is_mask_folder
+from covidcxr.core.folder_names import find_split
 from covidcxr.core.labels import LABELS, find_label
+from covidcxr.core.left_out import LeftOut
 from covidcxr.core.types import Exclusion, Record
+from covidcxr.dataset.class_folders import find_place
 from covidcxr.sources import SOURCES
-from covidcxr.sources.folder import IMAGE_SUFFIXES, ImageFolder
+from covidcxr.sources.folder import ImageFolder
 from covidcxr.sources.source import (
     Source,
     SourceInfo,
@@ -23,6 +25,7 @@ from covidcxr.sources.source import (
     folder_version,
     listing,
     read_label,
+    refused_problems,
     taken_notes,
 )
 
@@ -53,8 +56,8 @@ class ClassFolders(Source):
     def read(self, folder: Path) -> SourceListing:
         """Return every record and problem."""
         self.check_layout(folder)
-        files = ImageFolder(folder, suffixes=IMAGE_SUFFIXES)
-        problems = [self.problem("link-outside", link, link, detail) for link, detail in files.refused.items()]
+        files = ImageFolder(folder, only_images=True)
+        problems = refused_problems(self, files)
         records = []
         names = ClassNames(LABELS)
         for name in files.names:
@@ -67,21 +70,17 @@ class ClassFolders(Source):
         return listing(self, records, problems, version=folder_version(folder), num_rows=0, files=files, notes=notes)
 
     def _record(self, files: ImageFolder, name: str, names: ClassNames) -> Record | Exclusion:
-        *folders, file_name = PurePosixPath(name).parts
-        if any(is_mask_folder(folder) for folder in folders):
-            return self.problem("mask", name, name, "lies in a folder of masks; no radiograph")
-        split = find_split(folders[0]) if folders else None
-        classes = folders[1:] if split else folders
-        if not classes:
-            return self.problem("no-metadata", name, name, "lies in no class folder")
-        patient, separator, _ = file_name.partition("__")
+        place = find_place(PurePosixPath(name).parts)
+        if isinstance(place, LeftOut):
+            return self.problem(place.rule, name, name, place.detail)
+        folder = f"{place.split_folder}/{place.class_name}".removeprefix("/")
         return Record(
             record_id=f"{self.info.name}:{name}",
             source=self.info.name,
             path=files.path(name),
-            patient_id=f"{self.info.name}:{patient}" if separator and patient else None,
-            finding=classes[0],
-            label=read_label(names, classes[0], where="/".join(folders), beside=folders[0] if split else ""),
-            split=split,
-            notes="" if separator else "patient not stated",
+            patient_id=f"{self.info.name}:{place.patient}" if place.patient else None,
+            finding=place.class_name,
+            label=read_label(names, place.class_name, where=folder, beside=place.split_folder),
+            split=place.split,
+            notes="" if place.patient else "patient not stated",
         )

@@ -14,7 +14,7 @@ from covidcxr.core.types import Exclusion, Record
 from covidcxr.sources import SOURCES
 from covidcxr.sources.folder import ImageFolder
 from covidcxr.sources.plan import FetchPlan, github_archive
-from covidcxr.sources.source import Source, SourceInfo, SourceListing, folder_version, listing
+from covidcxr.sources.source import Source, SourceInfo, SourceListing, folder_version, listing, refused_problems
 
 _COMMIT = "d3242e306b67e2e208c662723959dd1b99445336"
 _IMAGES = "chest_xray_images"
@@ -50,7 +50,7 @@ class CovidCxnet(Source):
         """Return every record and problem."""
         self.check_layout(folder)
         files = ImageFolder(folder, (_IMAGES,))
-        problems = [self.problem("link-outside", link, link, detail) for link, detail in files.refused.items()]
+        problems = refused_problems(self, files)
         records = []
         for name in files.names:
             found = self._record(files, name)

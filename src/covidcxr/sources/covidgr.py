@@ -18,7 +18,7 @@ from covidcxr.core.types import Record, View
 from covidcxr.core.values import join_notes
 from covidcxr.sources import SOURCES
 from covidcxr.sources.folder import ImageFolder
-from covidcxr.sources.source import Source, SourceInfo, SourceListing, folder_version, listing
+from covidcxr.sources.source import Source, SourceInfo, SourceListing, folder_version, listing, refused_problems
 from covidcxr.sources.tables import read_table
 
 _CLASSES = {"P": COVID19, "N": NORMAL}
@@ -58,7 +58,7 @@ class Covidgr(Source):
         levels, doubts = _levels(table)
         records = [self._record(files, name, levels, doubts) for name in files.names]
         stems = {PurePosixPath(name).stem.casefold() for name in files.names}
-        problems = [self.problem("link-outside", link, link, detail) for link, detail in sorted(files.refused.items())]
+        problems = refused_problems(self, files)
         problems += [
             self.problem("no-file", f"{stem}#row", stem, f"{table.path.name}: no such file")
             for stem in sorted(levels.keys() - stems)

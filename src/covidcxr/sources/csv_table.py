@@ -19,7 +19,7 @@ from covidcxr.core.labels import LABELS
 from covidcxr.core.types import Record
 from covidcxr.core.values import join_notes, read_age, read_modality, read_number, read_patient, read_sex, read_view
 from covidcxr.sources import SOURCES
-from covidcxr.sources.folder import IMAGE_SUFFIXES, ImageFolder
+from covidcxr.sources.folder import ImageFolder
 from covidcxr.sources.source import (
     Match,
     Source,
@@ -65,7 +65,8 @@ class CsvTable(Source):
         path_column, label_column = table.find(*_PATHS), table.find(*_LABELS)
         if path_column is None or label_column is None:
             raise SourceError(f"{table.path}: found the columns {table.found()}; expected {_RELEASE}")
-        files = ImageFolder(folder, suffixes=IMAGE_SUFFIXES)
+        files = ImageFolder(folder, only_images=True)
+        files.refused.pop(table.path.name, None)  # the table itself
         matches, problems = match_rows(self, table, files, lambda row: row[path_column])
         names = ClassNames(LABELS)
         records = [self._record(match, label_column, names, table.path.name) for match in matches]

@@ -12,7 +12,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from covidcxr.core.errors import SourceError
+from covidcxr.core.left_out import LeftOut
+from covidcxr.imaging.image_files import why_no_image
 
+LINK_OUTSIDE = "link-outside"
 _NOT_IMAGES = {"thumbs.db", "desktop.ini"}
 
 
@@ -22,20 +25,35 @@ class ImageFolder:
     Attributes:
         folder: Absolute and resolved.
         names: Relative paths of the files, sorted.
-        refused: Relative path of each refused symbolic link, with what is wrong with it.
+        refused: What was passed over, by its relative path: symbolic links that lead out of the folder or to a folder
+            (``link-outside``) and, where only images are asked for, files that hold none.
     """
 
-    def __init__(self, folder: Path, inside: Iterable[str] = (".",), suffixes: frozenset[str] | None = None) -> None:
-        """List the files below those subfolders ``inside`` that exist, or only those with one of ``suffixes``.
+    def __init__(
+        self,
+        folder: Path,
+        inside: Iterable[str] = (".",),
+        *,
+        suffixes: frozenset[str] | None = None,
+        only_images: bool = False,
+    ) -> None:
+        """List the files below those subfolders ``inside`` that exist.
+
+        Args:
+            folder: The source's folder.
+            inside: Folders below it.
+            suffixes: Only files with one of these, for a release that has one kind of image file.
+            only_images: Only files that hold an image, whatever they are called; the others are in ``refused``.
 
         Raises:
             SourceError: If a subfolder cannot be listed.
         """
         self.folder = folder.resolve()
-        self.refused: dict[str, str] = {}
+        self._suffixes, self._only_images = suffixes, only_images
+        self.refused: dict[str, LeftOut] = {}
         names: list[str] = []
         for part in inside:
-            names += self._list(self.folder / part, suffixes)
+            names += self._list(self.folder / part)
         self.names = sorted(names)
         self._known = set(self.names)
         self._count = Counter(_bare(name).casefold() for name in [*self.names, *self.refused])
@@ -56,12 +74,12 @@ class ImageFolder:
         bare = _bare(name)
         return bare if self._count[bare.casefold()] == 1 else name
 
-    def _list(self, top: Path, suffixes: frozenset[str] | None) -> list[str]:
+    def _list(self, top: Path) -> list[str]:
         names: list[str] = []
         if not top.exists():
             return names
         if not self._inside(top):
-            self.refused[top.relative_to(self.folder).as_posix()] = f"a link to {top.resolve()}, outside the source"
+            self._refuse(top.relative_to(self.folder).as_posix(), f"a link to {top.resolve()}, outside the source")
             return names
         for where, folders, files in os.walk(top, onerror=_cannot_list):
             here = Path(where)
@@ -69,27 +87,27 @@ class ImageFolder:
             prefix = "" if inner == "." else f"{inner}/"
             folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__MACOSX")
             for name in [name for name in folders if (here / name).is_symlink()]:
-                self.refused[prefix + name] = "a link to a folder; put the folder itself there"
+                self._refuse(prefix + name, "a link to a folder; put the folder itself there")
             for name in files:
                 if name.startswith(".") or name.casefold() in _NOT_IMAGES:
                     continue
-                if suffixes is not None and not _has_suffix(name, suffixes):
+                if self._suffixes is not None and not _has_suffix(name, self._suffixes):
                     continue
                 # a Path for each of an archive's 112,120 files would take most of the time
                 if os.path.islink(f"{where}/{name}") and not self._inside(here / name):  # noqa: PTH114
                     target = (here / name).resolve()
-                    self.refused[prefix + name] = f"a link to {target}, outside the source; copy the file there"
+                    self._refuse(prefix + name, f"a link to {target}, outside the source; copy the file there")
+                elif self._only_images and (reason := why_no_image(here / name)) is not None:
+                    self._refuse(prefix + name, reason.detail, rule=reason.rule)
                 else:
                     names.append(prefix + name)
         return names
 
+    def _refuse(self, name: str, detail: str, rule: str = LINK_OUTSIDE) -> None:
+        self.refused[name] = LeftOut(path=name, rule=rule, detail=detail)
+
     def _inside(self, path: Path) -> bool:
         return path.resolve().is_relative_to(self.folder)
-
-
-IMAGE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".dcm", ".dicom", ".jp2"}
-)
 
 
 def claimed_path(claimed: str) -> tuple[str, str]:

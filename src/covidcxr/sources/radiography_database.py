@@ -28,7 +28,7 @@ from covidcxr.core.values import join_notes
 from covidcxr.sources import SOURCES
 from covidcxr.sources.folder import ImageFolder
 from covidcxr.sources.plan import FetchPlan, KaggleFiles
-from covidcxr.sources.source import Source, SourceInfo, SourceListing, folder_version, listing
+from covidcxr.sources.source import Source, SourceInfo, SourceListing, folder_version, listing, refused_problems
 
 _CLASSES = {"COVID": COVID19, "Normal": NORMAL, "Viral Pneumonia": PNEUMONIA, "Lung_Opacity": PNEUMONIA}
 _FOLDERS = tuple(_CLASSES)
@@ -96,7 +96,7 @@ class RadiographyDatabase(Source):
         files = ImageFolder(folder, _FOLDERS)
         sheets = _read_sheets(folder)
         records: list[Record] = []
-        problems = [self.problem("link-outside", link, link, detail) for link, detail in sorted(files.refused.items())]
+        problems = refused_problems(self, files)
         taken: dict[str, str] = {}
         for name in files.names:
             outcome = self._record(files, name, sheets, taken)

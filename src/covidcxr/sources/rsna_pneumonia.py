@@ -21,7 +21,7 @@ from covidcxr.core.types import Record
 from covidcxr.core.values import join_notes
 from covidcxr.sources import SOURCES
 from covidcxr.sources.folder import ImageFolder
-from covidcxr.sources.source import Source, SourceInfo, SourceListing, folder_version, listing
+from covidcxr.sources.source import Source, SourceInfo, SourceListing, folder_version, listing, refused_problems
 from covidcxr.sources.tables import read_table
 
 _LABELS = "stage_2_train_labels.csv"
@@ -59,7 +59,7 @@ class RsnaPneumonia(Source):
         boxes = read_table(folder / _LABELS, required=("patientId", "Target"), release=_RELEASE)
         findings, rows = _findings(folder, boxes)
         files = ImageFolder(folder, (_TRAIN, _TEST), suffixes=frozenset({".dcm"}))
-        problems = [self.problem("link-outside", link, link, detail) for link, detail in files.refused.items()]
+        problems = refused_problems(self, files)
         patients = _nih_patients(folder)
         records, seen = [], set()
         for name in files.names:

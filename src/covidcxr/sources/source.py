@@ -19,7 +19,7 @@ from covidcxr.core.csv_tables import Table
 from covidcxr.core.digests import file_sha256
 from covidcxr.core.errors import DatasetError, SourceError
 from covidcxr.core.types import Exclusion, Record
-from covidcxr.sources.folder import ImageFolder, claimed_path
+from covidcxr.sources.folder import LINK_OUTSIDE, ImageFolder, claimed_path
 from covidcxr.sources.plan import FetchPlan
 from covidcxr.sources.tables import Rows
 
@@ -201,7 +201,7 @@ def match_rows(
     """
     rows = table if isinstance(table, Rows) else Rows.of(table)
     matches: dict[str, Match] = {}
-    problems = [source.problem("link-outside", link, link, detail) for link, detail in sorted(files.refused.items())]
+    problems = refused_problems(source, files)
     for number, row in enumerate(rows.rows, start=rows.first_line):
         claimed = claim(row)
         where = f"{table.path.name} row {number}"
@@ -228,6 +228,11 @@ def match_rows(
     detail = f"no row of {table.path.name} names it"
     problems += [source.problem("no-metadata", files.key(name), name, detail) for name in unclaimed]
     return list(matches.values()), problems
+
+
+def refused_problems(source: Source, files: ImageFolder) -> list[Exclusion]:
+    """Return a problem for each link and file that the listing of a source's folder passed over."""
+    return [source.problem(item.rule, item.path, item.path, item.detail) for _, item in sorted(files.refused.items())]
 
 
 def agreed_label(match: Match, read: Callable[[dict[str, str]], str | None]) -> tuple[str | None, str]:
@@ -283,7 +288,7 @@ def listing(
         problems=tuple(sorted(problems, key=lambda problem: (problem.record_id, problem.rule))),
         version=version,
         num_rows=num_rows,
-        num_files=len(files.names) + len(files.refused),
+        num_files=len(files.names) + sum(item.rule == LINK_OUTSIDE for item in files.refused.values()),
         notes=notes,
     )
 
