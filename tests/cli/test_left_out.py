@@ -63,3 +63,15 @@ def test_a_table_of_predictions_has_its_list_beside_it(
     assert "4 inputs" in err
     assert "2 left out: " in err
     assert listed(tmp_path / "table.left-out.csv") == EXPECTED
+
+
+def test_a_quiet_run_still_writes_the_list_and_a_file_of_that_name_is_not_replaced(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "masks"
+    assert run_command(["lungs", str(folder), "--out", str(out), "--quiet"]) == 0
+    assert listed(out / "left-out.csv") == EXPECTED
+    (out / "left-out.csv").write_text("my notes\n")
+    assert run_command(["lungs", str(folder), "--out", str(out), "--quiet"]) == 2
+    assert (out / "left-out.csv").read_text() == "my notes\n"
+    assert "no list of what was left out" in capsys.readouterr().err

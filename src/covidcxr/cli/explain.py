@@ -105,8 +105,7 @@ def explain(
     _write_summary(out / SUMMARY, summary, facts | ({"not_compared": explainer.not_compared} if checks else {}))
     if not quiet and not as_json:
         typer.echo(_sentence(summary, out))
-    if not quiet:
-        report_left_out(left_out, out / LEFT_OUT_FILE)
+    report_left_out(left_out, out / LEFT_OUT_FILE, quiet=quiet)
     if summary.num_errors:
         raise typer.Exit(2)
 

@@ -64,8 +64,7 @@ def gate(
             _print(item.record_id, result, written)
     if not quiet and not as_json:
         typer.echo(", ".join(f"{counts[verdict]} {verdict}" for verdict in ("ok", "warn", "refuse")), err=True)
-    if not quiet:
-        report_left_out(left_out, None if turn is None else turn / LEFT_OUT_FILE)
+    report_left_out(left_out, None if turn is None else turn / LEFT_OUT_FILE, quiet=quiet)
     if counts["refuse"]:
         raise typer.Exit(2)
 

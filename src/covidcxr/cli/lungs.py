@@ -55,8 +55,7 @@ def lungs(
             progress.message(f"{path}: {line['status']}: {'; '.join(line['reasons'])}")
     if not quiet and not as_json:
         typer.echo(f"{len(paths) - failed} images, masks in {out}; {failed} could not be read", err=True)
-    if not quiet:
-        report_left_out(left_out, out / LEFT_OUT_FILE)
+    report_left_out(left_out, out / LEFT_OUT_FILE, quiet=quiet)
     if failed:
         raise typer.Exit(2)
 

@@ -111,21 +111,19 @@ def plain_console(piped_width: int | None = None) -> Console:
     return Console(markup=False, emoji=False, highlight=False, width=width)
 
 
-def report_left_out(items: Sequence[LeftOut], listing: Path | None) -> None:
+def report_left_out(items: Sequence[LeftOut], listing: Path | None, *, quiet: bool) -> None:
     """Say on stderr what was passed over in folders and tables, and write the full list to ``listing``, if given.
 
+    ``quiet`` leaves only the list.
+
     Raises:
-        OutputError: If the list cannot be written.
+        OutputError: If the list cannot be written, or another file is in its place.
     """
     if listing is not None:
-        listing.unlink(missing_ok=True)
-    if not items:
-        return
-    where = ""
-    if listing is not None:
         write_left_out(listing, items)
-        where = f"; listed in {listing}"
-    sys.stderr.write(f"{visible(left_out_sentence(items))}{where}\n")
+    if items and not quiet:
+        where = f"; listed in {listing}" if listing is not None else ""
+        sys.stderr.write(f"{visible(left_out_sentence(items))}{where}\n")
 
 
 def print_synthetic(console: Console) -> None:

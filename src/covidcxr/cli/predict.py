@@ -164,8 +164,8 @@ def predict_verb(
     try:
         _report(rows, predictor, intake, out, as_json=as_json, quiet=quiet)
     finally:
-        if not quiet:
-            report_left_out(left_out, None if out is None else out.with_name(f"{out.stem}.{LEFT_OUT_FILE}"))
+        listing = None if out is None else out.with_name(f"{out.stem}.{LEFT_OUT_FILE}")
+        report_left_out(left_out, listing, quiet=quiet)
 
 
 def _tracked(rows: Iterator[Row], intake: Intake, progress: Progress, total: int | None) -> Iterator[Row]:

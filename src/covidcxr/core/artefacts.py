@@ -86,11 +86,11 @@ def refuse_inputs(out: Path, inputs: Iterable[Path]) -> None:
     Raises:
         OutputError: If so; the message names both.
     """
-    place = out.resolve()
+    place, is_file = out.resolve(), out.is_file()
     for path in inputs:
         resolved = path.resolve()
-        same = place == resolved or (out.exists() and path.exists() and out.samefile(path))
-        if same or place in resolved.parents:
+        same = place == resolved or (is_file and path.exists() and out.samefile(path))  # a hard link is the same file
+        if same or resolved.is_relative_to(place):
             how = "is an input" if same else f"holds the input {path}"
             raise OutputError(f"{out}: {how}, which would be written over; choose another place with --out")
 

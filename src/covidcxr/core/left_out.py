@@ -8,11 +8,11 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from covidcxr.core.artefacts import write_text
+from covidcxr.core.artefacts import refuse_foreign_file, write_text
 from covidcxr.core.outside_text import cells
 
 LEFT_OUT_FILE = "left-out.csv"
@@ -58,17 +58,27 @@ def left_out_sentence(items: Iterable[LeftOut]) -> str:
     return f"{total} left out: {', '.join(parts)}" if total else ""
 
 
-def write_left_out(path: Path, items: Iterable[LeftOut]) -> None:
-    """Write one row for each item: path, rule, detail.
+def write_left_out(path: Path, items: Sequence[LeftOut]) -> None:
+    """Write one row for each item: path, rule, detail; without any, remove the list of an earlier run.
 
     Raises:
-        OutputError: If the place cannot be written.
+        OutputError: If the place cannot be written, or holds a file that is no such list.
     """
+    refuse_foreign_file(path, is_own=_is_own, what="list of what was left out")
+    if not items:
+        path.unlink(missing_ok=True)
+        return
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(_COLUMNS)
     writer.writerows(cells((item.path, item.rule, item.detail)) for item in items)
     write_text(path, stream.getvalue())
+
+
+def _is_own(path: Path) -> bool:
+    header = ",".join(_COLUMNS).encode()
+    with path.open("rb") as stream:
+        return stream.read(len(header)) == header
 
 
 def _most(counts: Counter[str], limit: int = 2) -> str:

@@ -40,13 +40,12 @@ def count_by(samples: Iterable[Sample], columns: Sequence[str]) -> list[Count]:
     ]
 
 
-def class_meanings(samples: Iterable[Sample], classes: Sequence[str]) -> dict[str, Meaning]:
+def class_meanings(samples: Sequence[Sample], classes: Sequence[str]) -> dict[str, Meaning]:
     """Return class to what it says: what the patient has, what the image shows, or both, by the labels of its images.
 
-    A sample whose source states no label, as in class folders, is judged by its class.
+    A sample whose source states no label, as in class folders, is judged by its class, and so is a class without any.
     """
-    labels: dict[str, set[str]] = {label: {label} for label in classes}
-    for label in classes:
-        stated = {sample.record.label or label for sample in samples if sample.label == label}
-        labels[label] = stated or labels[label]
-    return {label: class_meaning(labels[label]) for label in classes}
+    stated: dict[str, set[str]] = defaultdict(set)
+    for sample in samples:
+        stated[sample.label].add(sample.record.label or sample.label)
+    return {label: class_meaning(stated[label] or {label}) for label in classes}
