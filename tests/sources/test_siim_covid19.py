@@ -10,6 +10,7 @@ from covidcxr.core.errors import SourceError
 from covidcxr.core.labels import label_kind
 from covidcxr.core.types import Box, Sex, View
 from covidcxr.sources.phantoms import SIIM_IMAGE_HEADER, SIIM_STUDY_HEADER
+from covidcxr.sources.siim_boxes import estimated_sizes
 from covidcxr.sources.siim_covid19 import SiimCovid19
 from source_trees import touch, write_table
 
@@ -142,9 +143,7 @@ def test_what_a_label_says_is_known_by_its_name() -> None:
 
 
 def test_estimated_sizes_are_whole_numbers_of_pixels() -> None:
-    from covidcxr.sources.siim_covid19 import _estimated_sizes
-
-    found = np.array(list(_estimated_sizes().values()))
+    found = np.array(list(estimated_sizes().values()))
     assert len(found) > 3000
     assert (found > 500).all()
     assert (found < 6000).all()

@@ -9,10 +9,7 @@ Labels are the **radiographic appearance** (RSNA consensus: typical, indetermina
 not the result of a test: all patients come from COVID-19 cohorts, so a negative image is no proof of health and an
 atypical one no proof of another disease.
 
-Boxes around opacities are in pixels of the originals. The size of an original comes from its DICOM header, else from
-``meta.csv``, else from ``siim_sizes.csv.gz`` beside this file, which estimates the sizes of the images that have boxes
-(``python -m benchmarks.siim_sizes`` says how, and how well). Boxes of an image of unknown size are reported and left
-out.
+Boxes around opacities are in pixels of the originals; `covidcxr.sources.siim_boxes` places them.
 
 Patients are unknown. Images of one study share a ``study_id``, which keeps them together; about 200 pairs of studies
 are near-duplicates of one another, which only a search for duplicates finds.
@@ -20,47 +17,25 @@ are near-duplicates of one another, which only a search for duplicates finds.
 
 from __future__ import annotations
 
-import csv
-import functools
-import gzip
-import io
-import math
-import re
-from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 from covidcxr.core.csv_tables import Table
 from covidcxr.core.errors import SourceError
 from covidcxr.core.labels import ATYPICAL, INDETERMINATE, NEGATIVE, TYPICAL
-from covidcxr.core.types import Box, Exclusion, Record
+from covidcxr.core.types import Exclusion, Record
 from covidcxr.core.values import join_notes
 from covidcxr.sources import SOURCES
 from covidcxr.sources.folder import ImageFolder
 from covidcxr.sources.plan import FetchPlan, KaggleFiles
+from covidcxr.sources.siim_boxes import Boxes, table_of_sizes
 from covidcxr.sources.source import Match, Source, SourceInfo, SourceListing, folder_version, listing, match_rows
 from covidcxr.sources.tables import read_table
 
-if TYPE_CHECKING:
-    from covidcxr.imaging.dicom.facts import DicomFacts
-
-_STUDIES, _IMAGES, _SIZES, _TRAIN = "train_study_level.csv", "train_image_level.csv", "meta.csv", "train"
+_STUDIES, _IMAGES, _TRAIN = "train_study_level.csv", "train_image_level.csv", "train"
 _APPEARANCES = (TYPICAL, INDETERMINATE, ATYPICAL, NEGATIVE)
 _RELEASE = "the SIIM-FISABIO-RSNA COVID-19 Detection challenge (Kaggle 2021)"
-_NUMBER = r"(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)"
-_BOX = re.compile(rf"\{{'x': {_NUMBER}, 'y': {_NUMBER}, 'width': {_NUMBER}, 'height': {_NUMBER}\}}")
-_EDGE = 0.005  # share of the image by which a box may cross its border: annotators' rounding
 _ADULTS = "18-120 years"  # the cohorts are of adults (P. Lakhani et al. 2023)
-_NAMED = 5  # images that a note names
-
-_UNREADABLE = "boxes do not parse; expected [{'x': .., 'y': .., 'width': .., 'height': ..}, ..]"
-_UNKNOWN_SIZE = "boxes left out, because they are in pixels of an original whose size is unknown"
-_OUTSIDE = "a box left out, because it is empty or not inside the image"
-
-Size = tuple[int, int]  # rows, columns
 
 
 @SOURCES.register("siim-covid19")
@@ -95,14 +70,10 @@ class SiimCovid19(Source):
         studies = _Studies(read_table(folder / _STUDIES, required=("id", *_APPEARANCES), release=_RELEASE))
         table = read_table(folder / _IMAGES, required=("id", "boxes", "StudyInstanceUID"), release=_RELEASE)
         files = ImageFolder(folder, (_TRAIN,))
-        by_image, ambiguous = _by_image(folder, files)
+        by_image, again = _by_image(folder, files)
         matches, problems = match_rows(self, table, files, lambda row: _claim(row, by_image))
-        problems += [
-            self.problem("same-image", f"{image}#{name}", name, f"{image} is also {by_image[image]}")
-            for image, name in ambiguous
-        ]
-        problems = [problem for problem in problems if not _is_repeated(problem, ambiguous)]
-        boxes = _Boxes(_table_of_sizes(folder))
+        problems = [self._named(problem, again, by_image) for problem in problems]
+        boxes = Boxes(table_of_sizes(folder))
         records = [self._record(match, studies, boxes) for match in matches]
         return listing(
             self,
@@ -114,7 +85,14 @@ class SiimCovid19(Source):
             notes=(*studies.notes(), *boxes.notes()),
         )
 
-    def _record(self, match: Match, studies: _Studies, boxes: _Boxes) -> Record:
+    def _named(self, problem: Exclusion, again: Mapping[str, str], by_image: Mapping[str, str]) -> Exclusion:
+        """Return the problem, but for a further file of an image, which is no file without a row."""
+        image = again.get(problem.path)
+        if image is None or problem.rule != "no-metadata":
+            return problem
+        return self.problem("same-image", f"{image}#{problem.path}", problem.path, f"{image} is also {by_image[image]}")
+
+    def _record(self, match: Match, studies: _Studies, boxes: Boxes) -> Record:
         from covidcxr.imaging.dicom.facts import DicomFacts, facts_and_fault
 
         name, image = self.info.name, _bare_id(match.row["id"])
@@ -173,100 +151,25 @@ class _Studies:
         return (f"{missing:,} of {len(self._rows):,} studies of {self._name} have no image here",) if missing else ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Sizes:
-    """Image to the (rows, columns) of its original: as stated, and as estimated."""
-
-    stated: Mapping[str, Size]
-    estimated: Mapping[str, Size]
-
-
-class _Boxes:
-    """Boxes as shares of the image, and what was wrong with them."""
-
-    def __init__(self, sizes: _Sizes) -> None:
-        self._sizes = sizes
-        self._faults: defaultdict[str, list[str]] = defaultdict(list)
-        self._num_estimated = 0
-
-    def of(self, image: str, text: str, facts: DicomFacts) -> tuple[Box, ...]:
-        """Return the boxes of one image that could be placed; the rest is counted for `notes`."""
-        if not text:
-            return ()
-        drawn = [tuple(map(float, match)) for match in _BOX.findall(text)]
-        if (
-            not drawn
-            or _BOX.sub("", text).strip("[], ")
-            or not all(math.isfinite(side) for box in drawn for side in box)
-        ):
-            self._faults[_UNREADABLE].append(image)
-            return ()
-        size = self._size(image, facts)
-        if size is None:
-            self._faults[_UNKNOWN_SIZE].append(image)
-            return ()
-        placed = [_placed(box, size) for box in drawn]
-        if None in placed:
-            self._faults[_OUTSIDE].append(image)
-        return tuple(box for box in placed if box is not None)
-
-    def _size(self, image: str, facts: DicomFacts) -> Size | None:
-        if facts.rows and facts.columns:
-            return facts.rows, facts.columns
-        if image in self._sizes.stated:
-            return self._sizes.stated[image]
-        if image in self._sizes.estimated:
-            self._num_estimated += 1
-            return self._sizes.estimated[image]
-        return None
-
-    def notes(self) -> tuple[str, ...]:
-        """Return a sentence for each kind of fault, and one on estimated sizes."""
-        notes = [f"{len(images):,} images: {fault} ({_some(images)})" for fault, images in self._faults.items()]
-        if self._num_estimated:
-            notes.append(
-                f"{self._num_estimated:,} images: boxes placed by an estimate of the original's size "
-                "(no DICOM header, no meta.csv)"
-            )
-        return tuple(notes)
-
-
-def _placed(box: tuple[float, ...], size: Size) -> Box | None:
-    """Return the box as shares of the image; None if it is empty or not inside."""
-    x, y, width, height = box
-    rows, columns = size
-    left, top, right, bottom = x / columns, y / rows, (x + width) / columns, (y + height) / rows
-    if width <= 0 or height <= 0 or min(left, top) < -_EDGE or max(right, bottom) > 1 + _EDGE:
-        return None
-    left, top, right, bottom = (min(max(value, 0.0), 1.0) for value in (left, top, right, bottom))
-    return Box(
-        label="opacity",
-        left=round(left, 5),
-        top=round(top, 5),
-        width=round(right - left, 5),
-        height=round(bottom - top, 5),
-    )
-
-
 def _bare_id(text: str) -> str:
     return text.removesuffix("_image").removesuffix("_study")
 
 
-def _by_image(folder: Path, files: ImageFolder) -> tuple[dict[str, str], list[tuple[str, str]]]:
-    """Return image id to file, and the further files of an id.
+def _by_image(folder: Path, files: ImageFolder) -> tuple[dict[str, str], dict[str, str]]:
+    """Return image id to file, and each further file of an id to the id.
 
     Raises:
         SourceError: If the folder mixes the two layouts: which of two files is meant would be a guess.
     """
     depths: dict[bool, str] = {}
     by_image: dict[str, str] = {}
-    again: list[tuple[str, str]] = []
+    again: dict[str, str] = {}
     for name in files.names:
         parts = PurePosixPath(name).parts
         depths.setdefault(len(parts) > 2, name)
         image = PurePosixPath(name).stem
         if by_image.setdefault(image, name) != name:
-            again.append((image, name))
+            again[name] = image
     if len(depths) == 2:
         raise SourceError(
             f"{folder}: holds both layouts, {depths[False]} of the resized copies and {depths[True]} of the "
@@ -278,34 +181,3 @@ def _by_image(folder: Path, files: ImageFolder) -> tuple[dict[str, str], list[tu
 def _claim(row: dict[str, str], by_image: Mapping[str, str]) -> str:
     image = _bare_id(row["id"])
     return by_image.get(image, f"{_TRAIN}/{image}" if image else "")
-
-
-def _is_repeated(problem: Exclusion, ambiguous: list[tuple[str, str]]) -> bool:
-    """Return whether a further file of an image, reported as such, is also reported as a file without a row."""
-    return problem.rule == "no-metadata" and any(problem.path == name for _, name in ambiguous)
-
-
-def _table_of_sizes(folder: Path) -> _Sizes:
-    """Return the sizes of ``meta.csv``, if it is there, and the estimates that ship with covidcxr."""
-    stated: dict[str, Size] = {}
-    if (folder / _SIZES).is_file():
-        table = read_table(folder / _SIZES, required=("image_id", "dim0", "dim1"), release="a resized copy's meta.csv")
-        for number, row in enumerate(table.rows, start=2):
-            if not (row["dim0"].isdecimal() and row["dim1"].isdecimal() and int(row["dim0"]) and int(row["dim1"])):
-                raise SourceError(
-                    f"{table.path}, line {number}: size {row['dim0']!r} x {row['dim1']!r} of {row['image_id']!r}; "
-                    "expected rows and columns in pixels"
-                )
-            stated[_bare_id(row["image_id"])] = int(row["dim0"]), int(row["dim1"])
-    return _Sizes(stated, _estimated_sizes())
-
-
-@functools.cache
-def _estimated_sizes() -> dict[str, Size]:
-    data = resources.files(__package__).joinpath("siim_sizes.csv.gz").read_bytes()
-    rows = csv.DictReader(io.StringIO(gzip.decompress(data).decode()))
-    return {row["image"]: (int(row["rows"]), int(row["columns"])) for row in rows}
-
-
-def _some(images: list[str]) -> str:
-    return ", ".join(images[:_NAMED]) + (", ..." if len(images) > _NAMED else "")

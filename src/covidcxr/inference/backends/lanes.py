@@ -6,7 +6,6 @@ call has the same shape and one thread; several calls run side by side, which is
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -14,7 +13,7 @@ from threading import Barrier
 import numpy as np
 from numpy.typing import NDArray
 
-from covidcxr.core.processors import num_processors
+from covidcxr.core.processors import num_threads
 
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -41,8 +40,3 @@ class Lanes:
         filled = np.concatenate([images, np.zeros((missing, *images.shape[1:]), np.float32)]) if missing else images
         calls = [filled[start : start + self._size] for start in range(0, len(filled), self._size)]
         return np.concatenate(list(self._pool.map(self._run, calls)))[: len(images)]
-
-
-def num_threads() -> int:
-    """Return OMP_NUM_THREADS, else the processors that this process may use."""
-    return int(os.environ.get("OMP_NUM_THREADS") or num_processors())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib.util import find_spec
 from typing import Any, ClassVar
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from covidcxr.core.errors import BundleError, MissingExtraError
 from covidcxr.core.no_reports import forbid_reports
-from covidcxr.core.processors import num_processors
+from covidcxr.core.processors import num_threads
 from covidcxr.inference.backends import BACKENDS
 from covidcxr.inference.backends.backend import Backend, Precision
 from covidcxr.models.bundle import INT8, ONNX, Bundle
@@ -43,7 +42,7 @@ class OpenVinoBackend(Backend):
         self._channels = model.inputs[0].get_partial_shape()[1].get_length()
         settings: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": _HINTS[precision],
-            "INFERENCE_NUM_THREADS": int(os.environ.get("OMP_NUM_THREADS") or num_processors()),
+            "INFERENCE_NUM_THREADS": num_threads(),
             "PERFORMANCE_HINT": "LATENCY",  # one batch at a time, all threads on it
         }
         self._compiled = core.compile_model(model, "CPU", settings)
